@@ -1,0 +1,57 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# uv is used where there is one (much faster), pip otherwise. Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PYTEST_ARGS ?= -n auto
+
+UV := $(shell command -v uv 2>/dev/null)
+# pip's own folder of local packages, where one is set up, serves uv as well.
+ifneq ($(UV),)
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format typecheck constraints clean
+
+help:  ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
+ifneq ($(UV),)
+	$(UV) venv --quiet --python $(PYTHON) $(VENV)
+else
+	$(PYTHON) -m venv $(VENV)
+endif
+
+# A stamp per set of extras: the second call finds it newer than what it was made from and installs nothing.
+$(VENV)/.installed-%: setup.cfg pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
+ifneq ($(UV),)
+	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[$*]'
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$*]'
+endif
+	@touch $@
+
+demo: $(VENV)/.installed-baselines  ## set up and run the whole chain on the embedded sample
+	$(BIN)/llm4mat-bench demo
+
+test: $(VENV)/.installed-baselines,describe,dev  ## set up and run the tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-baselines,describe,dev typecheck  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: $(VENV)/.installed-baselines,describe,dev  ## mypy, over the package as it is installed
+	@$(BIN)/python scripts/link_package.py build/types
+	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p llm4mat_bench
+
+format: $(VENV)/.installed-baselines,describe,dev  ## let ruff format and mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## remove what the commands above made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

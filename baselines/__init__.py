@@ -1,0 +1,1 @@
+"""The training room: models that are fitted to a task."""

@@ -1,0 +1,1 @@
+"""The catalogue: sources, properties and tasks, declared as YAML and validated by pydantic."""

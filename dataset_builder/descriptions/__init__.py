@@ -1,0 +1,1 @@
+"""Descriptions: the text that Robocrystallographer writes for a crystal."""

@@ -1,0 +1,1 @@
+"""The embedded sample: real Materials Project crystals that travel with the package."""

@@ -1,0 +1,1 @@
+"""The scoring room: scores, intervals, the result record, verification and the leaderboard."""

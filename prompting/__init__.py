@@ -1,0 +1,1 @@
+"""The prompting room: templates, engines and answer parsing."""
