@@ -66,7 +66,7 @@ def test_every_declaration_is_complete(source: Source) -> None:
     assert source.citation.doi
     assert source.download.url.startswith("https://")
     for prop in source.properties:
-        assert prop.title != prop.name
+        assert prop.title.strip() and "_" not in prop.title
         assert prop.unit is not None or prop.kind == "classification" or source.id in ("hmof", "jarvis_dft")
 
 
