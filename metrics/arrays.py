@@ -28,12 +28,13 @@ class Scaled(NamedTuple):
     exponent: int
 
 
-def as_numbers(values: ArrayLike, name: str) -> Floats:
+def as_numbers(values: ArrayLike, name: str, *, none_is_nan: bool = False) -> Floats:
     """Return ``values`` as a float64 vector; NaN and infinity pass.
 
     Args:
         values: anything that NumPy reads as a vector of real numbers or booleans.
         name: what to call it in an error message.
+        none_is_nan: read None as NaN, rather than refuse it.
 
     Raises:
         ScoreError: the values are text, objects, complex, masked, or not one-dimensional, or there are none.
@@ -51,6 +52,8 @@ def as_numbers(values: ArrayLike, name: str) -> Floats:
     if array.dtype.kind in "US":
         raise ScoreError(f"{name} must be numbers, not text such as {str(array[0])!r}")
     if array.dtype.kind == "O":
+        if none_is_nan:
+            array = np.array([math.nan if value is None else value for value in array], dtype=object)
         for position, value in enumerate(array):
             if not isinstance(value, numbers.Real):
                 raise ScoreError(f"{name} must be numbers: there is {value!r} at position {position}")
@@ -97,7 +100,7 @@ def binary_labels(targets: ArrayLike) -> NDArray[np.bool_]:
     """
     labels = as_numbers(targets, "targets")
     require_finite(labels, "targets")
-    positive = labels == 1.0
+    positive: NDArray[np.bool_] = labels == 1.0
     other = ~positive & (labels != 0.0)
     if other.any():
         first = int(other.argmax())
