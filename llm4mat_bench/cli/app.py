@@ -10,6 +10,9 @@ from .. import __version__
 from ..errors import LLM4MatError, UsageError
 from .catalogue import sources, tasks
 from .console import err
+from .score import score
+from .train import train
+from .verify import verify
 
 app = typer.Typer(
     name="llm4mat-bench",
@@ -35,7 +38,7 @@ def _program(
     pass
 
 
-for command in (sources, tasks):
+for command in (sources, tasks, train, score, verify):
     app.command()(command)
 
 

@@ -10,9 +10,10 @@ import sklearn.metrics
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from mpmath import mp
+
 from llm4mat_bench.metrics import scores
 from llm4mat_bench.metrics.errors import ScoreError
-from mpmath import mp
 
 moderate = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: x if abs(x) > 1e-60 else 0.0)
 vectors = st.integers(2, 40).flatmap(
