@@ -10,6 +10,8 @@ from .. import __version__
 from ..errors import LLM4MatError, UsageError
 from .catalogue import sources, tasks
 from .console import err
+from .demo import demo
+from .leaderboard import leaderboard
 from .score import score
 from .train import train
 from .verify import verify
@@ -38,7 +40,7 @@ def _program(
     pass
 
 
-for command in (sources, tasks, train, score, verify):
+for command in (demo, sources, tasks, train, score, verify, leaderboard):
     app.command()(command)
 
 

@@ -1,0 +1,71 @@
+"""The whole chain on the embedded sample: train, verify, leaderboard."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from .baselines.models import get_baseline
+from .baselines.run import train_baseline
+from .dataset_builder.catalogue import get_task
+from .errors import DataError
+from .metrics.leaderboard import write_leaderboard
+from .metrics.record import RESULT_FILE, ResultRecord, read_record
+
+DEMO_TASKS = (
+    "sample/formation_energy_per_atom",
+    "sample/band_gap",
+    "sample/bulk_modulus",
+    "sample/density",
+    "sample/is_stable",
+)
+DEMO_MODELS = ("dummy", "composition_gbm")
+
+
+class Demo(BaseModel):
+    """What the demonstration left behind."""
+
+    model_config = ConfigDict(frozen=True)
+
+    records: tuple[ResultRecord, ...]
+    trained: int
+    page: Path
+
+
+def run_demo(
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[float, str], None] = lambda share, words: None,
+) -> Demo:
+    """Train two models on five tasks of the sample, verify them, write the leaderboard.
+
+    Finished runs of an earlier call are kept; the rest is done.
+
+    Args:
+        folder: For ``results/`` and ``leaderboard/``.
+        overwrite: Train again what is there.
+        progress: Called as the work goes on.
+
+    Raises:
+        DataError: A run does not verify.
+    """
+    pairs = [(model, task) for task in DEMO_TASKS for model in DEMO_MODELS]
+    records, trained = [], 0
+    for done, (model, name) in enumerate(pairs):
+
+        def within(share: float, words: str, done: int = done, label: str = f"{model} on {name}") -> None:
+            progress(0.9 * (done + share) / len(pairs), f"{label}: {words}")
+
+        run = train_baseline(
+            get_baseline(model), get_task(name), "composition", folder / "results", overwrite=overwrite, progress=within
+        )
+        trained += not run.already_there
+        records.append(read_record(run.folder / RESULT_FILE))
+    board = write_leaderboard(
+        folder / "results", folder / "leaderboard", progress=lambda share, words: progress(0.9 + 0.1 * share, words)
+    )
+    if board.refused:
+        first = board.refused[0]
+        raise DataError(f"{first.folder} does not verify: {first.faults[0]}; remove it or use --overwrite")
+    return Demo(records=tuple(records), trained=trained, page=board.page)
