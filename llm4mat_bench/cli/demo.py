@@ -27,4 +27,6 @@ def demo(
     out.print(score_table(done.records, title="LLM4Mat-Bench on the embedded sample"))
     found = len(done.records) - done.trained
     out.print(f"{done.trained} runs trained, {found} found finished; all verified from their predictions.")
+    if done.left_out:
+        out.print(f"{done.left_out} older runs in {folder} no longer verify and were left out of the page.")
     out.print(f"Leaderboard: {done.page.resolve()}", highlight=False, soft_wrap=True)

@@ -114,6 +114,7 @@ def _run_view(task: Task, folder: Path, record: ResultRecord, out: Path) -> RunV
     else:
         drawing = roc_plot(predictions.targets, np.asarray(predictions.answers), title)
     # The name carries the predictions' hash: a changed run gets a new file, no browser shows an old plot.
-    name = f"plots/{task.source.id}-{task.property.name}-{record.modality}-{record.run_id}-{record.predictions.sha256[:8]}.svg"
+    run = f"{record.modality}-{record.run_id}-{record.predictions.sha256[:8]}"
+    name = f"plots/{task.source.id}-{task.property.name}-{run}.svg"
     write_text(out / name, drawing)
     return RunView(record=record, plot=name)

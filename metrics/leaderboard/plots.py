@@ -13,9 +13,11 @@ _MOST_POINTS = 2000
 _CELLS = 56
 
 _STYLE = """<style>
-.frame{fill:none;stroke:#9aa4b2}.guide{stroke:#9aa4b2;stroke-dasharray:4 4}.mark{fill:#2563eb}.curve{fill:none;stroke:#2563eb;
-stroke-width:2}.band{stroke:#2563eb;stroke-width:2}text{font:11px system-ui,sans-serif;fill:#334155}
-@media (prefers-color-scheme:dark){.frame,.guide{stroke:#64748b}.mark{fill:#7db1ff}.curve,.band{stroke:#7db1ff}text{fill:#cbd5e1}}
+.frame{fill:none;stroke:#9aa4b2}.guide{stroke:#9aa4b2;stroke-dasharray:4 4}.mark{fill:#2563eb}
+.curve{fill:none;stroke:#2563eb;stroke-width:2}.band{stroke:#2563eb;stroke-width:2}
+text{font:11px system-ui,sans-serif;fill:#334155}
+@media (prefers-color-scheme:dark){.frame,.guide{stroke:#64748b}.mark{fill:#7db1ff}.curve,.band{stroke:#7db1ff}
+text{fill:#cbd5e1}}
 </style>"""
 
 
