@@ -37,7 +37,7 @@ def score(config: str, text: str, protocol: str, score_kind: str, train_mean: fl
     settings = {"score_kind": score_kind} if config == "classification" else {"train_mean": train_mean}
     try:
         references, predictions = read_pairs(text)
-        metric = evaluate.load(str(FOLDER), config)
+        metric = evaluate.load(str(FOLDER / "llm4mat_score.py"), config)  # the folder has another name in a Space
         result: dict[str, Any] = metric.compute(
             predictions=predictions, references=references, protocol=protocol, confidence=0.95, **settings
         )
