@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from ..errors import LLM4MatError, UsageError
+from .build import build
 from .catalogue import sources, tasks
 from .console import err
 
@@ -35,7 +36,7 @@ def _program(
     pass
 
 
-for command in (sources, tasks):
+for command in (sources, tasks, build):
     app.command()(command)
 
 
