@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from ..errors import LLM4MatError, UsageError
+from .build import build
 from .catalogue import sources, tasks
 from .console import err
 from .demo import demo
@@ -40,7 +41,16 @@ def _program(
     pass
 
 
-for command in (demo, sources, tasks, train, score, verify, leaderboard):
+for command in (
+    demo,
+    sources,
+    tasks,
+    build,
+    train,
+    score,
+    verify,
+    leaderboard,
+):
     app.command()(command)
 
 
