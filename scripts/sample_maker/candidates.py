@@ -53,7 +53,7 @@ def make(archive: tarfile.TarFile, out: Path) -> None:
     crystals = merge.select_by_size(crystals, report)
     crystals = merge.check_round_trip(crystals, report)
     merge.group_crystals(crystals, report)
-    merge.find_label_faults(crystals, report)
+    merge.check_labels(crystals, report)
     crystals.sort(key=lambda crystal: crystal.material_id)
 
     split = split_groups([c.material_id for c in crystals], [c.group for c in crystals])

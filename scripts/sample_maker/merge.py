@@ -42,7 +42,7 @@ class Report:
 
     counts: dict[str, Any] = field(default_factory=dict)
     dropped: dict[str, Any] = field(default_factory=dict)
-    label_faults: dict[str, Any] = field(default_factory=dict)
+    label_checks: dict[str, Any] = field(default_factory=dict)
 
 
 def join_tables(records: Iterable[Record], report: Report) -> list[Crystal]:
@@ -125,7 +125,7 @@ def group_crystals(crystals: list[Crystal], report: Report) -> None:
     report.counts["groups"] = len({c.group for c in crystals})
 
 
-def find_label_faults(crystals: list[Crystal], report: Report) -> None:
+def check_labels(crystals: list[Crystal], report: Report) -> None:
     """Count labels that cannot be or are far out. They stay: a sample of real data has them, and a reader is told."""
     checks = {
         "modulus_not_positive": lambda c: any(c.labels.get(k, 1) <= 0 for k in ("bulk_modulus", "shear_modulus")),
@@ -138,7 +138,7 @@ def find_label_faults(crystals: list[Crystal], report: Report) -> None:
         "hull_energy_over_1_ev_per_atom": lambda c: c.labels.get("energy_above_hull", 0) > 1,
         "band_gap_not_positive": lambda c: c.labels.get("band_gap", 1) <= 0,
     }
-    report.label_faults = {name: sorted(c.material_id for c in crystals if check(c)) for name, check in checks.items()}
+    report.label_checks = {name: sorted(c.material_id for c in crystals if check(c)) for name, check in checks.items()}
 
 
 def row(crystal: Crystal) -> dict[str, Any]:
