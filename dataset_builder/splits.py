@@ -1,10 +1,10 @@
 """Train, validation and test, as the benchmark holds rows out.
 
-The published protocol is two nested splits: hold out a fifth of the rows, then halve what was held out. Rounding goes as
-in scikit-learn's ``train_test_split`` (a held-out share is rounded up), which gives the published sizes of nine of the
-ten sources exactly; Materials Project's sizes are an exception that no rule gives. The published *seed* is unknown, so the
-ids in the published files remain the authority: the functions here serve data that comes without them, and give a split
-of the published form, not the published split.
+The published protocol is two nested splits: hold out a fifth of the rows, then halve what was held out. Rounding goes
+as in scikit-learn's ``train_test_split`` (a held-out share is rounded up), which gives the published sizes of nine of
+the ten sources exactly; Materials Project's sizes are an exception that no rule gives. The published *seed* is unknown,
+so the ids in the published files remain the authority: the functions here serve data that comes without them, and give
+a split of the published form, not the published split.
 
 Everything is decided by the ids and the seed alone: neither the order of the rows nor the platform nor any library but
 NumPy's ``PCG64`` bit generator (whose stream is stable by NumPy's compatibility policy) has a say.
@@ -12,11 +12,11 @@ NumPy's ``PCG64`` bit generator (whose stream is stable by NumPy's compatibility
 
 import hashlib
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-SPLITS = ("train", "validation", "test")
 DEFAULT_SEED = 42
 
 GroupT = TypeVar("GroupT", bound=Hashable)
@@ -142,7 +142,7 @@ def _fill(blocks: list[list[str]], room: int) -> tuple[list[str], list[list[str]
 
 
 def _refuse_repeats(ordered: Sequence[str]) -> None:
-    repeats = sorted({a for a, b in zip(ordered, ordered[1:], strict=False) if a == b})
+    repeats = sorted({a for a, b in pairwise(ordered) if a == b})
     if repeats:
         raise ValueError(
             f"{len(repeats)} ids occur more than once, e.g. {repeats[0]!r}: drop the repeats before splitting"

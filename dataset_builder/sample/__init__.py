@@ -25,7 +25,7 @@ def read_sample(split: str, columns: list[str] | None = None) -> "pa.Table":
         columns: The columns to read, all of them by default.
 
     Returns:
-        ``material_id``, ``composition``, ``cif``, ``description``, then the properties of ``source.yaml`` in their units.
+        ``material_id``, ``composition``, ``cif``, ``description``, then the properties of ``source.yaml``.
 
     Raises:
         UsageError: There is no such split; the message lists them.

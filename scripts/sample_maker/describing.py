@@ -13,8 +13,9 @@ from .merge import structure_from_cif
 
 def describe_candidates(candidates: Path, out: Path, workers: int) -> None:
     """Append to ``out`` the description of each candidate that it does not hold yet, largest cells first."""
-    import llm4mat_bench.dataset_builder.descriptions  # noqa: F401  (its imports are slow: once, before the fork)
+    from llm4mat_bench.dataset_builder.descriptions import prepare
 
+    prepare()  # slow imports, once, before the fork
     rows = pq.read_table(candidates, columns=["material_id", "cif"]).to_pylist()
     done = {(line["material_id"], line["cif_sha256"]) for line in _whole_lines(out)}
     todo = [row for row in rows if (row["material_id"], cif_sha256(row["cif"])) not in done]
@@ -39,7 +40,7 @@ def _describe(row: dict[str, str]) -> dict[str, str | None]:
     line: dict[str, str | None] = {"material_id": row["material_id"], "cif_sha256": cif_sha256(row["cif"])}
     try:
         return line | {"description": describe(structure_from_cif(row["cif"]), style="published"), "error": None}
-    except Exception as error:  # noqa: BLE001  (whatever stops one crystal is its reason, and no other's)
+    except Exception as error:  # whatever stops one crystal is its reason, and no other's
         return line | {"description": None, "error": f"{type(error).__name__}: {error}".splitlines()[0]}
 
 

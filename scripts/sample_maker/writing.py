@@ -68,7 +68,9 @@ def write_sample(candidates: Path, descriptions: Path, out: Path) -> None:
     )
     for name in ("README.md", "source.yaml"):
         _write_text(out / name, environment.get_template(f"{name}.jinja").render(facts))
-    print(f"{out}: {facts['total']} crystals {facts['rows']}, {facts['megabytes']:.2f} MB, {len(failures)} not described")
+    print(
+        f"{out}: {facts['total']} crystals {facts['rows']}, {facts['megabytes']:.2f} MB, {len(failures)} not described"
+    )
 
 
 def read_descriptions(path: Path, candidates: pa.Table) -> tuple[dict[str, str], dict[str, str]]:

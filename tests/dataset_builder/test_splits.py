@@ -87,7 +87,7 @@ def test_stream_of_the_shuffle_is_pinned() -> None:
 
 @pytest.mark.parametrize("function", [split_ids, lambda ids: split_groups(ids, ids)])
 def test_repeated_ids_are_refused_by_name(function) -> None:
-    with pytest.raises(ValueError, match="1 ids occur more than once, e.g. 'b'"):
+    with pytest.raises(ValueError, match=r"1 ids occur more than once, e\.g\. 'b'"):
         function(["a", "b", "c", "b"])
 
 
