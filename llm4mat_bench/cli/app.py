@@ -10,6 +10,7 @@ from .. import __version__
 from ..errors import LLM4MatError, UsageError
 from .catalogue import sources, tasks
 from .console import err
+from .push import app as push
 
 app = typer.Typer(
     name="llm4mat-bench",
@@ -37,6 +38,7 @@ def _program(
 
 for command in (sources, tasks):
     app.command()(command)
+app.add_typer(push)
 
 
 def main() -> None:
