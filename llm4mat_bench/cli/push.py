@@ -11,8 +11,7 @@ from ..errors import UsageError
 from .console import JsonOption, err, out, print_json
 
 if TYPE_CHECKING:
-    from ..hub import FolderSummary, PushResult
-    from ..hub.records import RepoType
+    from ..hub import PushResult
 
 app = typer.Typer(
     name="push",
@@ -45,6 +44,7 @@ DryRunOption = Annotated[
 @app.command()
 def dataset(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A dataset folder, as `build` makes it.")],
+    *,
     repo: RepoOption,
     private: PrivateOption = None,
     revision: RevisionOption = "main",
@@ -57,21 +57,36 @@ def dataset(
 
     The token is that of HF_TOKEN or of `hf auth login`.
     """
-    from ..hub import check_dataset_folder
+    from ..hub import check_dataset_folder, push_folder
+    from ..hub.state import check_repo_name
 
-    summary = check_dataset_folder(folder)
-    if not as_json:
-        err.print(f"{folder}: {len(summary.configs)} configs, {summary.rows:,} rows, {len(summary.files)} files; sound")
-    _push(folder, summary, repo, "dataset", private, revision, message, delete, dry_run, as_json)
+    check_repo_name(repo)
+    with _reading(folder, quiet=as_json) as watch:
+        summary = check_dataset_folder(folder, watch)
+    _tell(f"{folder}: {len(summary.configs)} configs, {summary.rows:,} rows, {len(summary.files)} files; sound")
+    result = push_folder(
+        folder,
+        summary,
+        repo,
+        "dataset",
+        private=private,
+        revision=revision,
+        message=message,
+        delete=delete,
+        dry_run=dry_run,
+        tell=_tell,
+    )
+    print_json(_record(result)) if as_json else _print(result)
 
 
 @app.command()
 def metrics(
-    repo: RepoOption,
     folder: Annotated[
         Path | None,
         typer.Argument(metavar="[DIR]", help="The folder of an evaluate module.", show_default="the package's own"),
     ] = None,
+    *,
+    repo: RepoOption,
     private: PrivateOption = None,
     revision: RevisionOption = "main",
     message: MessageOption = None,
@@ -83,75 +98,50 @@ def metrics(
 
     NAME must be the name of the module's file without .py.
     """
-    from ..hub import check_metric_folder
+    from ..hub import check_metric_folder, push_folder
     from ..hub.state import check_repo_name
 
     check_repo_name(repo)
     folder = folder or _module_path()
     summary = check_metric_folder(folder, repo)
-    _push(folder, summary, repo, "space", private, revision, message, delete, dry_run, as_json)
-
-
-def _module_path() -> Path:
-    try:
-        from ..metrics import module_path
-    except ImportError:
-        raise UsageError("this version of the package holds no evaluate module; give the folder of one") from None
-    return Path(module_path())
-
-
-def _push(
-    folder: Path,
-    summary: "FolderSummary",
-    repo: str,
-    repo_type: "RepoType",
-    private: bool | None,
-    revision: str,
-    message: str | None,
-    delete: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    from ..hub import push_folder
-
-    with _comparing(folder, summary, quiet=as_json) as watch:
-        result = push_folder(
-            folder,
-            summary,
-            repo,
-            repo_type,
-            private=private,
-            revision=revision,
-            message=message,
-            delete=delete,
-            dry_run=dry_run,
-            tell=lambda line: err.print(line, markup=False, highlight=False, soft_wrap=True),
-            watch=watch,
-        )
+    result = push_folder(
+        folder,
+        summary,
+        repo,
+        "space",
+        private=private,
+        revision=revision,
+        message=message,
+        delete=delete,
+        dry_run=dry_run,
+        tell=_tell,
+    )
     print_json(_record(result)) if as_json else _print(result)
 
 
+def _tell(line: str) -> None:
+    err.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _module_path() -> Path:
+    from .. import metrics as room
+
+    module_path = getattr(room, "module_path", None)
+    if module_path is None:
+        raise UsageError("this version of the package holds no evaluate module; give the folder of one")
+    return Path(module_path())
+
+
 @contextmanager
-def _comparing(folder: Path, summary: "FolderSummary", *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show a bar while files are read for comparison; it goes away when that is done, as the upload has its own."""
+def _reading(folder: Path, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar while the tables are read; it goes away when that is done, as the upload has its own."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("comparing with the Hub"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    progress = Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal)
-    total = sum((folder / name).stat().st_size for name in summary.files)
-    task = progress.add_task("", total=total)
-
-    def watch(size: int) -> None:
-        if not progress.live.is_started:
-            progress.start()
-        progress.advance(task, size)
-        if progress.finished:
-            progress.stop()
-
-    try:
-        yield watch
-    finally:
-        progress.stop()
+    columns = (TextColumn("checking the tables"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    total = sum(path.stat().st_size for path in folder.rglob("*.parquet") if path.is_file())
+    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda size: progress.advance(task, size)
 
 
 def _record(result: "PushResult") -> dict[str, object]:

@@ -100,15 +100,17 @@ def _explain_status(status: int, said: str, repo: str, doing: str, endpoint: str
         case 403:
             return (
                 f"{doing} {repo}: your token may not do this (403). Use a token with write access to "
-                f"'{repo.split('/')[0]}', or ask its owners. {answer}"
+                f"'{repo.split('/', maxsplit=1)[0]}', or ask its owners. {answer}"
             )
         case 404:
             return (
-                f"{doing} {repo}: no such repository, branch or file at {endpoint}, or not visible to your token (404). "
-                f"Look at the spelling of {repo} and at the token's access. {answer}"
+                f"{doing} {repo}: no such repository, branch or file at {endpoint}, or none that your token may see "
+                f"(404). Look at the spelling of {repo} and at the token's access. {answer}"
             )
         case 409 | 412:
-            return f"{doing} {repo}: somebody else changed it meanwhile ({status}). Look at it, then push again. {answer}"
+            return (
+                f"{doing} {repo}: somebody else changed it meanwhile ({status}). Look at it, then push again. {answer}"
+            )
         case 429:
             return f"{doing} {repo}: too many requests (429). Wait some minutes. {_RESUME} {answer}"
         case _ if status >= 500:

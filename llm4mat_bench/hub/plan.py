@@ -1,10 +1,9 @@
 """What differs between a folder and the Hub."""
 
 import hashlib
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from .records import ChangeState, FileChange, HubState, PushPlan, RemoteFile, RepoType
+from .records import ChangeState, FileChange, FolderSummary, HubState, PushPlan, RemoteFile, RepoType
 
 _CHUNK = 1 << 20
 # The Hub writes this file itself when a repository is made.
@@ -26,16 +25,24 @@ def git_blob_id_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def same_content(path: Path, remote: RemoteFile) -> bool:
-    """Say whether a local file holds what the Hub holds; sizes first, so that most files need no reading."""
+def same_content(path: Path, remote: RemoteFile, sha256: str | None = None) -> bool:
+    """Say whether a local file holds what the Hub holds.
+
+    Args:
+        path: The file.
+        remote: What the Hub says of it.
+        sha256: Its SHA-256, if that is known already.
+    """
     if path.stat().st_size != remote.size:
         return False
-    return sha256_of(path) == remote.sha256 if remote.sha256 else git_blob_id_of(path) == remote.blob_id
+    if remote.sha256:
+        return (sha256 or sha256_of(path)) == remote.sha256
+    return git_blob_id_of(path) == remote.blob_id
 
 
 def make_plan(
     folder: Path,
-    paths: Iterable[str],
+    summary: FolderSummary,
     state: HubState,
     *,
     repo: str,
@@ -43,31 +50,29 @@ def make_plan(
     revision: str = "main",
     private: bool = True,
     delete: bool = False,
-    watch: Callable[[int], None] = lambda _: None,
 ) -> PushPlan:
     """Compare a folder with the Hub, file by file.
 
     Args:
         folder: The folder.
-        paths: The files to publish, relative to it.
+        summary: The files to publish, and hashes that are known.
         state: What the Hub holds.
         repo: ``owner/name``.
         repo_type: What kind of repository.
         revision: The branch.
         private: Whether a repository that is not there yet is to be private.
         delete: Whether files on the Hub that are not here are to be deleted.
-        watch: Called with the bytes of each file once it has been compared.
     """
     remote = {file.path: file for file in state.files}
     changes = []
-    local = sorted(paths)
+    local = sorted(summary.files)
     for name in local:
         path = folder / name
         size = path.stat().st_size
         change: ChangeState
         if name not in remote:
             change, reason = "new", "not on the Hub"
-        elif same_content(path, remote[name]):
+        elif same_content(path, remote[name], summary.sha256.get(name)):
             change, reason = "unchanged", "the same on the Hub"
         elif size == remote[name].size:
             change, reason = "changed", "same size, other content on the Hub"
@@ -75,7 +80,6 @@ def make_plan(
             change, reason = "changed", f"{remote[name].size:,} bytes on the Hub"
         action = "skip" if change == "unchanged" else "send"
         changes.append(FileChange(path=name, size=size, state=change, action=action, reason=reason))
-        watch(size)
     for name in sorted(remote.keys() - set(local) - _HUBS_OWN):
         changes.append(
             FileChange(

@@ -2,13 +2,14 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import DataError, UsageError
+from .plan import sha256_of
 from .records import FolderSummary
 
 # Left by tools, never meant for publishing, never worth a word.
@@ -16,7 +17,9 @@ _SKIPPED_FOLDERS = frozenset({".git", "__pycache__"})
 _SKIPPED_FILES = frozenset({".DS_Store", "Thumbs.db"})
 _DOWNLOAD_CACHE = (".cache", "huggingface")
 # What an interrupted writer leaves behind: x.parquet.tmp, x.part-3, x~, tmpab12.parquet.
-_TEMPORARY = re.compile(r"\.(tmp|temp|part|partial|incomplete|crdownload|lock|swp|bak)([.\-_].*)?$|~$|^tmp", re.IGNORECASE)
+_TEMPORARY = re.compile(
+    r"\.(tmp|temp|part|partial|incomplete|crdownload|lock|swp|bak)([.\-_].*)?$|~$|^tmp", re.IGNORECASE
+)
 _SHARD = re.compile(r"^(?P<stem>.*)-(?P<index>\d{5})-of-(?P<count>\d{5})\.parquet$")
 _MADE_BY_BUILD = ("README.md", "build_report.json", "splits.json")
 _SHOWN = 5
@@ -37,6 +40,25 @@ class _Config(BaseModel):
         found = tuple(_patterns(self.data_files)) if self.data_files is not None else ("**",)
         base = f"{self.data_dir.strip('/')}/" if self.data_dir else ""
         return tuple(base + pattern.removeprefix("./") for pattern in found)
+
+
+class _Table(BaseModel):
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+class _BuiltSource(BaseModel):
+    shards: list[_Table]
+    faults: list[_Table] = []
+
+
+class _Report(BaseModel):
+    """What the checks need of ``build_report.json``; the rest of it is the builder's."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    sources: dict[str, _BuiltSource]
 
 
 def list_folder(folder: Path) -> tuple[list[str], list[str]]:
@@ -69,27 +91,30 @@ def list_folder(folder: Path) -> tuple[list[str], list[str]]:
             continue
         elif not path.is_file():
             problems.append(f"{name} is no regular file")
-        elif any(part.startswith(".") for part in relative.parts) and name != ".gitattributes":
-            problems.append(f"{name} is hidden; such files are not published, move it away")
-        elif any(_TEMPORARY.search(part) for part in relative.parts):
-            problems.append(f"{name} looks like a temporary file; finish or repeat what wrote it, or delete it")
+        elif name != ".gitattributes" and (hidden := _first_part(relative, lambda part: part.startswith("."))):
+            problems.append(
+                f"{hidden} is hidden and not for publishing: an unfinished build? Finish it or move it away"
+            )
+        elif temporary := _first_part(relative, lambda part: _TEMPORARY.search(part) is not None):
+            problems.append(f"{temporary} looks temporary; finish or repeat what wrote it, or delete it")
         else:
             paths.append(name)
-    return paths, problems
+    return paths, list(dict.fromkeys(problems))
 
 
-def check_dataset_folder(folder: Path) -> FolderSummary:
+def check_dataset_folder(folder: Path, watch: Callable[[int], None] = lambda _: None) -> FolderSummary:
     """Check that a folder is a whole, readable dataset folder as ``llm4mat-bench build`` writes it.
 
     The card's configs must refer to files that exist and to columns those files have; every Parquet footer must be
-    readable, every shard of a numbered set present, every data file read by some config, and nothing temporary or
-    hidden among the files.
+    readable, every shard of a numbered set present, every file below ``data/`` read by some config, every table byte
+    for byte what the build report says, and nothing temporary or hidden among the files.
 
     Args:
         folder: The folder.
+        watch: Called with the bytes of each table once it has been read.
 
     Returns:
-        The configs, the rows and the files to publish.
+        The configs, the rows, the files to publish and the SHA-256 of the tables.
 
     Raises:
         UsageError: It is not a folder.
@@ -119,14 +144,17 @@ def check_dataset_folder(folder: Path) -> FolderSummary:
                     problems.append(
                         f"README.md: config '{config.config_name}' names the column '{unknown[0]}', which {path} lacks"
                     )
-    unread = sorted(path for path in columns if path not in read)
+    unread = sorted(path for path in columns if path.startswith("data/") and path not in read)
     problems += [f"{path} is read by no config of README.md (left from an earlier build?)" for path in unread]
-    _refuse(folder, problems)
+    _refuse(folder, problems)  # before the tables are read whole
+    sha256, report_problems = _compare_with_report(folder, columns, watch)
+    _refuse(folder, report_problems)
     return FolderSummary(
         configs=tuple(config.config_name for config in configs),
         patterns={config.config_name: config.patterns() for config in configs},
         rows=rows,
         files=tuple(paths),
+        sha256=sha256,
     )
 
 
@@ -145,10 +173,10 @@ def check_metric_folder(folder: Path, repo: str) -> FolderSummary:
         DataError: The card is missing or does not say what a Space needs.
     """
     paths, problems = list_folder(folder)
-    wanted = repo.split("/")[-1] + ".py"
+    wanted = repo.rsplit("/", maxsplit=1)[-1] + ".py"
     if wanted not in paths:
         modules = [path.removesuffix(".py") for path in paths if path == f"{folder.resolve().name}.py"]
-        hint = f" Push it as --repo {repo.split('/')[0]}/{modules[0]}." if modules else ""
+        hint = f" Push it as --repo {repo.split('/', maxsplit=1)[0]}/{modules[0]}." if modules else ""
         raise UsageError(f"evaluate.load('{repo}') looks for {wanted}, which {folder} lacks.{hint}")
     metadata, card_problems = _read_metadata(folder / "README.md")
     problems += card_problems
@@ -233,7 +261,9 @@ def _read_configs(card: Path) -> tuple[list[_Config], list[str]]:
             where = ".".join(str(part) for part in first["loc"]) or "entry"
             problems.append(f"README.md: config number {number}: {where}: {first['msg']}")
     names = [config.config_name for config in configs]
-    problems += [f"README.md: the config '{name}' stands there twice" for name in sorted(set(names)) if names.count(name) > 1]
+    problems += [
+        f"README.md: the config '{name}' stands there twice" for name in sorted(set(names)) if names.count(name) > 1
+    ]
     return configs, problems
 
 
@@ -258,6 +288,37 @@ def _read_footers(folder: Path, paths: Iterable[str]) -> tuple[dict[str, frozens
     return columns, rows, problems
 
 
+def _compare_with_report(
+    folder: Path, tables: Iterable[str], watch: Callable[[int], None]
+) -> tuple[dict[str, str], list[str]]:
+    try:
+        report = _Report.model_validate_json((folder / "build_report.json").read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        return {}, [f"build_report.json: {'.'.join(map(str, first['loc']))}: {first['msg']}"]
+    built = {table.path: table for source in report.sources.values() for table in (*source.shards, *source.faults)}
+    found: dict[str, str] = {}
+    problems = [f"{path} is missing, though build_report.json lists it" for path in sorted(built.keys() - set(tables))]
+    for path in sorted(tables):
+        if path not in built:
+            problems.append(f"{path} is not in build_report.json; build it again")
+            continue
+        size = (folder / path).stat().st_size
+        found[path] = sha256_of(folder / path) if size == built[path].size_bytes else ""
+        if found[path] != built[path].sha256:
+            problems.append(f"{path} is not what was built (build_report.json has another SHA-256); build it again")
+        watch(size)
+    return found, problems
+
+
+def _first_part(path: Path, test: Callable[[str], bool]) -> str | None:
+    """Return the path up to its first part that passes a test, so that a folder is named once and not file by file."""
+    for depth, part in enumerate(path.parts, start=1):
+        if test(part):
+            return Path(*path.parts[:depth]).as_posix()
+    return None
+
+
 def _missing_shards(paths: Iterable[str]) -> list[str]:
     counts: dict[str, set[int]] = defaultdict(set)
     present: dict[str, set[int]] = defaultdict(set)
@@ -271,7 +332,9 @@ def _missing_shards(paths: Iterable[str]) -> list[str]:
             problems.append(f"{stem}: shards of several builds lie together ({sorted(totals)} shards); build it again")
         elif absent := set(range(*totals)) - present[stem]:
             total = max(totals)
-            problems.append(f"{stem}-{min(absent):05d}-of-{total:05d}.parquet is missing ({len(absent)} of {total} shards)")
+            problems.append(
+                f"{stem}-{min(absent):05d}-of-{total:05d}.parquet is missing ({len(absent)} of {total} shards)"
+            )
     return problems
 
 

@@ -52,8 +52,8 @@ class FileChange(_Record):
     Attributes:
         path: Path in the repository.
         size: Bytes, here; of a removed file, on the Hub.
-        state: ``new`` (not on the Hub), ``changed`` (other content there), ``unchanged``, or ``removed`` (on the Hub but
-            not here).
+        state: ``new`` (not on the Hub), ``changed`` (other content there), ``unchanged``, or ``removed`` (on the Hub
+            but not here).
         action: What a push does with it. A removed file is kept unless deletion was asked for.
         reason: Why, in words.
     """
@@ -119,6 +119,7 @@ class FolderSummary(_Record):
         rows: Rows in all Parquet files.
         space_sdk: The ``sdk`` in the card of a Space.
         files: Paths of the files to publish, sorted.
+        sha256: SHA-256 of those files that were read whole, by path.
     """
 
     configs: tuple[str, ...] = ()
@@ -126,3 +127,4 @@ class FolderSummary(_Record):
     rows: int = 0
     space_sdk: str | None = None
     files: tuple[str, ...]
+    sha256: dict[str, str] = {}

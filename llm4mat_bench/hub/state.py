@@ -21,7 +21,8 @@ def hub_api() -> "HfApi":
 
 def check_repo_name(repo: str) -> None:
     """Raise a `UsageError` unless the name is ``owner/name`` as the Hub allows it."""
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # documented, not re-exported
 
     try:
         validate_repo_id(repo)

@@ -20,7 +20,7 @@ from .records import FileChange, FolderSummary, HubState, PushPlan, PushResult, 
 from .state import check_repo_name, hub_api, read_state, require_token
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi
 
 # An upload is finished (findable by the next call) batch by batch: small enough to lose little, large enough to keep
 # the library's upload threads busy.
@@ -41,7 +41,6 @@ def push_folder(
     delete: bool = False,
     dry_run: bool = False,
     tell: Callable[[str], None] = lambda _: None,
-    watch: Callable[[int], None] = lambda _: None,
 ) -> PushResult:
     """Make a repository on the Hub hold what a folder holds, sending only what differs.
 
@@ -56,7 +55,6 @@ def push_folder(
         delete: Whether to delete files on the Hub that are not in the folder.
         dry_run: Only look: nothing is written, here or there.
         tell: Takes a line for the user on each step.
-        watch: Called with the bytes of each file once it has been compared.
 
     Returns:
         The plan and the commit that holds it.
@@ -80,14 +78,13 @@ def push_folder(
     def plan_for(state: HubState) -> PushPlan:
         return make_plan(
             folder,
-            summary.files,
+            summary,
             state,
             repo=repo,
             repo_type=repo_type,
             revision=revision,
             private=private is not False,
             delete=delete,
-            watch=watch,
         )
 
     plan = plan_for(state)
@@ -115,10 +112,10 @@ def push_folder(
     if plan.empty:
         return PushResult(plan=plan, dry_run=False, created=created, commit=state.commit, url=url)
 
-    additions = _upload(api, folder, plan, tell)
+    additions = _upload(api, folder, plan, summary, tell)
     tell(f"committing {len(plan.having('send'))} files" + _and_deletions(plan))
     commit = _commit(api, plan, additions, message or default_message(summary))
-    _verify(api, folder, plan, state, additions, commit)
+    _verify(api, plan, state, additions, commit)
     return PushResult(plan=plan, dry_run=False, created=created, commit=commit, url=url)
 
 
@@ -126,7 +123,9 @@ def default_message(summary: FolderSummary) -> str:
     """Return the message of a commit for which the user gave none."""
     from .. import __version__
 
-    what = f"{len(summary.configs)} configs, {summary.rows:,} rows" if summary.configs else f"{len(summary.files)} files"
+    what = (
+        f"{len(summary.configs)} configs, {summary.rows:,} rows" if summary.configs else f"{len(summary.files)} files"
+    )
     return f"Upload {what} with llm4mat-bench {__version__}"
 
 
@@ -150,7 +149,9 @@ def _validate_card(repo: str, repo_type: RepoType, folder: Path) -> None:
         RepoCard(content).validate(repo_type=repo_type)
 
 
-def _upload(api: "HfApi", folder: Path, plan: PushPlan, tell: Callable[[str], None]) -> "list[CommitOperationAdd]":
+def _upload(
+    api: "HfApi", folder: Path, plan: PushPlan, summary: FolderSummary, tell: Callable[[str], None]
+) -> "list[CommitOperationAdd]":
     """Put the content of the large files into the Hub's storage; the small ones travel in the commit."""
     from huggingface_hub import CommitOperationAdd
 
@@ -164,6 +165,9 @@ def _upload(api: "HfApi", folder: Path, plan: PushPlan, tell: Callable[[str], No
             f"({size / 1e6:,.1f} MB; {sent / 1e6:,.1f} of {plan.bytes_to_send / 1e6:,.1f} MB done)"
         )
         operations = [CommitOperationAdd(file.path, folder / file.path) for file in batch]
+        for operation in operations:
+            if sha256 := summary.sha256.get(operation.path_in_repo):
+                operation.upload_info.sha256 = bytes.fromhex(sha256)  # else the library reads the file once more
         with hub_errors(plan.repo, "uploading to"):
             api.preupload_lfs_files(
                 plan.repo, operations, repo_type=plan.repo_type, revision=plan.revision, free_memory=False
@@ -192,7 +196,7 @@ def _commit(api: "HfApi", plan: PushPlan, additions: "list[CommitOperationAdd]",
 
     ``parent_commit`` lets the Hub refuse where somebody else has pushed since the plan was made.
     """
-    from huggingface_hub import CommitOperationDelete
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     deletions = [CommitOperationDelete(file.path) for file in plan.having("delete")]
     operations: list[CommitOperationAdd | CommitOperationDelete] = [*additions, *deletions]
@@ -245,14 +249,7 @@ def _differences(additions: "list[CommitOperationAdd]", plan: PushPlan, state: H
     return wrong
 
 
-def _verify(
-    api: "HfApi",
-    folder: Path,
-    plan: PushPlan,
-    before: HubState,
-    additions: "list[CommitOperationAdd]",
-    commit: str,
-) -> None:
+def _verify(api: "HfApi", plan: PushPlan, before: HubState, additions: "list[CommitOperationAdd]", commit: str) -> None:
     """Read the Hub's list of files back; a file that a ``.gitignore`` there kept out would else be lost in silence."""
     after = read_state(api, plan.repo, plan.repo_type, plan.revision)
     if after.commit != commit:
@@ -262,8 +259,8 @@ def _verify(
     wrong += [file.path for file in before.files if file.path in unchanged and file not in after.files]
     if wrong:
         raise HubError(
-            f"the Hub does not hold {len(wrong)} of the files of {folder} as they are here (first: {wrong[0]}), though "
-            f"it accepted commit {commit[:8]}. Is there a .gitignore in {plan.repo}?"
+            f"{plan.repo} does not hold {len(wrong)} of the files as they are here (first: {wrong[0]}), though the Hub "
+            f"accepted commit {commit[:8]}. Is there a .gitignore in it?"
         )
 
 

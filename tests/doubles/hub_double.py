@@ -29,6 +29,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -59,7 +60,9 @@ class Blob:
     @property
     def pointer(self) -> bytes:
         """What git holds in place of a large file."""
-        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(self.content)}\n".encode()
+        return (
+            f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(self.content)}\n".encode()
+        )
 
     @property
     def blob_id(self) -> str:
@@ -362,7 +365,9 @@ class HubDouble:
         for wanted, pattern, answer in self._routes:
             if wanted == method and (match := pattern.match(request.path)):
                 try:
-                    return answer(request, **{key: value and unquote(value) for key, value in match.groupdict().items()})
+                    return answer(
+                        request, **{key: value and unquote(value) for key, value in match.groupdict().items()}
+                    )
                 except Refusal as refusal:
                     return refusal.answer
         return Refusal(404, f"the double has no route for {request.method} {request.path}").answer
@@ -381,13 +386,15 @@ class HubDouble:
         namespaces = self._known(request)
         if namespaces is None:
             raise Refusal(401, "Invalid username or password.")
-        if name.split("/")[0] not in namespaces:
-            raise Refusal(403, f"You don't have the rights to write to the namespace \"{name.split('/')[0]}\"")
+        if name.split("/", maxsplit=1)[0] not in namespaces:
+            raise Refusal(
+                403, f'You don\'t have the rights to write to the namespace "{name.split("/", maxsplit=1)[0]}"'
+            )
 
     def _find(self, request: Request, kind: str | None, name: str) -> Repo:
         namespaces = self._known(request)
         repo = self.repos.get((kind or "model", name))
-        if repo is None or (repo.private and name.split("/")[0] not in (namespaces or ())):
+        if repo is None or (repo.private and name.split("/", maxsplit=1)[0] not in (namespaces or ())):
             # The Hub does not tell a stranger whether a repository exists.
             if namespaces is None:
                 raise Refusal(401, "Invalid username or password.")
@@ -440,7 +447,7 @@ class HubDouble:
             {
                 "_id": "0" * 24,
                 "id": name,
-                "author": name.split("/")[0],
+                "author": name.split("/", maxsplit=1)[0],
                 "sha": commit.sha,
                 "private": repo.private,
                 "gated": False,
@@ -624,10 +631,8 @@ class _Server(ThreadingHTTPServer):
 
     def close_connections(self) -> None:
         for connection in list(self._connections):
-            try:
+            with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
     def handle_error(self, request, client_address) -> None:
         """Keep quiet about clients that went away."""
@@ -694,7 +699,7 @@ def _run() -> None:
     for token, namespace in parser.parse_args().token:
         double.add_token(token, [namespace])
     double.start()
-    print(f"export HF_ENDPOINT={double.url} HF_HUB_DISABLE_XET=1", flush=True)
+    print(f"export HF_ENDPOINT={double.url} HF_HUB_DISABLE_XET=1", flush=True)  # noqa: T201
     while True:
         time.sleep(3600)
 
