@@ -38,15 +38,16 @@ def hub_errors(repo: str, doing: str) -> Iterator[None]:
     Raises:
         HubError: In place of any error but our own.
     """
-    message = None
     try:
         yield
     except LLM4MatError:
         raise
     except Exception as error:
-        message = explain(error, repo=repo, doing=doing)
-    if message is not None:
-        raise HubError(message)
+        failure = HubError(explain(error, repo=repo, doing=doing))
+        try:
+            raise failure from None
+        finally:
+            failure.__context__ = None
 
 
 def explain(error: BaseException, *, repo: str, doing: str) -> str:
@@ -76,7 +77,18 @@ def explain(error: BaseException, *, repo: str, doing: str) -> str:
             return not_logged_in(endpoint)
         if isinstance(cause, HFValidationError):
             return _one_line(f"{doing} {repo}: {cause}")
+    if client_was_closed(error):
+        return f"{doing} {repo}: the connection to {endpoint} broke. Look at the network. {_RESUME}"
     return _one_line(f"{doing} {repo}: {type(error).__name__}: {error}. {_RESUME}")
+
+
+def client_was_closed(error: BaseException) -> bool:
+    """Say whether a request failed only because another thread's failure closed the client they share.
+
+    On a refused connection the library closes its HTTP client, under the uploads of its other threads, whose retries
+    then end in a RuntimeError that names no network at all (huggingface_hub 2.4.0).
+    """
+    return any(isinstance(cause, RuntimeError) and "client has been closed" in str(cause) for cause in _chain(error))
 
 
 def not_logged_in(endpoint: str) -> str:

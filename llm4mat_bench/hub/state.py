@@ -53,18 +53,18 @@ def read_state(api: "HfApi", repo: str, repo_type: RepoType, revision: str) -> H
         HubError: The Hub refuses the token or cannot be reached. A repository that is not there is no error.
     """
     from huggingface_hub import RepoFile, get_token
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
 
     with hub_errors(repo, "looking at"):
         try:
             info = api.repo_info(repo, repo_type=repo_type)
-        except GatedRepoError:
+        except HfHubHTTPError as error:
+            # With a token, a missing repository is 404 and a refused token 401; without one, a missing repository and
+            # a private one are both 401. The library's own error class for the latter depends on the address.
+            status = error.response.status_code
+            if status == 404 or (status == 401 and not get_token()):
+                return HubState(exists=False)
             raise
-        except RepositoryNotFoundError as error:
-            # With a token, a missing repository is 404 and a refused token 401; without one, both are 401.
-            if error.response.status_code == 401 and get_token():
-                raise
-            return HubState(exists=False)
         commit, branch_exists = info.sha, True
         if revision != "main":
             try:

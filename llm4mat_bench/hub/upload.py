@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from .errors import HubError, explain, hub_errors
+from .errors import HubError, client_was_closed, explain, hub_errors
 from .plan import git_blob_id_of, make_plan
 from .preflight import stale_but_read
 from .records import FileChange, FolderSummary, HubState, PushPlan, PushResult, RepoType
@@ -168,13 +168,25 @@ def _upload(
         for operation in operations:
             if sha256 := summary.sha256.get(operation.path_in_repo):
                 operation.upload_info.sha256 = bytes.fromhex(sha256)  # else the library reads the file once more
-        with hub_errors(plan.repo, "uploading to"):
-            api.preupload_lfs_files(
-                plan.repo, operations, repo_type=plan.repo_type, revision=plan.revision, free_memory=False
-            )
+        _store(api, plan, operations)
         additions += operations
         sent += size
     return additions
+
+
+def _store(api: "HfApi", plan: PushPlan, operations: "list[CommitOperationAdd]") -> None:
+    """Upload a batch; the library waits out network faults itself, save for one that its own threads make."""
+    with hub_errors(plan.repo, "uploading to"):
+        for last in (False, False, True):
+            try:
+                api.preupload_lfs_files(
+                    plan.repo, operations, repo_type=plan.repo_type, revision=plan.revision, free_memory=False
+                )
+            except RuntimeError as error:
+                if last or not client_was_closed(error):
+                    raise
+            else:
+                return
 
 
 def batches(files: Sequence[FileChange]) -> Iterator[list[FileChange]]:

@@ -13,9 +13,9 @@ Use it as a fixture (``from hub_double import hub`` in a conftest.py)::
         assert hub.repo("dataset", "org/name").files()["README.md"].content == ...
         assert hub.uploads() == []          # contents that travelled since the last hub.forget()
 
-and, since it is reached over TCP, from any process: ``python tests/doubles/hub_double.py --token hf_test org`` runs one
-to play with. Faults on order: `HubDouble.die_after_uploads`, `HubDouble.revive`, `HubDouble.fail`,
-`HubDouble.lose_commit_answer`.
+or ``hub.use(monkeypatch, "hf_test", tmp_path)`` for the test's own process; and, since it is reached over TCP, by hand:
+``python tests/doubles/hub_double.py --token hf_test org`` runs one to play with. Faults on order:
+`HubDouble.die_after_uploads`, `HubDouble.revive`, `HubDouble.fail`, `HubDouble.lose_commit_answer`.
 
 The repository state is a chain of immutable commits in memory; large contents lie in ``objects`` under their SHA-256,
 before and independent of any commit, as on the Hub: that is what makes an upload resumable.
@@ -28,11 +28,13 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
@@ -194,6 +196,7 @@ class HubDouble:
         objects: Large contents by SHA-256.
         requests: Every request since the start or the last `forget`, in the order they came in.
         page_size: Entries in one page of a listing; the Hub's is 1000.
+        upload_seconds: How long the storage takes for each content.
         ignored: Patterns of paths that the Hub would leave out of commits (a ``.gitignore``).
     """
 
@@ -202,6 +205,7 @@ class HubDouble:
         self.objects: dict[str, bytes] = {}
         self.requests: list[Request] = []
         self.page_size = 1000
+        self.upload_seconds = 0.0
         self.ignored: list[str] = []
         self._tokens: dict[str, tuple[str, ...]] = {}
         self._faults: list[_Fault] = []
@@ -250,6 +254,18 @@ class HubDouble:
             "NO_PROXY": "127.0.0.1",
             "no_proxy": "127.0.0.1",
         }
+
+    def use(self, monkeypatch: pytest.MonkeyPatch, token: str | None, home: Path) -> None:
+        """Turn this process towards the double for the length of a test, and take the waits out of retries."""
+        from huggingface_hub import constants
+        from huggingface_hub.utils import _http
+
+        for name, value in self.environment(token, home).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(constants, "ENDPOINT", self.url)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
+        monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=lambda _: None, monotonic=time.monotonic))
 
     def add_token(self, token: str, namespaces: Sequence[str] = ()) -> str:
         """Make a token valid, with write access to some namespaces; it can read what is private in these."""
@@ -344,6 +360,8 @@ class HubDouble:
 
     def handle(self, request: Request) -> Answer:
         """Answer a request; called by the server's threads."""
+        if request.method == "PUT":
+            time.sleep(self.upload_seconds)
         with self._lock:
             if self.dead:
                 return Answer(drop=True)
@@ -691,7 +709,6 @@ def hub() -> Iterator[HubDouble]:
 
 def _run() -> None:
     import argparse
-    import time
 
     parser = argparse.ArgumentParser(description="Run a double of the Hugging Face Hub, for playing and testing.")
     parser.add_argument("--token", nargs=2, action="append", metavar=("TOKEN", "NAMESPACE"), default=[])
