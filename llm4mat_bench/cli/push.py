@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
 from .console import JsonOption, err, out, print_json
 
 if TYPE_CHECKING:
@@ -100,9 +99,10 @@ def metrics(
     """
     from ..hub import check_metric_folder, push_folder
     from ..hub.state import check_repo_name
+    from ..metrics import module_path
 
     check_repo_name(repo)
-    folder = folder or _module_path()
+    folder = folder or module_path()
     summary = check_metric_folder(folder, repo)
     result = push_folder(
         folder,
@@ -121,15 +121,6 @@ def metrics(
 
 def _tell(line: str) -> None:
     err.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _module_path() -> Path:
-    from .. import metrics as room
-
-    module_path = getattr(room, "module_path", None)
-    if module_path is None:
-        raise UsageError("this version of the package holds no evaluate module; give the folder of one")
-    return Path(module_path())
 
 
 @contextmanager

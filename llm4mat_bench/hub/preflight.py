@@ -147,7 +147,7 @@ def check_dataset_folder(folder: Path, watch: Callable[[int], None] = lambda _: 
     unread = sorted(path for path in columns if path.startswith("data/") and path not in read)
     problems += [f"{path} is read by no config of README.md (left from an earlier build?)" for path in unread]
     _refuse(folder, problems)  # before the tables are read whole
-    sha256, report_problems = _compare_with_report(folder, columns, watch)
+    sha256, report_problems = _compare_with_report(folder, paths, watch)
     _refuse(folder, report_problems)
     return FolderSummary(
         configs=tuple(config.config_name for config in configs),
@@ -289,7 +289,7 @@ def _read_footers(folder: Path, paths: Iterable[str]) -> tuple[dict[str, frozens
 
 
 def _compare_with_report(
-    folder: Path, tables: Iterable[str], watch: Callable[[int], None]
+    folder: Path, paths: Iterable[str], watch: Callable[[int], None]
 ) -> tuple[dict[str, str], list[str]]:
     try:
         report = _Report.model_validate_json((folder / "build_report.json").read_bytes())
@@ -298,8 +298,9 @@ def _compare_with_report(
         return {}, [f"build_report.json: {'.'.join(map(str, first['loc']))}: {first['msg']}"]
     built = {table.path: table for source in report.sources.values() for table in (*source.shards, *source.faults)}
     found: dict[str, str] = {}
-    problems = [f"{path} is missing, though build_report.json lists it" for path in sorted(built.keys() - set(tables))]
-    for path in sorted(tables):
+    here = set(paths)
+    problems = [f"{path} is missing, though build_report.json lists it" for path in sorted(built.keys() - here)]
+    for path in sorted(path for path in here if path in built or path.endswith(".parquet")):
         if path not in built:
             problems.append(f"{path} is not in build_report.json; build it again")
             continue

@@ -22,6 +22,7 @@ from hub_double import Blob, HubDouble
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llm4mat_bench.dataset_builder.export.sample import SAMPLE_FOLDER
 from llm4mat_bench.errors import DataError, LLM4MatError, UsageError
 from llm4mat_bench.hub import (
     FolderSummary,
@@ -36,6 +37,7 @@ from llm4mat_bench.hub import (
 )
 from llm4mat_bench.hub.plan import git_blob_id_of
 from llm4mat_bench.hub.preflight import matches
+from llm4mat_bench.metrics import module_path
 
 TOKEN = "hf_aVerySecretTokenThatNobodyMaySee"
 REPO = "org/llm4mat-bench"
@@ -239,11 +241,12 @@ def test_what_is_pushed_is_what_load_dataset_gives(hub: HubDouble, folder: Path,
 
 @pytest.mark.slow
 def test_the_embedded_sample_goes_there_and_back(hub: HubDouble, tmp_path: Path) -> None:
-    """The folder that `build` itself makes, where this checkout has builder and sample."""
+    """The folder that `build` itself makes."""
+    if not (SAMPLE_FOLDER / "train.parquet").exists():
+        pytest.skip("this checkout has no embedded sample yet")
     out = tmp_path / "sample"
     built = run(hub, tmp_path / "home", "build", "sample", "--out", str(out))
-    if built.returncode != 0:
-        pytest.skip("this checkout builds no sample")
+    assert built.returncode == 0, built.stderr
     hub.add_token(TOKEN, ["org"])
     pushed = run(hub, tmp_path / "home", "push", "dataset", str(out), "--repo", REPO)
     assert pushed.returncode == 0, pushed.stderr
@@ -636,6 +639,12 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "hidden": (lambda folder: (folder / ".env").write_text("HF_TOKEN=x"), ".env is hidden"),
     "unfinished build": (lambda folder: (folder / ".build/mp/data").mkdir(parents=True) or _fill(folder), ".build is"),
     "link out": (_link_out, "data/secret.txt is a link that leads out"),
+    "listed but missing": (
+        lambda folder: (folder / "build_report.json").write_text(
+            (folder / "build_report.json").read_text().replace("train-00002-of-00003", "train-00009-of-00003")
+        ),
+        r"train-00009-of-00003.parquet is missing, though build_report.json lists it; .*00002.* is not in build_report",
+    ),
     "report of another kind": (lambda folder: (folder / "build_report.json").write_text("[]"), "build_report.json"),
 }
 
@@ -807,11 +816,7 @@ def test_evaluate_load_finds_the_space(hub: HubDouble, module: Path, tmp_path: P
 
 
 def test_our_own_module_is_fit_to_be_published() -> None:
-    from llm4mat_bench import metrics
-
-    if not hasattr(metrics, "module_path"):
-        pytest.skip("this checkout holds no evaluate module")
-    folder = Path(metrics.module_path())
+    folder = module_path()
     assert check_metric_folder(folder, f"org/{folder.name}").space_sdk == "gradio"
 
 
