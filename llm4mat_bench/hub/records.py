@@ -116,7 +116,7 @@ class FolderSummary(_Record):
     Attributes:
         configs: Config names of a dataset, in the order of its card; empty for other folders.
         patterns: For each config, the file patterns of its card.
-        rows: Rows in all Parquet files.
+        rows: Rows in the tables below ``data/``.
         space_sdk: The ``sdk`` in the card of a Space.
         files: Paths of the files to publish, sorted.
         sha256: SHA-256 of those files that were read whole, by path.
