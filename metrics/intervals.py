@@ -77,7 +77,8 @@ def regression_intervals(
     Above it, the materials are shuffled once and dealt to 4096 blocks of equal size (to one), and blocks are drawn with
     replacement. The blocks being random, the variance of a mean over resamples of blocks has the same expectation as
     over resamples of materials but for a factor 1 - 1/4096; which materials meet in a block moves the width of the
-    interval by a relative standard deviation of 1/sqrt(2 * 4096), 1.1 %, less than the 4 % that 1,000 resamples leave
+    interval by a relative standard deviation of about 1/sqrt(2 * 4096), 1.1 % (more where a few materials carry most
+    of the error, as they do in any bootstrap), less than the 4 % that 1,000 resamples leave
     in either end whatever is drawn. From each block only sums are kept; the sum of ``|t - m|``, m being the resample's
     mean, is computed at 33 values of m that span the resamples' means and interpolated, which is exact but for targets
     that lie within 0.2 standard errors of m.

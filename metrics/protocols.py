@@ -13,7 +13,7 @@ others standing. Everything here can be written as JSON: infinity (MAD:MAE of pe
 
 import math
 from collections.abc import Callable
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -110,6 +110,29 @@ class Refused(_Model):
     reason: str
 
 
+def _flat(report: "RegressionReport | ClassificationReport", protocol: Protocol) -> dict[str, Any]:
+    chosen = report.published if protocol == "published" else report.whole
+    shape = type(report.whole)
+    result: dict[str, Any] = {}
+    undefined, found = {}, {}
+    for name in (name for name, field in shape.model_fields.items() if field.annotation is Score):
+        if isinstance(chosen, Refused):
+            score = Score(value=None, status="undefined", reason=chosen.reason)
+        else:
+            score = getattr(chosen, name)
+        result[name] = score.value
+        if score.value is None:
+            undefined[name] = score.reason
+        if score.interval is not None:
+            found[name] = score.interval.model_dump()
+    result |= {"n": chosen.n, "n_total": report.n_total, "coverage": report.coverage, "protocol": protocol}
+    if undefined:
+        result["undefined"] = undefined
+    if report.confidence is not None:
+        result["intervals"] = found
+    return result
+
+
 class _Report(_Model):
     n_total: Annotated[int, Field(ge=1)]
     n_scored: Count
@@ -141,6 +164,14 @@ class RegressionReport(_Report):
     published: Annotated[RegressionScores | Refused, Field(discriminator="kind")]
     whole: RegressionScores
 
+    def flat(self, protocol: Protocol = "whole") -> dict[str, Any]:
+        """Return one protocol's scores as plain values by name, ready for JSON.
+
+        A score without a value is None, with its reason under ``undefined``; intervals, where they were computed, stand
+        under ``intervals``.
+        """
+        return _flat(self, protocol)
+
 
 class ClassificationReport(_Report):
     """Both protocols' scores of one run on a classification task; attributes as in :class:`RegressionReport`.
@@ -155,6 +186,10 @@ class ClassificationReport(_Report):
     threshold: float
     published: Annotated[ClassificationScores | Refused, Field(discriminator="kind")]
     whole: ClassificationScores
+
+    def flat(self, protocol: Protocol = "whole") -> dict[str, Any]:
+        """Return one protocol's scores as plain values by name; see :meth:`RegressionReport.flat`."""
+        return {**_flat(self, protocol), "score_kind": self.score_kind}
 
 
 def score_regression(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -11,28 +12,30 @@ if TYPE_CHECKING:
 
 
 def score_table(records: "Sequence[ResultRecord]", title: str) -> Table:
-    """One row a run: the headline with its interval, both protocols, coverage."""
+    """One row a run: the headline with its interval; the published protocol beside it where answers are missing."""
     from ..metrics.headline import HEADLINE, headline, whole_headline, written, written_interval
 
-    table = Table(title=title, caption="Whole test set with 95 % interval; published: valid answers only.")
-    for heading in ("task", "model", "score"):
+    incomplete = any(record.counts.coverage < 1 for record in records)
+    table = Table(title=title, caption="Over the whole test set, with 95 % interval.", box=SIMPLE_HEAD)
+    for heading in ("task", "model", "metric"):
         table.add_column(heading, overflow="fold")
-    for heading in ("whole", "interval", "published", "MAE", "answered"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("interval", no_wrap=True)
+    if incomplete:
+        table.add_column("answered", justify="right")
+        table.add_column("score of these", justify="right")
+    previous = None
     for record in records:
         report = record.metrics
         whole = whole_headline(report)
-        mae = written(report.whole.mae) if report.kind == "regression" else ""
-        table.add_row(
-            record.task,
-            record.model.id,
-            HEADLINE[report.kind],
-            written(whole),
-            written_interval(whole),
-            written(headline(report.published)),
-            mae,
-            f"{report.n_scored}/{report.n_total}",
-        )
+        if previous not in (None, record.task):
+            table.add_section()
+        name = "" if record.task == previous else record.task
+        previous = record.task
+        cells = [name, record.model.id, HEADLINE[report.kind], written(whole), written_interval(whole)]
+        if incomplete:
+            cells += [f"{report.n_scored}/{report.n_total}", written(headline(report.published))]
+        table.add_row(*cells)
     return table
 
 
