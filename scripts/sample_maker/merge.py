@@ -76,7 +76,8 @@ def _same_crystal(first: Structure, second: Structure, matcher: StructureMatcher
 
 def check_round_trip(crystals: list[Crystal], report: Report) -> list[Crystal]:
     """Keep the crystals whose CIF text reads back as the same composition and volume."""
-    kept, failed = [], []
+    kept: list[Crystal] = []
+    failed: list[Crystal] = []
     for crystal in crystals:
         back = structure_from_cif(cif_text(crystal.structure))
         same_volume = abs(back.volume - crystal.structure.volume) < 1e-6 * crystal.structure.volume
