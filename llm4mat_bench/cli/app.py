@@ -13,6 +13,7 @@ from .catalogue import sources, tasks
 from .console import err
 from .demo import demo
 from .leaderboard import leaderboard
+from .push import app as push
 from .score import score
 from .train import train
 from .verify import verify
@@ -65,6 +66,7 @@ for command in (
     leaderboard,
 ):
     app.command()(command)
+app.add_typer(push)
 
 
 def main() -> None:
