@@ -1,0 +1,56 @@
+"""The program ``llm4mat-bench``: its commands, and how it fails."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import LLM4MatError, UsageError
+from .catalogue import sources, tasks
+from .console import err
+
+app = typer.Typer(
+    name="llm4mat-bench",
+    help="How well does a language model predict the properties of crystals?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"llm4mat-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (sources, tasks):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the program; a failure is one line on standard error and a non-zero exit status."""
+    try:
+        app()
+    except LLM4MatError as error:
+        err.print(f"[bold red]{'usage' if isinstance(error, UsageError) else 'error'}:[/] ", end="")
+        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("stopped. The same call goes on where it left off.")
+        sys.exit(130)
+    except BrokenPipeError:
+        # A reader such as `head` has had enough; close standard output quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
