@@ -1,25 +1,19 @@
 """What can go wrong with a whole run, as opposed to one structure: the message says what to do."""
 
+from ...errors import DataError, LLM4MatError, UsageError
 
-class DescribeInputError(ValueError):
+
+class DescribeInputError(DataError):
     """The input cannot be read as structures; the message names the file, the row and the remedy."""
 
-    exit_code = 1
 
-
-class DescribeUsageError(ValueError):
+class DescribeUsageError(UsageError):
     """The call itself is wrong (a missing column, options that exclude each other)."""
 
-    exit_code = 2
 
-
-class JournalError(RuntimeError):
+class JournalError(LLM4MatError, RuntimeError):
     """The journal beside the output belongs to another input or other settings, or is in use."""
 
-    exit_code = 1
 
-
-class PoolError(RuntimeError):
+class PoolError(LLM4MatError, RuntimeError):
     """The processes that describe cannot be started or keep dying; no fault of one structure."""
-
-    exit_code = 1

@@ -85,21 +85,6 @@ def weight(entry: Entry) -> int:
     return len(entry.text or "") + 100
 
 
-def scan(source: Source, tick: Callable[[int], None] | None = None) -> Scan:
-    """Read a source once.
-
-    Args:
-        source: What to read.
-        tick: Called with the number of rows now and then.
-    """
-    fingerprint = Fingerprint()
-    for number, entry in enumerate(source.entries(), 1):
-        fingerprint.add(entry)
-        if tick is not None and number % 1000 == 0:
-            tick(number)
-    return fingerprint.result()
-
-
 def open_source(path: Path, column: str | None = None, id_column: str | None = None) -> Source:
     """Find out what ``path`` is.
 

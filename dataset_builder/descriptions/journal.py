@@ -22,6 +22,7 @@ SYNC_SECONDS = 1.0
 """At most so much work is lost when the power fails; a killed process loses nothing it wrote."""
 
 _NOT_THERE = -1
+_HEADER_LIMIT = 2**20  # a file without line ends that is not ours is not read whole
 
 
 class Journal:
@@ -111,7 +112,7 @@ class Journal:
         wanted = _line(header)
         self._file.seek(0)
         with os.fdopen(os.dup(self._file.fileno()), "rb") as reader:
-            first = reader.readline()
+            first = reader.readline(_HEADER_LIMIT)
             # A header torn by a kill is a beginning of ours; anything else was written by someone else.
             if first != wanted and not (wanted.startswith(first) and not first.endswith(b"\n")):
                 if not discard_other:
@@ -121,7 +122,7 @@ class Journal:
                 os.ftruncate(self._file.fileno(), 0)
                 self._write(wanted)
                 self.sync()
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
                 return len(wanted)
             end = len(first)
             while line := reader.readline():
@@ -181,7 +182,8 @@ def _short(value: object) -> str:
     return text if len(text) <= 16 else text[:12] + "…"
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """See to it that a new or renamed file in a folder survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

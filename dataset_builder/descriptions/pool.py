@@ -109,9 +109,11 @@ class LocalPool:
     def close(self) -> None:
         """Stop all work at once."""
         self._connection.close()
+        if not self._ready:  # busy importing: it would not notice
+            self._process.kill()
         try:
             self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:  # still importing, or stuck
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         self._complaints.close()

@@ -230,13 +230,24 @@ def _prepare(settings: Settings) -> Describer:
     return describer
 
 
-def _rock_salt() -> str:
-    lattice = [[0.0, 2.8, 2.8], [2.8, 0.0, 2.8], [2.8, 2.8, 0.0]]
-    sites = [
-        {"species": [{"element": element, "occu": 1}], "abc": [place] * 3}
-        for element, place in (("Na", 0.0), ("Cl", 0.5))
-    ]
-    return json.dumps({"lattice": {"matrix": lattice}, "sites": sites})
-
-
-_WARM_UP = (_rock_salt(),)
+# Rock salt as a dict and as a CIF with symmetry, so that both ways of reading are imported before the first fork.
+_ROCK_SALT_DICT = """{"lattice": {"matrix": [[0.0, 2.8, 2.8], [2.8, 0.0, 2.8], [2.8, 2.8, 0.0]]}, "sites": [
+{"species": [{"element": "Na", "occu": 1}], "abc": [0.0, 0.0, 0.0]},
+{"species": [{"element": "Cl", "occu": 1}], "abc": [0.5, 0.5, 0.5]}]}"""
+_ROCK_SALT_CIF = """data_NaCl
+_symmetry_space_group_name_H-M 'F m -3 m'
+_cell_length_a 5.6
+_cell_length_b 5.6
+_cell_length_c 5.6
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+loop_
+_atom_site_label
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Na 0 0 0
+Cl 0.5 0.5 0.5
+"""
+_WARM_UP = (_ROCK_SALT_DICT, _ROCK_SALT_CIF)

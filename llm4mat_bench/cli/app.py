@@ -10,6 +10,7 @@ from .. import __version__
 from ..errors import LLM4MatError, UsageError
 from .catalogue import sources, tasks
 from .console import err
+from .describe import describe
 
 app = typer.Typer(
     name="llm4mat-bench",
@@ -35,7 +36,7 @@ def _program(
     pass
 
 
-for command in (sources, tasks):
+for command in (sources, tasks, describe):
     app.command()(command)
 
 
