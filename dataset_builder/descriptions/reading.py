@@ -2,14 +2,22 @@
 
 import ast
 import json
+import re
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
+    from pymatgen.core import Composition, Structure
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+
+_SYMMETRY = re.compile("space_group|int_tables|equiv_pos|symop", re.IGNORECASE)
 
 OVERLAP = 0.01
 """Å. Two atoms nearer than this are the same place written twice, not a bond."""
+
+FORMULA = 0.01
+"""By so much the share of an element may differ from the formula's."""
 
 
 class UnreadableStructureError(ValueError):
@@ -26,7 +34,8 @@ def read_structure(text: str) -> "Structure":
 
     Raises:
         UnreadableStructureError: Not a structure, or one that cannot exist: no sites, no volume, coordinates that are
-            not finite, atoms on top of each other.
+            not finite, atoms on top of each other or of no element, a symmetry that is not understood, or atoms that do not
+            make the formula (a CIF that was cut off).
     """
     try:
         with warnings.catch_warnings():
@@ -40,13 +49,15 @@ def read_structure(text: str) -> "Structure":
     return structure
 
 
-def one_line(error: BaseException, limit: int = 300) -> str:
-    """Write an exception as one line without memory addresses, so that two runs write the same."""
-    import re
+def one_line(error: BaseException) -> str:
+    """Write an exception as one line with its type."""
+    message = said(error)
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
-    said = " ".join(str(error).split())
-    said = re.sub(r"0x[0-9a-fA-F]{6,}", "0x…", said)
-    line = f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+def said(error: BaseException, limit: int = 300) -> str:
+    """Write what an exception says as one line without memory addresses, so that two runs write the same."""
+    line = _ADDRESS.sub("0x…", " ".join(str(error).split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -57,10 +68,49 @@ def _from_cif(text: str) -> "Structure":
         raise UnreadableStructureError("the text is empty")
     if "\0" in text:
         raise UnreadableStructureError("binary data, not a CIF")
-    structures = CifParser.from_str(text).parse_structures(primitive=False, on_error="raise")
-    if not structures:
-        raise UnreadableStructureError("the CIF holds no structure")
-    return structures[0]
+    # The formula is compared below: the parser's own comparison only warns.
+    parser = CifParser.from_str(text, check_cif=False)
+    structure: Structure = parser.parse_structures(primitive=False, on_error="raise")[0]
+    blocks: dict[str, dict[str, Any]] = parser.as_dict()
+    block = next(iter(blocks.values()))
+    if any("Defaulting to P1" in warning for warning in parser.warnings):
+        _check_symmetry(block)
+    if structure.is_ordered:
+        _check_formula(block, structure)
+    return structure
+
+
+def _check_symmetry(block: dict[str, Any]) -> None:
+    """Refuse a symmetry that the parser could not read and took for none: most atoms would be missing."""
+    for key, value in block.items():
+        if _SYMMETRY.search(key) and value not in ("", "?", ".", "1", "P1", "P 1"):
+            raise UnreadableStructureError(f"the symmetry is not understood: {key} {str(value)[:60]}")
+
+
+def _check_formula(block: dict[str, Any], structure: "Structure") -> None:
+    """Refuse atoms in other proportions than the formula's, as in a CIF that was cut off in its list of atoms."""
+    from pymatgen.core import Composition
+
+    formula = block.get("_chemical_formula_sum")
+    try:
+        expected = _proportions(Composition(formula))
+    except (ValueError, TypeError, KeyError, ZeroDivisionError):
+        return  # none, or one that nobody can read
+    found = _proportions(structure.composition)
+    if expected and any(abs(expected.get(name, 0) - found.get(name, 0)) > FORMULA for name in expected | found):
+        raise UnreadableStructureError(
+            f"the atoms make {structure.composition.formula}, but _chemical_formula_sum is {formula}"
+        )
+
+
+def _proportions(composition: "Composition") -> dict[str, float]:
+    """Share of each element; isotopes of hydrogen count as hydrogen."""
+    amounts: dict[str, float] = {}
+    for species, amount in composition.items():
+        name = {"D": "H", "T": "H"}.get(species.symbol, species.symbol)
+        amounts[name] = amounts.get(name, 0.0) + amount
+    total = sum(amounts.values())
+    return {name: amount / total for name, amount in amounts.items()}
 
 
 def _from_dict(text: str) -> "Structure":
@@ -77,6 +127,7 @@ def _from_dict(text: str) -> "Structure":
 
 def _check(structure: "Structure") -> None:
     import numpy as np
+    from pymatgen.core import DummySpecies
 
     if len(structure) == 0:
         raise UnreadableStructureError("the structure has no sites")
@@ -86,6 +137,9 @@ def _check(structure: "Structure") -> None:
         raise UnreadableStructureError("the cell has no volume")
     if not np.isfinite(structure.frac_coords).all():
         raise UnreadableStructureError("some coordinates are not finite")
+    unknown = sorted({str(one) for one in structure.composition if isinstance(one, DummySpecies)})
+    if unknown:
+        raise UnreadableStructureError(f"no such element: {', '.join(unknown)}")
     first, second, _, distance = structure.get_neighbor_list(OVERLAP)
     if len(distance):
         i, j = sorted((int(first[0]), int(second[0])))

@@ -202,7 +202,7 @@ def main(descriptor: int) -> None:
     try:
         describer = _prepare(settings)
     except Exception as error:  # told to the caller, who can tell the user
-        caller.send_bytes(json.dumps({"failed": one_line(error, limit=1000)}).encode())
+        caller.send_bytes(json.dumps({"failed": one_line(error)}).encode())
         return
     supervisor = _Supervisor(caller, int(hello["workers"]), settings, describer)
     try:

@@ -13,11 +13,20 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .reading import UnreadableStructureError, one_line, read_structure
+from .reading import UnreadableStructureError, one_line, read_structure, said
 from .records import Outcome, Settings, Status
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+_STATUSES = {
+    "disordered": Status.DISORDERED,
+    "bad_structure": Status.BAD_CIF,
+    "empty": Status.BAD_CIF,
+    "overlapping_atoms": Status.BAD_CIF,
+    "unknown_species": Status.BAD_CIF,
+}
+"""Which of a describer's reasons are not its own fault."""
 
 Describer = Callable[["Structure", str], tuple[str, dict[str, Any]]]
 
@@ -57,9 +66,10 @@ def describe_text(index: int, text: str, settings: Settings, describer: Describe
     except UnreadableStructureError as error:
         return failed(Status.BAD_CIF, str(error))
     except Exception as error:  # one structure's fault must not end a run of millions
-        slug = getattr(error, "reason", None)
-        known = isinstance(slug, str) and slug in Status and slug != Status.OK
-        return failed(Status(slug) if known else Status.ROBOCRYS_ERROR, one_line(error))
+        slug = getattr(error, "reason", None)  # the describer's own errors carry one
+        if not isinstance(slug, str):
+            return failed(Status.ROBOCRYS_ERROR, one_line(error))
+        return failed(_STATUSES.get(slug, Status.ROBOCRYS_ERROR), f"{slug}: {said(error)}")
 
 
 def to_json(condensed: Any) -> str:  # noqa: ANN401 - the condensed form is nested and free

@@ -93,8 +93,12 @@ def describe(
             raise DescribeUsageError(f"{source} holds many structures: say with --out FILE.parquet where they go")
         _print_one(source, entries, start, as_json=as_json)
         return
-    with _watch() as watcher:
-        summary = run_job(entries, result, settings, start, overwrite=overwrite, watcher=watcher)
+    try:
+        with _watch() as watcher:
+            summary = run_job(entries, result, settings, start, overwrite=overwrite, watcher=watcher)
+    except KeyboardInterrupt:
+        err.print("stopped. The same call goes on where it left off.")
+        raise typer.Exit(130) from None
     if as_json:
         print_json({**summary.model_dump(mode="json"), "failed": summary.failed})
     else:
