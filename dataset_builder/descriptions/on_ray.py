@@ -1,5 +1,6 @@
 """The same work on a Ray cluster: the driver reads, keeps the journal and writes; the nodes describe."""
 
+import logging
 import os
 import time
 from collections import deque
@@ -34,7 +35,7 @@ def describe_chunk(settings_json: str, tasks: list[tuple[int, str]], versions: d
 
     Args:
         settings_json: A ``Settings``.
-        tasks: Index and text of each.
+        tasks: Row and text of each.
         versions: Those of the driver; other ones here could write another text.
     """
     here = library_versions()
@@ -48,7 +49,7 @@ def describe_chunk(settings_json: str, tasks: list[tuple[int, str]], versions: d
         _pools[settings_json] = LocalPool(Settings.model_validate_json(settings_json), workers=1)
     pool = _pools[settings_json]
     outcomes: list[Outcome] = []
-    new = [Task(index, text) for index, text in tasks]
+    new = [Task(row, text) for row, text in tasks]
     try:
         while new or pool.in_flight:
             outcomes += pool.exchange(new)
@@ -77,7 +78,7 @@ class RayCluster:
         self._ours = not ray.is_initialized()
         if self._ours:
             try:
-                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
                 first_line = (str(error).splitlines() or [type(error).__name__])[0]
                 raise PoolError(f"no Ray cluster at {address}: {first_line}") from error
@@ -129,7 +130,7 @@ class RayCluster:
             self._ray.shutdown()
 
     def _submit(self, chunk: _Chunk) -> None:
-        plain = [(task.index, task.text) for task in chunk.tasks]
+        plain = [(task.row, task.text) for task in chunk.tasks]
         self._chunks[self._remote.remote(self._settings, plain, self._versions)] = chunk
 
     def _receive(self, reference: "ray.ObjectRef[Any]") -> list[Outcome]:
@@ -152,4 +153,4 @@ class RayCluster:
         memory = isinstance(error, self._ray.exceptions.OutOfMemoryError)
         status = Status.OUT_OF_MEMORY if memory else Status.ROBOCRYS_ERROR
         reason = f"its worker on the cluster died {ATTEMPTS} times ({type(error).__name__})"
-        return [Outcome(index=chunk.tasks[0].index, status=status, reason=reason)]
+        return [Outcome(index=chunk.tasks[0].row, status=status, reason=reason)]

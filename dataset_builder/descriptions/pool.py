@@ -88,7 +88,7 @@ class LocalPool:
         Raises:
             PoolError: The processes cannot be started, or die again and again.
         """
-        self._waiting.update((task.index, task) for task in tasks)
+        self._waiting.update((task.row, task) for task in tasks)
         if not self._waiting:
             return []
         while True:

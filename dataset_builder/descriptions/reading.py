@@ -13,9 +13,6 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 _SYMMETRY = re.compile("space_group|int_tables|equiv_pos|symop", re.IGNORECASE)
 
-OVERLAP = 0.01
-"""Å. Two atoms nearer than this are the same place written twice, not a bond."""
-
 FORMULA = 0.01
 """By so much the share of an element may differ from the formula's."""
 
@@ -33,20 +30,17 @@ def read_structure(text: str) -> "Structure":
         text: The whole file or table cell.
 
     Raises:
-        UnreadableStructureError: Not a structure, or one that cannot exist: no sites, no volume, coordinates that are
-            not finite, atoms on top of each other or of no element, a symmetry that is not understood, or atoms that do not
-            make the formula (a CIF that was cut off).
+        UnreadableStructureError: Not a structure; or a CIF whose symmetry is not understood, or whose atoms do not make
+            its formula (because it was cut off).
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            structure = _from_dict(text) if text.lstrip().startswith("{") else _from_cif(text)
+            return _from_dict(text) if text.lstrip().startswith("{") else _from_cif(text)
     except (UnreadableStructureError, MemoryError):
         raise
     except Exception as error:  # whatever a parser raises on garbage, the text is at fault
         raise UnreadableStructureError(one_line(error)) from error
-    _check(structure)
-    return structure
 
 
 def one_line(error: BaseException) -> str:
@@ -123,24 +117,3 @@ def _from_dict(text: str) -> "Structure":
         data = ast.literal_eval(text)
     structure: Structure = Structure.from_dict(data)
     return structure
-
-
-def _check(structure: "Structure") -> None:
-    import numpy as np
-    from pymatgen.core import DummySpecies
-
-    if len(structure) == 0:
-        raise UnreadableStructureError("the structure has no sites")
-    if not np.isfinite(structure.lattice.matrix).all():
-        raise UnreadableStructureError("the cell is not finite")
-    if not abs(structure.volume) > 1e-3:
-        raise UnreadableStructureError("the cell has no volume")
-    if not np.isfinite(structure.frac_coords).all():
-        raise UnreadableStructureError("some coordinates are not finite")
-    unknown = sorted({str(one) for one in structure.composition if isinstance(one, DummySpecies)})
-    if unknown:
-        raise UnreadableStructureError(f"no such element: {', '.join(unknown)}")
-    first, second, _, distance = structure.get_neighbor_list(OVERLAP)
-    if len(distance):
-        i, j = sorted((int(first[0]), int(second[0])))
-        raise UnreadableStructureError(f"atoms {i} and {j} (from 0) are at the same place")

@@ -38,7 +38,7 @@ class Settings(BaseModel):
 class Task(NamedTuple):
     """One structure on its way to a worker."""
 
-    index: int
+    row: int
     """Position in the input, from 0."""
     text: str
     """A CIF, or a pymatgen structure as JSON or as the text of a Python dict."""

@@ -16,6 +16,7 @@ sends tasks, the supervisor answers with at least one outcome as soon as there i
 import gc
 import json
 import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -215,15 +216,17 @@ def main(descriptor: int) -> None:
 
 
 def _prepare(settings: Settings) -> Describer:
-    """Import and run everything once, so that forked workers share it, and take it out of garbage collection."""
+    """Import, load and run everything once, so that forked workers share it, and take it out of garbage collection.
+
+    A describer's module may have a function ``prepare`` that loads what it needs.
+    """
     gc.disable()
     describer = find_describer(settings.describer)
-    warm_up: Callable[[], object] | None = getattr(describer, "warm_up", None)
-    if warm_up is not None:
-        warm_up()
-    else:
-        for text in _WARM_UP:
-            describe_text(0, text, settings, describer)
+    prepare: Callable[[], None] | None = getattr(sys.modules[describer.__module__], "prepare", None)
+    if prepare is not None:
+        prepare()
+    for text in _WARM_UP:
+        describe_text(0, text, settings, describer)
     gc.collect()
     gc.freeze()
     gc.enable()

@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import json
-import math
 import os
 import signal
 import sys
@@ -50,14 +49,12 @@ def describe_text(index: int, text: str, settings: Settings, describer: Describe
     try:
         structure = read_structure(text)
         n_sites = len(structure)
-        if not structure.is_ordered:
-            return failed(Status.DISORDERED, "sites are partly occupied or shared by several elements")
         description, condensed = describer(structure, settings.style)
         return Outcome(
             index=index,
             status=Status.OK,
             description=description,
-            condensed=to_json(condensed) if settings.condensed else None,
+            condensed=_to_json(condensed) if settings.condensed else None,
             n_sites=n_sites,
             seconds=time.perf_counter() - start,
         )
@@ -69,28 +66,12 @@ def describe_text(index: int, text: str, settings: Settings, describer: Describe
         slug = getattr(error, "reason", None)  # the describer's own errors carry one
         if not isinstance(slug, str):
             return failed(Status.ROBOCRYS_ERROR, one_line(error))
-        return failed(_STATUSES.get(slug, Status.ROBOCRYS_ERROR), f"{slug}: {said(error)}")
+        status = _STATUSES.get(slug, Status.ROBOCRYS_ERROR)
+        return failed(status, said(error) if slug == status else f"{slug}: {said(error)}")
 
 
-def to_json(condensed: Any) -> str:  # noqa: ANN401 - the condensed form is nested and free
-    """Write a condensed structure as JSON: numpy values as plain ones, what is not finite as null."""
-    return json.dumps(_plain(condensed), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, dict):
-        return {key if isinstance(key, str) else str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted((_plain(inner) for inner in value), key=repr)
-    if isinstance(value, (str, bool, int)) or value is None:
-        return value
-    if hasattr(value, "tolist"):  # numpy arrays and scalars
-        return _plain(value.tolist())
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    return str(value)
+def _to_json(condensed: dict[str, Any]) -> str:
+    return json.dumps(condensed, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def work(connection: Connection, settings: Settings, describer: Describer, unwanted: list[Connection]) -> None:

@@ -8,9 +8,15 @@ import typer
 
 from .. import __version__
 from ..errors import LLM4MatError, UsageError
+from .build import build
 from .catalogue import sources, tasks
 from .console import err
+from .demo import demo
 from .describe import describe
+from .leaderboard import leaderboard
+from .score import score
+from .train import train
+from .verify import verify
 
 app = typer.Typer(
     name="llm4mat-bench",
@@ -36,7 +42,17 @@ def _program(
     pass
 
 
-for command in (sources, tasks, describe):
+for command in (
+    demo,
+    sources,
+    tasks,
+    build,
+    describe,
+    train,
+    score,
+    verify,
+    leaderboard,
+):
     app.command()(command)
 
 

@@ -7,9 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from llm4mat_bench.dataset_builder.descriptions.errors import DescriptionError
+
 
 def quick(structure: Any, style: str) -> tuple[str, dict[str, Any]]:
     """A text that depends on structure and style, at once."""
+    if not structure.is_ordered:
+        raise DescriptionError("disordered", "some sites are shared")
     formula = structure.composition.reduced_formula
     return f"{formula} is a crystal of {len(structure)} sites – {style}.", {"formula": formula, "sites": {0: formula}}
 
@@ -35,7 +39,7 @@ def troubled(structure: Any, style: str) -> tuple[str, dict[str, Any]]:
     if "B" in elements:
         os._exit(7)
     if "C" in elements:
-        return "text", {"value": float("nan"), "of": object}
+        raise DescriptionError("unknown_species", "Not chemical elements: C")
     return quick(structure, style)
 
 
@@ -47,17 +51,3 @@ def dies_once(structure: Any, style: str) -> tuple[str, dict[str, Any]]:
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
     return quick(structure, style)
-
-
-dies_once.warm_up = lambda: None  # type: ignore[attr-defined]
-
-
-def broken(structure: Any, style: str) -> tuple[str, dict[str, Any]]:
-    raise AssertionError("never called")
-
-
-def _fail() -> None:
-    raise ModuleNotFoundError("No module named 'robocrys'")
-
-
-broken.warm_up = _fail  # type: ignore[attr-defined]

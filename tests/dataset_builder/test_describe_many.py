@@ -75,11 +75,10 @@ def test_each_kind_of_failure_is_a_record_and_harms_no_other() -> None:
         "eats memory": crystal("Li"),
         "raises": crystal("Be"),
         "leaves": crystal("B"),
-        "odd values": crystal("C"),
+        "no carbon": crystal("C"),
         "disordered": Structure(Lattice.cubic(4), [{"Fe": 0.5, "Co": 0.5}], [[0, 0, 0]]),
         "vacant": Structure(Lattice.cubic(4), [{"Fe": 0.5}], [[0, 0, 0]]),
         "empty": "",
-        "overlapping": crystal("Na", "Na").as_dict() | {"sites": crystal("Na").as_dict()["sites"] * 2},
         "fine": crystal("Na"),
     }
     records = {
@@ -99,14 +98,12 @@ def test_each_kind_of_failure_is_a_record_and_harms_no_other() -> None:
         "eats memory": ("out_of_memory", "needs more than 256 MiB"),
         "raises": ("robocrys_error", "KeyError: 'no such mineral at 0x…'"),
         "leaves": ("robocrys_error", "the worker died 3 times (exit status 7)"),
-        "odd values": ("ok", None),
-        "disordered": ("disordered", "sites are partly occupied or shared by several elements"),
-        "vacant": ("disordered", "sites are partly occupied or shared by several elements"),
+        "no carbon": ("bad_cif", "unknown_species: Not chemical elements: C"),
+        "disordered": ("disordered", "some sites are shared"),
+        "vacant": ("disordered", "some sites are shared"),
         "empty": ("bad_cif", "the text is empty"),
-        "overlapping": ("bad_cif", "atoms 0 and 1 (from 0) are at the same place"),
         "fine": ("ok", None),
     }
-    assert records["odd values"].condensed == '{"value":null,"of":"<class \'object\'>"}'
     assert 1.0 <= records["hangs in C"].seconds < 5.0
 
 
@@ -153,7 +150,7 @@ def test_no_structures_no_records() -> None:
 
 def test_a_describer_that_cannot_be_loaded_is_one_clear_error() -> None:
     with pytest.raises(PoolError, match=r"No module named 'robocrys'.*llm4mat-bench\[describe\]"):
-        list(describe_many([crystal("Na")], workers=1, describer="fake_describers:broken"))
+        list(describe_many([crystal("Na")], workers=1, describer="fake_broken_describer:describe"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -196,7 +193,9 @@ def test_closing_kills_workers_that_are_stuck() -> None:
 
 
 def test_a_structure_reaches_the_worker_bit_by_bit() -> None:
-    structure = Structure(Lattice.from_parameters(3.1, 4.7, 5.3, 81.1, 97.3, 101.9), ["Na", "Cl"], [[0.1, 1 / 3, 0.7]] * 2)
+    structure = Structure(
+        Lattice.from_parameters(3.1, 4.7, 5.3, 81.1, 97.3, 101.9), ["Na", "Cl"], [[0.1, 1 / 3, 0.7]] * 2
+    )
     structure.translate_sites([1], [0.3, 0.123456789012345678, 0.1])
     structure.add_oxidation_state_by_element({"Na": 1, "Cl": -1})
     again = read_structure(to_text(structure))

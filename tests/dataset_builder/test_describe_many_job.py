@@ -46,9 +46,7 @@ def crystals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(crystals: Path, out: Path, workers: int = 2, describer: str = "quick", **options: object) -> Summary:
     overwrite = bool(options.pop("overwrite", False))
     settings = Settings(describer=f"fake_describers:{describer}", **options)  # type: ignore[arg-type]
-    return run_job(
-        open_source(crystals), out, settings, lambda: LocalPool(settings, workers), overwrite=overwrite
-    )
+    return run_job(open_source(crystals), out, settings, lambda: LocalPool(settings, workers), overwrite=overwrite)
 
 
 @pytest.fixture(scope="module")

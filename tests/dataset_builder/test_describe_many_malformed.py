@@ -41,7 +41,22 @@ PLAIN = Structure(Lattice.from_parameters(4, 5, 6, 80, 90, 100), ["K", "O", "O"]
 CUT = PLAIN.to(fmt="cif").rpartition("  O")[0].rpartition("  O")[0]
 BASES = [ROCK_SALT, ROCK_SALT + OPERATIONS, PLAIN.to(fmt="cif")]
 TOKENS = ["nan", "inf", "-1", "0", "1e308", "1e-308", "?", ".", "", "180", "360", "999999999999", "Xx", "D", "Fe3+"]
-TOKENS += ["'", '"', ";", "\n;\n", "loop_", "data_", "#", "\x1a", "\ufeff", "½", "0.5(3)", "x+1/2,y,z", "1/0", "x/0,y,z"]
+TOKENS += [
+    "'",
+    '"',
+    ";",
+    "\n;\n",
+    "loop_",
+    "data_",
+    "#",
+    "\x1a",
+    "\ufeff",
+    "½",
+    "0.5(3)",
+    "x+1/2,y,z",
+    "1/0",
+    "x/0,y,z",
+]
 
 
 @pytest.fixture(scope="module")
