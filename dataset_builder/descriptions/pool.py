@@ -27,7 +27,7 @@ sys.path[:] = json.loads(sys.argv[2])
 from {package}.supervisor import main
 main(int(sys.argv[1]))
 """
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class Executor(Protocol):
@@ -128,7 +128,7 @@ class LocalPool:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        self._complaints = tempfile.TemporaryFile()
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         package = __name__.rpartition(".")[0]
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own module

@@ -1,8 +1,8 @@
 """The process that forks workers, hands them tasks, and kills and replaces them.
 
 It is a process of its own because three things must hold at once: the slow imports (17 to 30 s) happen once; workers
-are forked from a process with a single thread (a fork of a caller with threads, such as a notebook or a progress bar, can
-deadlock); and neither the caller's memory nor its main module is copied into each worker, as it would be by
+are forked from a process with a single thread (a fork of a caller with threads, such as a notebook or a progress bar,
+can deadlock); and neither the caller's memory nor its main module is copied into each worker, as it would be by
 multiprocessing's own fork and forkserver methods.
 
 Why not a library: ``multiprocessing.Pool`` waits for ever when a worker dies, ``concurrent.futures`` gives up all

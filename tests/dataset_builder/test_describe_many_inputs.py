@@ -41,12 +41,12 @@ def test_a_folder_is_read_in_order_of_names(tmp_path: Path) -> None:
 
 
 def test_what_holds_no_structures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DescribeInputError, match="no .cif files"):
+    with pytest.raises(DescribeInputError, match=r"no \.cif files"):
         open_source(tmp_path)
     with pytest.raises(DescribeInputError, match="does not exist"):
         open_source(tmp_path / "gone")
     (tmp_path / "x.xyz").write_text("1")
-    with pytest.raises(DescribeInputError, match="give a .cif"):
+    with pytest.raises(DescribeInputError, match=r"give a \.cif"):
         open_source(tmp_path / "x.xyz")
     (tmp_path / "x.cif").write_text("1")
     with pytest.raises(DescribeUsageError, match="no columns"):
@@ -122,7 +122,7 @@ def test_a_csv_streams_with_large_fields(tmp_path: Path) -> None:
         Entry("2", None, 'x"y'),
         Entry("d", None, None, "the row has 2 fields, the header 3"),
     ]
-    assert [entry.id for entry in entries(path, column="y", id_column="y")] == ["1", "1", "1", "d"][:3] + ["3"]
+    assert [entry.id for entry in entries(path, column="y", id_column="y")] == ["1", "1", "1", "3"]
 
 
 def test_a_csv_that_is_none(tmp_path: Path) -> None:
