@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -60,6 +61,17 @@ def describe_chunk(settings_json: str, tasks: list[tuple[int, str]], versions: d
     return [outcome.model_dump_json() for outcome in outcomes]
 
 
+def _knock(address: str) -> None:
+    """See whether anything listens at an address with a port: Ray itself tries for minutes, then ends the process."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except OSError as error:
+        raise PoolError(f"no Ray cluster at {address}: {error}") from error
+
+
 class RayCluster:
     """An executor on a Ray cluster. Nodes may come and go: what a lost node had is done again by another.
 
@@ -77,9 +89,10 @@ class RayCluster:
         self._ray = ray
         self._ours = not ray.is_initialized()
         if self._ours:
+            _knock(address)
             try:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-            except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
                 first_line = (str(error).splitlines() or [type(error).__name__])[0]
                 raise PoolError(f"no Ray cluster at {address}: {first_line}") from error
         self._settings = settings.model_dump_json()
