@@ -71,22 +71,25 @@ def condense(structure: Structure, *, max_sites: int = MAX_SITES) -> dict[str, A
     Raises:
         DescriptionError: There is no description; its `reason` says in one word why.
     """
-    from .describer import summary
-
-    return summary(structure, max_sites)
+    return _describer().summary(structure, max_sites)
 
 
 def describe_and_condense(
     structure: Structure, style: Style = "published", *, max_sites: int = MAX_SITES
 ) -> tuple[str, dict[str, Any]]:
     """Both in one go, for little more than the price of one. See `describe` and `condense`."""
-    from .describer import text_and_summary
-
-    return text_and_summary(structure, style, max_sites)
+    return _describer().text_and_summary(structure, style, max_sites)
 
 
 def prepare() -> None:
     """Import and load everything that a description needs."""
-    from .describer import prepare as load
+    _describer().prepare()
 
-    load()
+
+def _describer() -> Any:
+    from . import quick_imports
+
+    quick_imports.load()
+    from . import describer
+
+    return describer
