@@ -59,10 +59,9 @@ def element_features(formulas: Sequence[str | None]) -> NDArray[np.float64]:
         if formula is None:
             continue
         try:
-            amounts = Composition(formula).element_composition.get_el_amt_dict()
+            features[row] = _one(Composition(formula).element_composition.get_el_amt_dict())
         except (ValueError, KeyError) as error:
             raise ValueError(f"row {row + 1}: '{formula}' is no chemical formula ({error})") from error
-        features[row] = _one(amounts)
     return features
 
 

@@ -11,13 +11,12 @@ NumPy's ``PCG64`` bit generator (whose stream is stable by NumPy's compatibility
 """
 
 import hashlib
-import itertools
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-SPLITS = ("train", "validation", "test")
 DEFAULT_SEED = 42
 
 GroupT = TypeVar("GroupT", bound=Hashable)
@@ -143,7 +142,7 @@ def _fill(blocks: list[list[str]], room: int) -> tuple[list[str], list[list[str]
 
 
 def _refuse_repeats(ordered: Sequence[str]) -> None:
-    repeats = sorted({a for a, b in itertools.pairwise(ordered) if a == b})
+    repeats = sorted({a for a, b in pairwise(ordered) if a == b})
     if repeats:
         raise ValueError(
             f"{len(repeats)} ids occur more than once, e.g. {repeats[0]!r}: drop the repeats before splitting"

@@ -142,7 +142,9 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
             )
             order = np.argsort(distances, kind="stable")
             yield _Points(
-                cartesian(frac[order], lattice.matrix) if len(order) else np.zeros((0, 3)), indices[order], images[order]
+                cartesian(frac[order], lattice.matrix) if len(order) else np.zeros((0, 3)),
+                indices[order],
+                images[order],
             )
             if cutoff >= largest:
                 return
@@ -250,7 +252,7 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
         return result
 
     def _one_by_one(self, structure: Structure, index: int) -> Neighbourhood:
-        """pymatgen's own calculation, for cells with degenerate faces."""
+        """Pymatgen's own calculation, for cells with degenerate faces."""
         data = self.get_nn_data(structure, index)
         sites = [entry["site"] for entry in data.all_nninfo]
         return Neighbourhood(

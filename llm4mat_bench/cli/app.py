@@ -18,6 +18,19 @@ from .score import score
 from .train import train
 from .verify import verify
 
+EXTRAS = {
+    "evaluate": "evaluate",
+    "lightgbm": "baselines",
+    "matminer": "describe",
+    "pymatgen": "baselines",
+    "ray": "ray",
+    "robocrys": "describe",
+    "sklearn": "baselines",
+    "torch": "prompting",
+    "transformers": "prompting",
+}
+"""Which extra brings a library that a command asked for."""
+
 app = typer.Typer(
     name="llm4mat-bench",
     help="How well does a language model predict the properties of crystals?",
@@ -64,6 +77,12 @@ def main() -> None:
         err.print(f"[bold red]{'usage' if isinstance(error, UsageError) else 'error'}:[/] ", end="")
         err.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        err.print(f"error: {error.name} is not installed: pip install 'llm4mat-bench[{extra}]'", markup=False)
+        sys.exit(1)
     except KeyboardInterrupt:
         err.print("stopped. The same call goes on where it left off.")
         sys.exit(130)

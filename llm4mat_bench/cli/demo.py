@@ -13,7 +13,7 @@ def demo(
     overwrite: Annotated[bool, typer.Option(help="Train again what an earlier call finished.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the whole chain on real crystals: train two models on every task of the sample, verify, write the leaderboard."""
+    """Run the whole chain on real crystals: train two models on every task, verify, write the leaderboard."""
     from ..demo import run_demo
     from .progress import progress_bar
     from .tables import score_table

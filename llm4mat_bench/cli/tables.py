@@ -16,7 +16,7 @@ def score_table(records: "Sequence[ResultRecord]", title: str) -> Table:
     from ..metrics.headline import HEADLINE, headline, whole_headline, written, written_interval
 
     incomplete = any(record.counts.coverage < 1 for record in records)
-    table = Table(title=title, caption="Over the whole test set, with 95 % interval.", box=SIMPLE_HEAD)
+    table = Table(title=title, caption="Over the whole test set, with 95 % interval.", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("task", "model", "metric"):
         table.add_column(heading, overflow="fold")
     table.add_column("score", justify="right", no_wrap=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import datasets
 import evaluate
+
 from llm4mat_bench.metrics import protocols
 
 _DESCRIPTION = """\

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+
 from llm4mat_bench.metrics import module_path
 from llm4mat_bench.metrics.protocols import score_classification, score_regression
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
+
 from llm4mat_bench.metrics import intervals, scores
 from llm4mat_bench.metrics.confusion import Confusion, confusion, rates
 from llm4mat_bench.metrics.errors import ScoreError

@@ -9,6 +9,7 @@ import pytest
 import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from llm4mat_bench.metrics import protocols, scores
 from llm4mat_bench.metrics.errors import ScoreError
 from llm4mat_bench.metrics.protocols import (
