@@ -5,11 +5,13 @@
 INPUT is whatever ``llm4mat-bench describe`` takes. One pool of one worker and one of two describe the same structures
 in turn, in one run on one machine; loading is not counted. The speed-up in wall time needs an idle machine. On a busy
 one look at the other estimate, from the scheduler's own counts: the share of time in which workers had something to do
-(they ran, or waited for a processor), times the ratio of processor time that the same work took. Memory is read from /proc while they work (Linux): what a
-worker alone holds (its private pages), and its proportional share of what it shares with others.
+(they ran, or waited for a processor), times the ratio of processor time that the same work took. Memory is read from
+/proc while they work (Linux): what a worker alone holds (its private pages), and its proportional share of what it
+shares with others.
 """
 
 import argparse
+import contextlib
 import os
 import statistics
 import threading
@@ -53,12 +55,13 @@ class Turn(NamedTuple):
 
 
 class Watch:
-    """Reads the memory of a pool's workers twice a second and keeps the largest values."""
+    """Reads memory and times of a pool's workers five times a second, as they are replaced now and then."""
 
     def __init__(self, pool: LocalPool) -> None:
         self._pool = pool
         self.private: dict[int, int] = {}
         self.share: dict[int, int] = {}
+        self._times: dict[int, tuple[float, float]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -71,19 +74,28 @@ class Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(0.5):
+        while not self._stop.wait(0.2):
+            self.times()
             for worker in children(self._pool.supervisor_id):
                 try:
                     private, share = memory(worker)
-                except OSError:  # replaced meanwhile
+                except (OSError, KeyError):  # replaced meanwhile
                     continue
                 self.private[worker] = max(private, self.private.get(worker, 0))
                 self.share[worker] = max(share, self.share.get(worker, 0))
 
+    def times(self) -> tuple[float, float]:
+        """Seconds that all workers so far have run, and have waited for a processor."""
+        for worker in children(self._pool.supervisor_id):
+            with contextlib.suppress(OSError):
+                self._times[worker] = scheduled(worker)
+        times = list(self._times.values())
+        return sum(ran for ran, _ in times), sum(waited for _, waited in times)
 
-def describe(pool: LocalPool, tasks: list[Task]) -> Turn:
+
+def describe(pool: LocalPool, tasks: list[Task], watch: Watch) -> Turn:
     """Describe all tasks."""
-    before = {worker: scheduled(worker) for worker in children(pool.supervisor_id)}
+    before = watch.times()
     start = time.perf_counter()
     todo = iter(tasks)
     failed = 0
@@ -93,10 +105,8 @@ def describe(pool: LocalPool, tasks: list[Task]) -> Turn:
             break
         failed += sum(outcome.status is not Status.OK for outcome in pool.exchange(new))
     wall = time.perf_counter() - start
-    after = {worker: scheduled(worker) for worker in children(pool.supervisor_id) if worker in before}
-    ran = sum(after[worker][0] - before[worker][0] for worker in after)
-    waited = sum(after[worker][1] - before[worker][1] for worker in after)
-    return Turn(wall, ran, waited, failed)
+    after = watch.times()
+    return Turn(wall, after[0] - before[0], after[1] - before[1], failed)
 
 
 def occupied_share(turn: Turn, workers: int) -> float:
@@ -120,7 +130,7 @@ def main() -> None:
     with LocalPool(Settings(), 1) as one, LocalPool(Settings(), many) as several:
         for pool in (one, several):  # load, and fork all workers
             start = time.perf_counter()
-            describe(pool, tasks[-2 * many :])
+            describe(pool, tasks[-2 * many :], Watch(pool))
             print(f"started in {time.perf_counter() - start:.1f} s")
         ratios, estimates = [], []
         with Watch(one) as single, Watch(several) as watch:
@@ -128,7 +138,7 @@ def main() -> None:
                 order = ((one, 1), (several, many)) if number % 2 == 0 else ((several, many), (one, 1))
                 turns = {}
                 for pool, count in order:
-                    turn = turns[count] = describe(pool, tasks)
+                    turn = turns[count] = describe(pool, tasks, single if pool is one else watch)
                     print(
                         f"round {number + 1}, workers {count}: {len(tasks)} structures ({turn.failed} failed) in "
                         f"{turn.wall:.1f} s; workers ran {turn.ran:.1f} s, waited for a processor {turn.waited:.1f} s, "
