@@ -233,24 +233,27 @@ def _prepare(settings: Settings) -> Describer:
     return describer
 
 
-# Rock salt as a dict and as a CIF with symmetry, so that both ways of reading are imported before the first fork.
-_ROCK_SALT_DICT = """{"lattice": {"matrix": [[0.0, 2.8, 2.8], [2.8, 0.0, 2.8], [2.8, 2.8, 0.0]]}, "sites": [
+# A crystal as a dict and as a CIF with symmetry, so that both ways of reading are imported before the first fork.
+_WARM_UP_DICT = """{"lattice": {"matrix": [[0.0, 2.8, 2.8], [2.8, 0.0, 2.8], [2.8, 2.8, 0.0]]}, "sites": [
 {"species": [{"element": "Na", "occu": 1}], "abc": [0.0, 0.0, 0.0]},
 {"species": [{"element": "Cl", "occu": 1}], "abc": [0.5, 0.5, 0.5]}]}"""
-_ROCK_SALT_CIF = """data_NaCl
-_symmetry_space_group_name_H-M 'F m -3 m'
-_cell_length_a 5.6
-_cell_length_b 5.6
-_cell_length_c 5.6
+_WARM_UP_CIF = """data_CsCl
+_cell_length_a 4.1
+_cell_length_b 4.1
+_cell_length_c 4.1
 _cell_angle_alpha 90
 _cell_angle_beta 90
 _cell_angle_gamma 90
+loop_
+_symmetry_equiv_pos_as_xyz
+'x, y, z'
+'-x, -y, -z'
 loop_
 _atom_site_label
 _atom_site_fract_x
 _atom_site_fract_y
 _atom_site_fract_z
-Na 0 0 0
+Cs 0 0 0
 Cl 0.5 0.5 0.5
 """
-_WARM_UP = (_ROCK_SALT_DICT, _ROCK_SALT_CIF)
+_WARM_UP = (_WARM_UP_DICT, _WARM_UP_CIF)
