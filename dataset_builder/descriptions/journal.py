@@ -5,7 +5,7 @@ settings the run has; a journal of another run is never continued. A line that a
 it, is cut off: those structures are described again.
 """
 
-import fcntl
+import contextlib
 import json
 import os
 import time
@@ -44,10 +44,7 @@ class Journal:
         self._found = 0
         self._file = path.open("a+b", buffering=0)
         try:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise JournalError(f"another run is writing {path}; wait for it or choose another --out") from error
+            self._lock()
             self._end = self._load(header, discard_other)
         except BaseException:
             self._file.close()
@@ -133,6 +130,16 @@ class Journal:
                 end += len(line)
         os.ftruncate(self._file.fileno(), end)
         return end
+
+    def _lock(self) -> None:
+        with contextlib.suppress(ImportError):  # Windows has no such locks, and no workers either
+            import fcntl
+
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                message = f"another run is writing {self.path}; wait for it or choose another --out"
+                raise JournalError(message) from error
 
     def _note(self, index: int, place: int) -> None:
         self._found += self._places[index] == _NOT_THERE

@@ -47,7 +47,8 @@ def describe(
         Path | None, typer.Option("--out", "-o", metavar="FILE.parquet", help="Where the descriptions go.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", "-j", min=1, help="Processes. [default: one a processor]")
+        int | None,
+        typer.Option("--workers", "-j", min=1, help="Processes. As many as there are processors if left out."),
     ] = None,
     style: Annotated[
         Style, typer.Option(help="The text as published, or as the installed robocrys prints it.")
@@ -60,10 +61,11 @@ def describe(
         bool, typer.Option("--condensed/--no-condensed", help="Also write the condensed structure, as JSON.")
     ] = True,
     column: Annotated[
-        str | None, typer.Option(help="Column of a table with the structures. [default: cif, cif_structure, structure]")
+        str | None,
+        typer.Option(help="Column of a table with the structures; cif, cif_structure or structure if left out."),
     ] = None,
     id_column: Annotated[
-        str | None, typer.Option(help="Column with their names. [default: material_id, id, else the row number]")
+        str | None, typer.Option(help="Column with their names; material_id, id or the row number if left out.")
     ] = None,
     ray: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Work on this Ray cluster: auto, HOST:6379, ray://HOST:10001.")
@@ -77,8 +79,7 @@ def describe(
 ) -> None:
     """Describe crystals in words, as Robocrystallographer does.
 
-    A long run may be killed at any moment: the same call goes on where it stopped, and the file has the same bytes in
-    the end. A structure that fails is a row with its reason.
+    Killed at any moment, a run goes on with the same call, to the same bytes. A failure is a row with its reason.
     """
     if workers is not None and ray is not None:
         raise DescribeUsageError("--workers is for this machine; a Ray cluster uses its own processors")

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -278,44 +280,38 @@ def test_where_it_may_be_written(crystals: Path, tmp_path: Path) -> None:
 # The command
 
 
-def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
-    )
-
-
-def test_the_command_on_a_folder(crystals: Path, tmp_path: Path) -> None:
+def test_the_command_on_a_folder(call: Callable[..., Any], crystals: Path, tmp_path: Path) -> None:
     quick = ["--describer", "fake_describers:quick", "--workers", "2"]
-    done = call(crystals, "--out", tmp_path / "a.parquet", "--json", *quick)
-    assert done.returncode == 0, done.stderr
-    answer = json.loads(done.stdout)
+    done = call("describe", crystals, "--out", tmp_path / "a.parquet", "--json", *quick)
+    assert done.status == 0, done.err
+    answer = json.loads(done.out)
     assert answer["rows"] == ROWS
     assert answer["counts"]["ok"] + answer["failed"] == ROWS
     assert answer["failed"] > 0
-    strict = call(crystals, "--out", tmp_path / "b.parquet", "--strict", *quick)
-    assert strict.returncode == 1
-    assert f"{answer['counts']['ok']} of {ROWS} described" in strict.stdout
-    assert "bad_cif" in strict.stdout
+    strict = call("describe", crystals, "--out", tmp_path / "b.parquet", "--strict", *quick)
+    assert strict.status == 1
+    assert f"{answer['counts']['ok']} of {ROWS} described" in strict.out
+    assert "bad_cif" in strict.out
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
-    assert call(crystals, *quick).returncode == 2
-    assert call(tmp_path / "none", *quick).stderr.strip() == f"error: {tmp_path}/none does not exist"
+    assert call("describe", crystals, *quick).status == 2
+    assert call("describe", tmp_path / "none", *quick).err.strip() == f"error: {tmp_path}/none does not exist"
 
 
-def test_the_command_on_one_cif(crystals: Path, tmp_path: Path) -> None:
+def test_the_command_on_one_cif(call: Callable[..., Any], tmp_path: Path) -> None:
     good = tmp_path / "NaCl.cif"
     good.write_text(Structure(Lattice.cubic(4), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3]).to(fmt="cif"))
-    done = call(good, "--describer", "fake_describers:quick")
-    assert done.stdout == "NaCl is a crystal of 2 sites – published.\n"
-    assert done.returncode == 0
-    record = json.loads(call(good, "--describer", "fake_describers:quick", "--json").stdout)
+    done = call("describe", good, "--describer", "fake_describers:quick")
+    assert done.out == "NaCl is a crystal of 2 sites – published.\n"
+    assert done.status == 0
+    record = json.loads(call("describe", good, "--describer", "fake_describers:quick", "--json").out)
     assert record["id"] == "NaCl"
     assert record["status"] == Status.OK
     good.write_text("garbage")
-    bad = call(good, "--describer", "fake_describers:quick")
-    assert bad.returncode == 1
-    assert bad.stdout == ""
-    assert bad.stderr.strip().startswith(f"error: {good}: bad_cif: ")
-    assert "Traceback" not in bad.stderr
+    bad = call("describe", good, "--describer", "fake_describers:quick")
+    assert bad.status == 1
+    assert bad.out == ""
+    assert f"error: {good}: bad_cif: " in bad.err
+    assert "Traceback" not in bad.err
 
 
 def test_ctrl_c_keeps_what_is_done(crystals: Path, tmp_path: Path) -> None:
