@@ -187,6 +187,22 @@ def test_a_dataset_folder_goes_by_source_and_split(tmp_path: Path) -> None:
     assert found[0].origin == "data/gnome/train-00000-of-00001.parquet"
 
 
+def test_a_dataset_folder_as_build_writes_it(tmp_path: Path) -> None:
+    from test_sample_folder import SIZES, _rows
+
+    from llm4mat_bench.dataset_builder.export.sample import build_sample
+
+    (tmp_path / "sample").mkdir()
+    for split, count in SIZES.items():
+        pq.write_table(_rows(split, count), tmp_path / "sample" / f"{split}.parquet")
+    build_sample(tmp_path / "built", tmp_path / "sample")
+    found = entries(tmp_path / "built")
+    assert [entry.id for entry in found] == [f"mp-{split}-{i}" for split, count in SIZES.items() for i in range(count)]
+    assert [entry.text for entry in found][:2] == ["data_0", "data_1"]
+    assert found[0].origin is not None
+    assert found[0].origin.startswith("data/sample/train-")
+
+
 def test_too_long_a_text_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inputs, "MAX_TEXT", 10)
     (tmp_path / "a.cif").write_text("x" * 11)
