@@ -14,6 +14,7 @@ from .console import err
 from .demo import demo
 from .describe import describe
 from .leaderboard import leaderboard
+from .push import app as push
 from .score import score
 from .train import train
 from .verify import verify
@@ -67,6 +68,7 @@ for command in (
     leaderboard,
 ):
     app.command()(command)
+app.add_typer(push)
 
 
 def main() -> None:
