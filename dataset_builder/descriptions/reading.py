@@ -13,6 +13,16 @@ _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 _SYMMETRY = re.compile("space_group|int_tables|equiv_pos|symop", re.IGNORECASE)
 
+_USUAL = (
+    ("integer modulo by zero", "a loop_ names no columns: cut off?"),
+    ("is not a multiple of", "a row of a loop_ is not complete: cut off?"),
+    ("_atom_site_label", "no atoms: cut off?"),
+    ("_cell_length", "no cell"),
+    ("_cell_angle", "no cell"),
+    ("no structures", "not a CIF"),
+)
+"""What pymatgen says, and what that means."""
+
 FORMULA = 0.01
 """By so much the share of an element may differ from the formula's."""
 
@@ -40,7 +50,14 @@ def read_structure(text: str) -> "Structure":
     except (UnreadableStructureError, MemoryError):
         raise
     except Exception as error:  # whatever a parser raises on garbage, the text is at fault
-        raise UnreadableStructureError(one_line(error)) from error
+        raise UnreadableStructureError(_explain(error)) from error
+
+
+def _explain(error: Exception) -> str:
+    """Say what a parser's complaint means, where it is one of the usual ones."""
+    line = one_line(error)
+    meaning = next((meaning for sign, meaning in _USUAL if sign in line), "cannot be parsed")
+    return f"{meaning} ({line})"
 
 
 def one_line(error: BaseException) -> str:
