@@ -12,13 +12,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import DescriptionError, Reason
+from .many import describe_many
+from .records import DescriptionRecord, Status
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from .style import Style
 
-__all__ = ["DescriptionError", "Reason", "condense", "describe", "describe_and_condense", "prepare"]
+__all__ = [
+    "DescriptionError",
+    "DescriptionRecord",
+    "Reason",
+    "Status",
+    "condense",
+    "describe",
+    "describe_and_condense",
+    "describe_many",
+    "prepare",
+]
 
 MAX_SITES = 3000
 

@@ -12,6 +12,7 @@ from .build import build
 from .catalogue import sources, tasks
 from .console import err
 from .demo import demo
+from .describe import describe
 from .leaderboard import leaderboard
 from .push import app as push
 from .score import score
@@ -60,6 +61,7 @@ for command in (
     sources,
     tasks,
     build,
+    describe,
     train,
     score,
     verify,
