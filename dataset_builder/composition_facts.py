@@ -1,0 +1,51 @@
+"""What follows from a chemical formula alone: elements, number of atoms, mass, reduced formula."""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..errors import UsageError
+
+_FORMULA = re.compile(r"(?:[A-Z][a-z]?|[()\[\]]|\d+(?:\.\d+)?|\s)+")
+
+
+class CompositionFacts(NamedTuple):
+    """A formula read as it is written.
+
+    ``atoms`` is the number of atoms of the formula, ``mass`` their mass in u, ``amounts`` the elements and their
+    amounts, ``reduced`` the formula divided by the common divisor.
+    """
+
+    atoms: float
+    mass: float
+    amounts: dict[str, float]
+    reduced: str
+
+
+@lru_cache(maxsize=1 << 14)
+def composition_facts(formula: str) -> CompositionFacts | None:
+    """Read a formula such as ``Na3Bi(P2O7)2`` or ``Na6 Bi2 P8 O28``; None where it is none.
+
+    Raises:
+        UsageError: pymatgen is not installed.
+    """
+    try:
+        from pymatgen.core import Composition
+    except ImportError as error:
+        raise UsageError("reading formulas needs pymatgen: pip install 'llm4mat-bench[describe]'") from error
+    text = formula.strip()
+    if not text or _FORMULA.fullmatch(text) is None:
+        return None
+    try:
+        composition = Composition(text, strict=True)
+    except (ValueError, KeyError):
+        return None
+    amounts = {str(element): float(amount) for element, amount in composition.items()}
+    if not amounts:
+        return None
+    return CompositionFacts(
+        atoms=float(composition.num_atoms),
+        mass=float(composition.weight),
+        amounts=amounts,
+        reduced=composition.reduced_formula,
+    )
