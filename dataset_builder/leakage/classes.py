@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .expressions import Floats
-from .search import Rows
+from .search import Flags, Rows
 
 
 class Split(NamedTuple):
@@ -56,7 +56,7 @@ def best_split(values: Floats, rows: Rows) -> Split | None:
     )
 
 
-def _auc(values: Floats, positive: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:
+def _auc(values: Floats, positive: Flags) -> Floats:
     """Area under the ROC curve of every column (Mann-Whitney, ties shared)."""
     from scipy.stats import rankdata
 
@@ -65,7 +65,7 @@ def _auc(values: Floats, positive: np.ndarray[tuple[int, ...], np.dtype[np.bool_
     return np.asarray((ranks - count * (count + 1) / 2) / (count * (len(positive) - count)))
 
 
-def _threshold(values: Floats, positive: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], *, above: bool) -> float:
+def _threshold(values: Floats, positive: Flags, *, above: bool) -> float:
     """Choose the cut between two values with the best balanced accuracy."""
     levels = np.unique(values)
     cuts = (levels[1:] + levels[:-1]) / 2 if len(levels) > 1 else levels

@@ -41,6 +41,14 @@ def text_features(modality: str, text: str) -> TextFeatures:
     return _prose_features(text)
 
 
+_COMPUTED = ("atoms of ", "mass of ", "elements of ", "rows of ", "sum of ", "mean ", "count of ", "number of ", "cell volume ")
+
+
+def is_literal(name: str) -> bool:
+    """Say whether the number of that name stands in the text as it is, rather than being worked out from it."""
+    return not name.removeprefix("comment: ").startswith(_COMPUTED)
+
+
 def formula_numbers(name: str, formula: str) -> Mapping[str, Printed]:
     """Number of atoms, of elements, and mass in u that a formula gives; nothing where it is no formula."""
     facts = composition_facts(formula)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_serializer
 
 
 class Limits(BaseModel):
@@ -26,6 +26,19 @@ class Limits(BaseModel):
 
 
 Verdict = Literal["copied", "derived", "near", "none", "untested"]
+
+
+_FIGURES = (
+    "coverage",
+    "informative_coverage",
+    "control",
+    "median_relative_error",
+    "r2",
+    "mae",
+    "mad_mae",
+    "auc",
+    "balanced_accuracy",
+)
 
 
 class Finding(BaseModel):
@@ -63,6 +76,11 @@ class Finding(BaseModel):
     features: int = Field(default=0, description="numbers and words of the text that were searched")
     features_left_out: int = Field(default=0, description="numbers of the text beyond max_features, searched singly")
     note: str | None = None
+
+    @field_serializer(*_FIGURES)
+    def _six_digits(self, value: float | None) -> float | None:
+        """Round what is written down: the last digits differ from one processor to the next."""
+        return None if value is None else float(f"{value:.6g}")
 
     @property
     def is_leak(self) -> bool:

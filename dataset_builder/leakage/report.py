@@ -3,14 +3,17 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..built_folder import BuiltFolder, SourceFiles
 from .classes import best_split
+from .features import is_literal
 from .models import Finding, LeakageReport, Limits
 from .sampling import FeatureTable, Floats, Target, draw_rows, read_features, read_targets
 from .search import Fit, Numbers, Rows, best_by_chance, choose_numbers, exact_search, lift, make_rows, nearest
 
 _LEAST_ROWS = 12
+Index = NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
 
@@ -90,13 +93,15 @@ def _check_target(source: str, modality: str, target: Target, table: FeatureTabl
     blank = blank.model_copy(update={"rows_fitted": len(rows.fit), "rows_held_out": len(rows.held_out)})
     if np.ptp(rows.target) == 0:
         return blank.model_copy(update={"note": "the target has one value only"})
+    if target.kind == "regression" and min(rows.informative[half].sum() for half in (rows.fit, rows.held_out)) < 5:
+        return blank.model_copy(update={"note": "too few rows differ from the most common value"})
     if target.kind == "classification":
         return _check_classes(blank, rows, table, labelled, limits)
     return _check_numbers(blank, rows, table, labelled, limits)
 
 
 def _check_classes(
-    blank: Finding, rows: Rows, table: FeatureTable, labelled: "np.ndarray[tuple[int], np.dtype[np.int64]]", limits: Limits
+    blank: Finding, rows: Rows, table: FeatureTable, labelled: Index, limits: Limits
 ) -> Finding:
     if len(np.unique(rows.target)) > 2:
         return blank.model_copy(update={"note": "more than two classes are not searched"})
@@ -128,7 +133,7 @@ def _check_classes(
 
 
 def _check_numbers(
-    blank: Finding, rows: Rows, table: FeatureTable, labelled: "np.ndarray[tuple[int], np.dtype[np.int64]]", limits: Limits
+    blank: Finding, rows: Rows, table: FeatureTable, labelled: Index, limits: Limits
 ) -> Finding:
     numbers, left_out = choose_numbers(table.names, table.values[labelled], table.half_units[labelled], limits)
     blank = blank.model_copy(update={"features": len(numbers.names), "features_left_out": left_out})
@@ -138,7 +143,8 @@ def _check_numbers(
         fits = [fit for fit in fits if lift(fit.informative_coverage, max(chance, fit.control)) >= limits.lift]
     if fits:
         best = fits[0]
-        verdict = "copied" if best.expression.form == "copy" else "derived"
+        literal = best.expression.form == "copy" and is_literal(numbers.names[best.expression.columns[0]])
+        verdict = "copied" if literal else "derived"
         control = max(chance, best.control)
         others = tuple(fit.expression.write(numbers.names, fit.constant) for fit in fits[1:6])
         return _with_fit(blank, best, numbers, rows).model_copy(
@@ -159,11 +165,7 @@ def _check_numbers(
 
 
 def _shown_somewhere(
-    blank: Finding,
-    rows: Rows,
-    table: FeatureTable,
-    labelled: "np.ndarray[tuple[int], np.dtype[np.int64]]",
-    limits: Limits,
+    blank: Finding, rows: Rows, table: FeatureTable, labelled: Index, limits: Limits
 ) -> Finding | None:
     """Look whether the value stands anywhere in the text, wherever that is, with three digits or more."""
     told = rows.held_out[rows.informative[rows.held_out]]

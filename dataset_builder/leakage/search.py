@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .expressions import Expression, Floats, Form, products, simplify, sums
+from .features import is_literal
 from .models import Limits
 
 _SCREEN_ROWS = 33
@@ -124,7 +125,7 @@ def exact_search(numbers: Numbers, rows: Rows, limits: Limits) -> list[Fit]:
             and fit.lift >= limits.lift
         ]  # fmt: skip
         if good:
-            return sorted(good, key=_preference)
+            return sorted(good, key=lambda fit: _preference(fit, numbers.names))
     return []
 
 
@@ -208,9 +209,12 @@ def nearest(numbers: Numbers, rows: Rows) -> tuple[Expression, float, float] | N
     return best[1], float(slope), float(offset)
 
 
-def _preference(fit: Fit) -> tuple[float, int, int, float]:
+def _preference(fit: Fit, names: list[str]) -> tuple[float, int, int, int, int]:
+    """Prefer what hits most, then the shorter form, then exactness by the decade, then what stands in the text."""
     order = {"copy": 0, "product": 1, "sum": 2}[fit.expression.form]
-    return (-round(fit.coverage, 2), order, len(fit.expression.columns), fit.median_relative_error or 0.0)
+    decade = int(np.floor(np.log10(max(fit.median_relative_error or 0.0, 1e-6))))
+    computed = sum(not is_literal(names[column]) for column in fit.expression.columns)
+    return (-round(fit.coverage, 2), order, len(fit.expression.columns), decade, computed)
 
 
 def _by_length(numbers: Numbers, rows: Rows, limits: Limits) -> Iterator[list[Expression]]:
@@ -250,9 +254,9 @@ def _screen(
     for start in range(0, len(columns[0]), _CHUNK):
         parts = [column[start : start + _CHUNK] for column in columns]
         total = np.zeros((len(target), len(parts[0])))
-        for part, power in zip(parts, powers, strict=True):
-            total += power * values[:, part]
         with np.errstate(all="ignore"):
+            for part, power in zip(parts, powers, strict=True):
+                total += power * values[:, part]
             # Logarithms of products, so that a constant factor is an offset in both forms.
             ratio = target[:, None] - total if form == "product" else np.log(np.abs(target[:, None] / total))
         ratio[~np.isfinite(ratio)] = np.inf

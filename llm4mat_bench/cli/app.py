@@ -9,7 +9,9 @@ import typer
 from .. import __version__
 from ..errors import LLM4MatError, UsageError
 from .catalogue import sources, tasks
+from .check import check
 from .console import err
+from .stats import stats
 
 app = typer.Typer(
     name="llm4mat-bench",
@@ -35,7 +37,7 @@ def _program(
     pass
 
 
-for command in (sources, tasks):
+for command in (sources, tasks, check, stats):
     app.command()(command)
 
 

@@ -1,0 +1,126 @@
+"""Compare the structures of rows that share a reduced formula across splits."""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import UsageError
+from ..built_folder import SourceFiles, iter_batches
+from .groups import Groups, Rows, crossing_groups
+from .keys import NO_KEY, Hashes, KeyTable
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+Pair = tuple[int, int]
+_PAIRS_PER_GROUP = 50
+
+
+def count_pairs(groups: Groups) -> int:
+    """Count the pairs of rows of two splits in one group, over all groups."""
+    total = groups.counts.sum(axis=1)
+    return int(((total**2 - (groups.counts**2).sum(axis=1)) // 2).sum())
+
+
+def choose_pairs(groups: Groups, table: KeyTable, cap: int) -> list[Pair]:
+    """Choose pairs of rows of two splits that share a group, the row of the earlier split first.
+
+    All of them where the cap allows it. Otherwise a few of each group, the groups in the order of their hashes: one
+    formula with thousands of rows does not use up the whole cap, and the choice depends on the data alone.
+    """
+    whole = count_pairs(groups) <= cap
+    chosen: list[Pair] = []
+    order = crossing_groups(groups) if whole else np.flatnonzero((groups.counts > 0).sum(axis=1) > 1)
+    for group in order:
+        pairs = _pairs_of(groups.members(int(group)), table)
+        for taken, pair in enumerate(pairs):
+            if not whole and (taken == _PAIRS_PER_GROUP or len(chosen) == cap):
+                break
+            chosen.append(pair)
+        if not whole and len(chosen) == cap:
+            break
+    return chosen
+
+
+def read_texts(source: SourceFiles, column: str, rows: Iterable[int]) -> dict[int, str | None]:
+    """Read the cells of some rows, numbered over all splits."""
+    wanted = np.unique(np.fromiter(rows, dtype=np.int64))
+    texts: dict[int, str | None] = {}
+    offset = 0
+    for split, paths in source.shards.items():
+        if np.searchsorted(wanted, offset) < np.searchsorted(wanted, offset + source.rows[split]):
+            for start, batch in iter_batches(paths, [column], batch_rows=2048):
+                first = offset + start
+                low, high = np.searchsorted(wanted, [first, first + batch.num_rows])
+                for row in wanted[low:high]:
+                    value = batch.column(0)[int(row) - first].as_py()
+                    texts[int(row)] = None if value is None else str(value)
+        offset += source.rows[split]
+    return texts
+
+
+def matching_pairs(
+    pairs: list[Pair],
+    texts: dict[int, str | None],
+    hashes: Hashes,
+    advance: Callable[[int], None] = lambda pairs: None,
+) -> tuple[list[Pair], int, int]:
+    """Compare the pairs.
+
+    Returns:
+        The pairs that match, how many of them have the same CIF text, and how many CIFs could not be read.
+
+    Raises:
+        UsageError: pymatgen is not installed.
+    """
+    try:
+        from pymatgen.analysis.structure_matcher import StructureMatcher
+    except ImportError as error:
+        raise UsageError("comparing structures needs pymatgen: pip install 'llm4mat-bench[describe]'") from error
+    matcher = StructureMatcher()
+    parsed: dict[int, Structure | None] = {}
+    unreadable: set[int] = set()
+    matching: list[Pair] = []
+    identical = 0
+    for first, second in pairs:
+        if hashes[first] == hashes[second] != NO_KEY:
+            identical += 1
+            matching.append((first, second))
+        else:
+            # Pairs come group by group, so that a few structures are enough to keep.
+            if len(parsed) > 256:
+                parsed.clear()
+            for row in (first, second):
+                if row not in parsed:
+                    parsed[row] = _parse(texts.get(row))
+                    if parsed[row] is None:
+                        unreadable.add(row)
+            one, other = parsed[first], parsed[second]
+            if one is not None and other is not None and matcher.fit(one, other):
+                matching.append((first, second))
+        advance(1)
+    return matching, identical, len(unreadable)
+
+
+def _pairs_of(members: Rows, table: KeyTable) -> Iterator[Pair]:
+    by_split = [members[table.split[members] == number].tolist() for number in range(len(table.split_names))]
+    for earlier, later in combinations(by_split, 2):
+        for second in later:
+            for first in earlier:
+                yield first, second
+
+
+def _parse(text: str | None) -> "Structure | None":
+    from pymatgen.core import Structure
+
+    if not text:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Structure.from_str(text, fmt="cif")
+    except Exception:  # noqa: BLE001 - a damaged CIF raises what it likes; it is counted
+        return None
