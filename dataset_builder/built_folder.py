@@ -128,7 +128,7 @@ def _open_source(folder: Path) -> SourceFiles | None:
         match = _SHARD.match(path.name)
         if match is None or match["split"] not in SPLITS:
             raise DataError(
-                f"{path}: not a name of a shard (train-00000-of-00001.parquet). Move the file out of the dataset folder."
+                f"{path}: not a name of a shard (train-00000-of-00001.parquet). Move it out of the dataset folder."
             )
         by_split.setdefault(match["split"], {})[int(match["index"])] = path
         counts.setdefault(match["split"], set()).add(int(match["count"]))

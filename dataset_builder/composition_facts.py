@@ -30,7 +30,7 @@ def composition_facts(formula: str) -> CompositionFacts | None:
         UsageError: pymatgen is not installed.
     """
     try:
-        from pymatgen.core import Composition
+        from pymatgen.core.composition import Composition
     except ImportError as error:
         raise UsageError("reading formulas needs pymatgen: pip install 'llm4mat-bench[describe]'") from error
     text = formula.strip()

@@ -56,9 +56,7 @@ def shared_keys(groups: Groups, names: tuple[str, ...]) -> tuple[SharedKeys, ...
         both = (groups.counts[:, first] > 0) & (groups.counts[:, second] > 0)
         rows = groups.counts[both][:, [first, second]].sum(axis=0)
         result.append(
-            SharedKeys(
-                splits=(names[first], names[second]), keys=int(both.sum()), rows=(int(rows[0]), int(rows[1]))
-            )
+            SharedKeys(splits=(names[first], names[second]), keys=int(both.sum()), rows=(int(rows[0]), int(rows[1])))
         )
     return tuple(result)
 

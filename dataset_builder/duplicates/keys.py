@@ -1,6 +1,5 @@
 """Hash every row once: eight bytes for each row and key, whatever the length of the texts."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..built_folder import ID_COLUMN, SourceFiles, iter_batches
 from ..composition_facts import composition_facts
+from ..progress_types import Advance, silent
 
 Hashes = NDArray[np.uint64]
 NO_KEY = np.uint64(0)
@@ -24,7 +24,7 @@ class KeyTable(NamedTuple):
     unreadable_formulas: int
 
 
-def hash_rows(source: SourceFiles, advance: Callable[[int], None] = lambda rows: None) -> KeyTable:
+def hash_rows(source: SourceFiles, advance: Advance = silent) -> KeyTable:
     """Stream a source once and hash ids, texts and reduced formulas.
 
     Args:

@@ -75,7 +75,7 @@ class SourceDuplicates(_Record):
 
     @property
     def crosses_splits(self) -> bool:
-        """The same id, CIF, description or structure is in two splits. A shared formula alone (polymorphs) is not it."""
+        """The same id, CIF, description or structure is in two splits. A shared formula alone is not it."""
         texts = any(one.rows_across for one in self.keys if one.key in ("id", "cif", "description"))
         return texts or bool(self.structure and self.structure.matching)
 

@@ -1,13 +1,14 @@
 """The whole search: every source, every key, and the structures."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import get_args
 
 import numpy as np
 
 from ..built_folder import ID_COLUMN, BuiltFolder, SourceFiles
+from ..progress_types import Progress, advance_of, silent
 from .groups import Groups, Rows, crossing_groups, group_rows, repeated_rows, shared_keys
 from .keys import NO_KEY, KeyTable, hash_rows
 from .models import DuplicatesReport, Example, Key, KeyReport, SharedKeys, SourceDuplicates, StructureReport
@@ -15,7 +16,6 @@ from .structures import Pair, choose_pairs, count_pairs, matching_pairs, read_te
 
 _EXAMPLES = 5
 _ROWS_OF_EXAMPLE = 6
-Progress = Callable[[str, int, int], None]
 
 
 def find_duplicates(
@@ -24,7 +24,7 @@ def find_duplicates(
     sources: Sequence[str] | None = None,
     structures: bool = True,
     max_pairs: int = 1000,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> DuplicatesReport:
     """Find rows that are the same by id, text, reduced formula or structure, inside splits and across them.
 
@@ -45,7 +45,7 @@ def find_duplicates(
 
 
 def _of_source(source: SourceFiles, structures: bool, max_pairs: int, progress: Progress) -> SourceDuplicates:
-    table = hash_rows(source, _advance(f"{source.name}: hashing", source.total_rows, progress))
+    table = hash_rows(source, advance_of(f"{source.name}: hashing", source.total_rows, progress))
     grouped = {key: group_rows(hashes, table) for key, hashes in table.keys.items()}
     chosen = {key: crossing_groups(groups)[:_EXAMPLES] for key, groups in grouped.items()}
     shown = [
@@ -91,7 +91,7 @@ def _compare(
     pairs = choose_pairs(groups, table, max_pairs)
     texts = read_texts(source, "cif", {row for pair in pairs for row in pair})
     matching, identical, unreadable = matching_pairs(
-        pairs, texts, table.keys["cif"], _advance(f"{source.name}: comparing structures", len(pairs), progress)
+        pairs, texts, table.keys["cif"], advance_of(f"{source.name}: comparing structures", len(pairs), progress)
     )
     examples = matching[:_EXAMPLES]
     ids = read_texts(source, ID_COLUMN, {row for pair in examples for row in pair})
@@ -131,9 +131,7 @@ def _shared_by_structure(matching: list[Pair], table: KeyTable) -> tuple[SharedK
     )
 
 
-def _spread(
-    members: Rows, table: KeyTable
-) -> Rows:
+def _spread(members: Rows, table: KeyTable) -> Rows:
     """Take a few rows of a group, of every split at least one."""
     splits = table.split[members]
     firsts = np.array([int(np.flatnonzero(splits == number)[0]) for number in np.unique(splits)])
@@ -146,14 +144,3 @@ def _example(rows: Rows, table: KeyTable, ids: dict[int, str | None]) -> Example
         splits=tuple(table.split_names[int(table.split[row])] for row in rows),
         ids=tuple(ids.get(int(row)) for row in rows),
     )
-
-
-def _advance(title: str, total: int, progress: Progress) -> Callable[[int], None]:
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-        progress(title, done, total)
-
-    return advance

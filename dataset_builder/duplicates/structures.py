@@ -1,7 +1,7 @@
 """Compare the structures of rows that share a reduced formula across splits."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -9,11 +9,12 @@ import numpy as np
 
 from ...errors import UsageError
 from ..built_folder import SourceFiles, iter_batches
+from ..progress_types import Advance, silent
 from .groups import Groups, Rows, crossing_groups
 from .keys import NO_KEY, Hashes, KeyTable
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
+    from pymatgen.core.structure import Structure
 
 Pair = tuple[int, int]
 _PAIRS_PER_GROUP = 50
@@ -66,7 +67,7 @@ def matching_pairs(
     pairs: list[Pair],
     texts: dict[int, str | None],
     hashes: Hashes,
-    advance: Callable[[int], None] = lambda pairs: None,
+    advance: Advance = silent,
 ) -> tuple[list[Pair], int, int]:
     """Compare the pairs.
 
@@ -114,7 +115,7 @@ def _pairs_of(members: Rows, table: KeyTable) -> Iterator[Pair]:
 
 
 def _parse(text: str | None) -> "Structure | None":
-    from pymatgen.core import Structure
+    from pymatgen.core.structure import Structure
 
     if not text:
         return None
@@ -122,5 +123,5 @@ def _parse(text: str | None) -> "Structure | None":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return Structure.from_str(text, fmt="cif")
-    except Exception:  # noqa: BLE001 - a damaged CIF raises what it likes; it is counted
+    except Exception:
         return None

@@ -17,10 +17,11 @@ def card_section(report: LeakageReport) -> str:
         BEGIN,
         "## Leakage",
         "",
-        f"Targets that the text of a modality gives away, found by data and not by name: up to {limits.rows:,} labelled "
-        f"rows of each target, half of them to fit, half of them to judge. An expression counts when it gives at least "
-        f"{limits.coverage:.0%} of the held-out rows to within {limits.relative_tolerance:g} (or as printed) and a "
-        "shuffled target shows that this is no chance. A score on such a target with such an input measures reading "
+        "Targets that the text of a modality gives away, found by data and not by name: up to "
+        f"{limits.rows:,} labelled rows of each target, half of them to fit, half of them to judge. An expression "
+        f"counts when it gives at least {limits.coverage:.0%} of the held-out rows to within "
+        f"{limits.relative_tolerance:g} (or as printed) and a shuffled target shows that this is no chance. A score on "
+        "such a target with such an input measures reading "
         "and arithmetic, not prediction.",
         "",
     ]

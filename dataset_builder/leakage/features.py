@@ -7,10 +7,12 @@ a formula (number of atoms, mass). Nothing here knows any target.
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..composition_facts import composition_facts
 from .numerals import NUMERAL, Printed, printed, read_numeral, significant_digits
@@ -41,7 +43,17 @@ def text_features(modality: str, text: str) -> TextFeatures:
     return _prose_features(text)
 
 
-_COMPUTED = ("atoms of ", "mass of ", "elements of ", "rows of ", "sum of ", "mean ", "count of ", "number of ", "cell volume ")
+_COMPUTED = (
+    "atoms of ",
+    "mass of ",
+    "elements of ",
+    "rows of ",
+    "sum of ",
+    "mean ",
+    "count of ",
+    "number of ",
+    "cell volume ",
+)
 
 
 def is_literal(name: str) -> bool:
@@ -77,7 +89,7 @@ def _cif_features(text: str) -> TextFeatures:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             blocks = CifFile.from_str(text).data
-    except Exception:  # noqa: BLE001 - a damaged CIF raises what it likes; its numerals still count
+    except Exception:
         return TextFeatures(numbers, frozenset(words), _numerals(text))
     for header, block in islice(blocks.items(), 1):
         numbers.update(formula_numbers("data_", header))
@@ -109,12 +121,9 @@ def _loop_numbers(columns: Mapping[str, Sequence[str]]) -> dict[str, Printed]:
     weights = np.ones(length)
     symbols: Sequence[str] | None = None
     for tag, cells in columns.items():
-        read = [read_numeral(cell) for cell in cells]
-        values = [one for one in read if one is not None]
-        if values and len(values) == len(read):
-            array = np.array([one.value for one in values])
-            half_unit = max(one.half_unit for one in values)
-            half_unit = EXACT if half_unit == 0.5 else half_unit
+        column = _number_column(cells)
+        if column is not None:
+            array, half_unit = column
             numbers[f"sum of {tag}"] = Printed(float(array.sum()), half_unit)
             numbers[f"least {tag}"] = Printed(float(array.min()), half_unit)
             numbers[f"greatest {tag}"] = Printed(float(array.max()), half_unit)
@@ -129,6 +138,28 @@ def _loop_numbers(columns: Mapping[str, Sequence[str]]) -> dict[str, Printed]:
             mass = sum(float(weight) * one.mass / one.atoms for weight, one in zip(weights, masses, strict=True) if one)
             numbers[f"mass of {name}"] = Printed(mass, EXACT)
     return numbers
+
+
+def _number_column(cells: Sequence[str]) -> tuple[NDArray[np.float64], float] | None:
+    """Read a column of a loop: values and half a unit of the least precise; whole numbers count as exact."""
+    first = read_numeral(cells[0]) if cells else None
+    if first is None:
+        return None
+    try:
+        # Nearly every column is plain decimals; reading each cell by itself takes ten times as long.
+        array = np.array(cells, dtype=np.float64)
+        decimals = {len(cell) - cell.find(".") - 1 if "." in cell else 0 for cell in cells if "e" not in cell.lower()}
+        half_unit = 0.5 * 10.0 ** -min(decimals, default=0)
+    except ValueError:
+        read = [read_numeral(cell) for cell in cells]
+        values = [one for one in read if one is not None]
+        if len(values) < len(read):
+            return None
+        array = np.array([one.value for one in values])
+        half_unit = max(one.half_unit for one in values)
+    if not np.isfinite(array).all():
+        return None
+    return array, EXACT if half_unit == 0.5 else half_unit
 
 
 def _common_name(tags: Sequence[str]) -> str:
@@ -186,6 +217,7 @@ def _phrases(text: str) -> dict[str, Printed]:
     return numbers
 
 
+@lru_cache(maxsize=1 << 14)
 def _plain(word: str) -> str:
     """Take species and digits out of a word, so that sentences of different crystals make one phrase."""
     word = _SPECIES.sub("X", word.strip(".,;:"))

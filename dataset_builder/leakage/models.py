@@ -62,7 +62,8 @@ class Finding(BaseModel):
         default=None, description="the same without the rows of one often repeated value"
     )
     control: float | None = Field(
-        default=None, description="best fraction of hits on a shuffled target, by the same expression or the same search"
+        default=None,
+        description="best fraction of hits on a shuffled target, by the same expression or the same search",
     )
     median_relative_error: float | None = None
     r2: float | None = None

@@ -1,6 +1,7 @@
 """Numbers as they are printed: the value, and how far off the printed digits may be."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 # A number on its own: not the 2 of `PO2`, not the 1 of `P2_1`, not the 7 of `Na(7)`.
@@ -26,6 +27,7 @@ def read_numeral(text: str) -> Printed | None:
     return None if match is None else printed(match["number"])
 
 
+@lru_cache(maxsize=1 << 14)
 def printed(numeral: str) -> Printed:
     """Read a numeral that `NUMERAL` has found."""
     plain = numeral.replace("−", "-")
@@ -36,5 +38,4 @@ def printed(numeral: str) -> Printed:
 
 def significant_digits(numeral: str) -> int:
     """Count the digits that carry information, leading zeros and sign apart."""
-    digits = re.sub(r"\D", "", numeral.lower().partition("e")[0])
-    return len(digits.lstrip("0"))
+    return len(numeral.lower().partition("e")[0].lstrip("+-−0.").replace(".", ""))

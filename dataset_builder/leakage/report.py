@@ -1,11 +1,12 @@
 """The whole check: every source, every target, every modality."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..built_folder import BuiltFolder, SourceFiles
+from ..progress_types import Progress, advance_of, silent
 from .classes import best_split
 from .features import is_literal
 from .models import Finding, LeakageReport, Limits
@@ -14,8 +15,6 @@ from .search import Fit, Numbers, Rows, best_by_chance, choose_numbers, exact_se
 
 _LEAST_ROWS = 12
 Index = NDArray[np.int64]
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done, and how much there is."""
 
 
 def check_leakage(
@@ -23,7 +22,7 @@ def check_leakage(
     *,
     sources: Sequence[str] | None = None,
     limits: Limits | None = None,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> LeakageReport:
     """Find the targets of a built dataset that can be read or worked out from the text of a modality.
 
@@ -61,14 +60,7 @@ def _check_source(source: SourceFiles, limits: Limits, progress: Progress) -> tu
     ]
     findings = []
     for modality in source.modalities:
-        done = 0
-        title = f"{source.name}: reading {modality}"
-
-        def advance(count: int, title: str = title) -> None:
-            nonlocal done
-            done += count
-            progress(title, done, source.total_rows)
-
+        advance = advance_of(f"{source.name}: reading {modality}", source.total_rows, progress)
         table = read_features(source, modality, rows, targets, advance)
         for index, target in enumerate(targets):
             progress(f"{source.name}: searching {modality}", index, len(targets))
@@ -100,9 +92,7 @@ def _check_target(source: str, modality: str, target: Target, table: FeatureTabl
     return _check_numbers(blank, rows, table, labelled, limits)
 
 
-def _check_classes(
-    blank: Finding, rows: Rows, table: FeatureTable, labelled: Index, limits: Limits
-) -> Finding:
+def _check_classes(blank: Finding, rows: Rows, table: FeatureTable, labelled: Index, limits: Limits) -> Finding:
     if len(np.unique(rows.target)) > 2:
         return blank.model_copy(update={"note": "more than two classes are not searched"})
     values = np.hstack([table.values[labelled], table.words[labelled].astype(np.float64)])
@@ -132,9 +122,7 @@ def _check_classes(
     )
 
 
-def _check_numbers(
-    blank: Finding, rows: Rows, table: FeatureTable, labelled: Index, limits: Limits
-) -> Finding:
+def _check_numbers(blank: Finding, rows: Rows, table: FeatureTable, labelled: Index, limits: Limits) -> Finding:
     numbers, left_out = choose_numbers(table.names, table.values[labelled], table.half_units[labelled], limits)
     blank = blank.model_copy(update={"features": len(numbers.names), "features_left_out": left_out})
     fits = exact_search(numbers, rows, limits)

@@ -5,7 +5,6 @@ gets its own rows, because some targets are labelled in one row of a hundred. Te
 """
 
 from array import array
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..built_columns import numbers_of
 from ..built_folder import ID_COLUMN, SourceFiles, iter_batches, read_column
+from ..progress_types import Advance, silent
 from .features import text_features
 
 Floats = NDArray[np.float64]
@@ -91,7 +91,7 @@ def read_features(
     modality: str,
     rows: NDArray[np.int64],
     targets: list[Target],
-    advance: Callable[[int], None] = lambda rows: None,
+    advance: Advance = silent,
 ) -> FeatureTable:
     """Stream a modality's texts and take the numbers of the drawn rows.
 

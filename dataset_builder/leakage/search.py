@@ -56,6 +56,17 @@ class Rows(NamedTuple):
     resolution: float
 
 
+class _Screen(NamedTuple):
+    """A few fitted rows: numbers and target as they are and as logarithms; ``slack`` is the target's own rounding."""
+
+    values: Floats
+    target: Floats
+    logs: Floats
+    log_target: Floats
+    rounding: Floats
+    slack: Floats
+
+
 def lift(coverage: float, control: float) -> float:
     """Correct a coverage for chance; 0 where chance alone does as well."""
     return 0.0 if control >= 1 else max(0.0, (coverage - control) / (1 - control))
@@ -225,32 +236,26 @@ def _by_length(numbers: Numbers, rows: Rows, limits: Limits) -> Iterator[list[Ex
     usable = rows.fit[rows.informative[rows.fit] & (np.abs(rows.target[rows.fit]) > rows.resolution)]
     if len(usable) < 4 or not count:
         return
-    screen = usable[np.linspace(0, len(usable) - 1, min(_SCREEN_ROWS, len(usable))).astype(int)]
-    target, values = rows.target[screen], numbers.values[screen]
+    screened = usable[np.linspace(0, len(usable) - 1, min(_SCREEN_ROWS, len(usable))).astype(int)]
+    target, values = rows.target[screened], numbers.values[screened]
     with np.errstate(all="ignore"):
         logs, log_target = np.log(np.abs(values)), np.log(np.abs(target))
-    slack = rows.resolution / np.abs(target)
+    screen = _Screen(values, target, logs, log_target, numbers.rounding, rows.resolution / np.abs(target))
     for length in (1, 2, 3):
         found: list[Expression] = []
         for powers, columns in products(count, length):
-            found += _screen("product", powers, columns, logs, log_target, numbers.rounding, slack, limits)
+            found += _screen("product", powers, columns, screen, limits)
         if length > 1:
             for powers, columns in sums(count, length):
-                found += _screen("sum", powers, columns, values, target, numbers.rounding, slack, limits)
+                found += _screen("sum", powers, columns, screen, limits)
         yield found[:200]
 
 
 def _screen(
-    form: Form,
-    powers: tuple[int, ...],
-    columns: tuple[NDArray[np.int64], ...],
-    values: Floats,
-    target: Floats,
-    rounding: Floats,
-    slack: Floats,
-    limits: Limits,
+    form: Form, powers: tuple[int, ...], columns: tuple[NDArray[np.int64], ...], screen: _Screen, limits: Limits
 ) -> list[Expression]:
     found = []
+    values, target = (screen.logs, screen.log_target) if form == "product" else (screen.values, screen.target)
     for start in range(0, len(columns[0]), _CHUNK):
         parts = [column[start : start + _CHUNK] for column in columns]
         total = np.zeros((len(target), len(parts[0])))
@@ -261,8 +266,8 @@ def _screen(
             ratio = target[:, None] - total if form == "product" else np.log(np.abs(target[:, None] / total))
         ratio[~np.isfinite(ratio)] = np.inf
         middle = np.partition(ratio, len(target) // 2, axis=0)[len(target) // 2]
-        tolerance = limits.relative_tolerance + sum(rounding[part] for part in parts)
-        reach = 2 * np.minimum(tolerance, _MAX_TOLERANCE)[None, :] + slack[:, None]
+        tolerance = limits.relative_tolerance + sum(screen.rounding[part] for part in parts)
+        reach = 2 * np.minimum(tolerance, _MAX_TOLERANCE)[None, :] + screen.slack[:, None]
         with np.errstate(invalid="ignore"):
             hits = (np.abs(ratio - middle) <= reach).mean(axis=0)
         for at in np.flatnonzero(hits >= limits.coverage - 0.1):

@@ -1,4 +1,4 @@
-"""What is counted. Figures that are not counts are rounded to ten digits, so that the same data gives the same bytes."""
+"""What is counted. Figures that are no counts are rounded to ten digits, so that the same data gives the same bytes."""
 
 from typing import Annotated, Literal
 

@@ -1,17 +1,16 @@
 """Count everything of a built dataset."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ...errors import UsageError
 from ..built_folder import BuiltFolder, SourceFiles
 from ..catalogue import get_source
+from ..progress_types import Progress, advance_of, silent
 from .models import SourceStatistics, StatisticsReport
 from .published import compare
 from .targets import target_statistics
 from .texts import text_statistics
 from .tokens import TokenCounter
-
-Progress = Callable[[str, int, int], None]
 
 
 def compute_statistics(
@@ -19,7 +18,7 @@ def compute_statistics(
     *,
     sources: Sequence[str] | None = None,
     tokenizer: TokenCounter | None = None,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = silent,
 ) -> StatisticsReport:
     """Count rows, words, tokens and missing values, and describe the targets, of a built dataset.
 
@@ -47,13 +46,7 @@ def compute_statistics(
 def _of_source(source: SourceFiles, tokenizer: TokenCounter | None, progress: Progress) -> SourceStatistics:
     texts = {}
     for modality in source.modalities:
-        title, done = f"{source.name}: {modality}", 0
-
-        def advance(rows: int, title: str = title) -> None:
-            nonlocal done
-            done += rows
-            progress(title, done, source.total_rows)
-
+        advance = advance_of(f"{source.name}: {modality}", source.total_rows, progress)
         texts[modality] = {
             split: text_statistics(paths, modality, tokenizer, advance) for split, paths in source.shards.items()
         }

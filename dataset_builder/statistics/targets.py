@@ -67,7 +67,9 @@ def _distribution(values: Floats, nulls: int) -> Distribution:
         std=float(finite.std()),
         mad=float(np.abs(finite - mean).mean()),
         zeros=int(np.sum(finite == 0)),
-        quantiles={f"{level:g}": float(cut) for level, cut in zip(QUANTILES, np.quantile(finite, QUANTILES), strict=True)},
+        quantiles={
+            f"{level:g}": float(cut) for level, cut in zip(QUANTILES, np.quantile(finite, QUANTILES), strict=True)
+        },
     )
 
 

@@ -1,6 +1,6 @@
 """Words and tokens of the texts, streamed: four bytes for each text are kept."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..built_folder import iter_batches
+from ..progress_types import Advance, silent
 from .models import Lengths, TextStatistics
 from .tokens import TokenCounter
 
-WORD = r"\S+"
 WORD_PIECE = r"[\pL\pN_]+|[^\pL\pN_\s]"
 _BATCH_ROWS = 1024
 
@@ -21,7 +21,7 @@ def text_statistics(
     paths: Sequence[Path],
     modality: str,
     tokenizer: TokenCounter | None = None,
-    advance: Callable[[int], None] = lambda rows: None,
+    advance: Advance = silent,
 ) -> TextStatistics:
     """Count the words of one modality in the shards of one split.
 
@@ -43,10 +43,11 @@ def text_statistics(
         texts = column.filter(pc.fill_null(pc.greater(pc.binary_length(column), 0), False))
         missing += len(column) - len(texts)
         size += pc.sum(pc.binary_length(texts)).as_py() or 0
-        words.append(_count(texts, WORD))
-        pieces.append(_count(texts, WORD_PIECE))
+        # Splitting is twice as fast as counting matches of \S+; blanks at the ends would give empty words.
+        words.append(_integers(pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(texts)))))
+        pieces.append(_integers(pc.count_substring_regex(texts, WORD_PIECE)))
         if tokenizer is not None:
-            tokens.append(np.asarray(tokenizer.count(texts.to_pylist()), dtype=np.int32))
+            tokens.append(np.asarray(tokenizer.count_tokens(texts.to_pylist()), dtype=np.int32))
         advance(batch.num_rows)
     return TextStatistics(
         texts=sum(map(len, words)),
@@ -58,8 +59,8 @@ def text_statistics(
     )
 
 
-def _count(texts: pa.Array, pattern: str) -> NDArray[np.int32]:
-    return np.asarray(pc.count_substring_regex(texts, pattern).to_numpy(zero_copy_only=False), dtype=np.int32)
+def _integers(counts: pa.Array) -> NDArray[np.int32]:
+    return np.asarray(counts.to_numpy(zero_copy_only=False), dtype=np.int32)
 
 
 def _lengths(parts: list[NDArray[np.int32]]) -> Lengths | None:

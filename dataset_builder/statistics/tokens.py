@@ -13,7 +13,7 @@ class TokenCounter(NamedTuple):
 
     name: str
     sha256: str | None
-    count: Callable[[Sequence[str]], list[int]]
+    count_tokens: Callable[[Sequence[str]], list[int]]
 
 
 def load_tokenizer(name_or_path: str) -> TokenCounter:
@@ -38,7 +38,7 @@ def load_tokenizer(name_or_path: str) -> TokenCounter:
                 fast = Tokenizer.from_str(content.decode("utf-8"))
                 return TokenCounter(file.name, hashlib.sha256(content).hexdigest(), _fast_counter(fast))
             return TokenCounter(name_or_path, None, _fast_counter(Tokenizer.from_pretrained(name_or_path)))
-        except Exception as error:  # noqa: BLE001 - the library raises bare Exception
+        except Exception as error:
             if file.is_file():
                 raise UsageError(f"{file}: not a tokenizer.json ({_first_line(error)})") from error
     return _through_transformers(name_or_path)
@@ -65,8 +65,10 @@ def _through_transformers(name: str) -> TokenCounter:
         ) from error
     try:
         slow = AutoTokenizer.from_pretrained(name)
-    except Exception as error:  # noqa: BLE001 - whatever a foreign file provokes
-        raise UsageError(f"no tokenizer '{name}', neither a file or folder nor on the Hub ({_first_line(error)})") from error
+    except Exception as error:
+        raise UsageError(
+            f"no tokenizer '{name}', neither a file or folder nor on the Hub ({_first_line(error)})"
+        ) from error
 
     def count(texts: Sequence[str]) -> list[int]:
         ids = slow(list(texts), add_special_tokens=False, truncation=False, verbose=False)["input_ids"]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def check(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A dataset folder that `build` wrote.")],
+    *,
     source: Annotated[
         list[str] | None, typer.Option("--source", help="Only this source; may be given several times.")
     ] = None,
@@ -23,10 +24,12 @@ def check(
         int, typer.Option(min=20, help="Labelled rows of each target in which to look for leakage.")
     ] = 2000,
     structures: Annotated[
-        bool, typer.Option("--structures/--no-structures", help="Compare structures that share a formula across splits.")
+        bool,
+        typer.Option("--structures/--no-structures", help="Compare structures that share a formula across splits."),
     ] = True,
     max_pairs: Annotated[
-        int, typer.Option(min=1, help="Pairs of structures to compare in each source; the report says if there are more.")
+        int,
+        typer.Option(min=1, help="Pairs of structures to compare in each source; the report says if there are more."),
     ] = 1000,
     out_dir: Annotated[
         Path | None,
@@ -40,7 +43,8 @@ def check(
     fail_on_duplicates: Annotated[
         bool,
         typer.Option(
-            "--fail-on-duplicates", help="Exit status 1 where two splits share an id, a CIF, a description, a structure."
+            "--fail-on-duplicates",
+            help="Exit status 1 where two splits share an id, a CIF, a description, a structure.",
         ),
     ] = False,
     as_json: JsonOption = False,

@@ -49,7 +49,9 @@ def stats(
         return
     _print_texts(report)
     _print_comparison(report)
-    out.print(f"Written: {target / 'stats.json'}, {target / 'stats.html'}", soft_wrap=True, highlight=False, markup=False)
+    out.print(
+        f"Written: {target / 'stats.json'}, {target / 'stats.html'}", soft_wrap=True, highlight=False, markup=False
+    )
 
 
 def _print_texts(report: "StatisticsReport") -> None:

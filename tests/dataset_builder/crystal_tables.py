@@ -10,9 +10,8 @@ import pytest
 
 SHARED_SAMPLE = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "mp_sample"
 MASSES = {"Na": 22.98976928, "Cl": 35.453, "Mg": 24.305, "O": 15.9994, "Fe": 55.845, "Ti": 47.867, "S": 32.065}
-PROPERTIES = (
-    "formation_energy_per_atom energy_above_hull energy_per_atom band_gap efermi density density_atomic volume".split()
-)
+PROPERTIES = ("formation_energy_per_atom", "energy_above_hull", "energy_per_atom", "band_gap", "efermi")
+PROPERTIES += ("density", "density_atomic", "volume")
 
 
 def crystals(count: int, seed: int = 0) -> dict[str, list]:
@@ -80,7 +79,9 @@ def split_rows(columns: dict[str, list], test: float = 0.2) -> dict[str, dict[st
     count = len(columns["material_id"])
     first, second = int(count * (1 - test)), int(count * (1 - test / 2))
     bounds = {"train": (0, first), "validation": (first, second), "test": (second, count)}
-    return {split: {name: values[low:high] for name, values in columns.items()} for split, (low, high) in bounds.items()}
+    return {
+        split: {name: values[low:high] for name, values in columns.items()} for split, (low, high) in bounds.items()
+    }
 
 
 def real_rows() -> dict[str, dict[str, list]]:

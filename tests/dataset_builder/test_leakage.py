@@ -10,7 +10,7 @@ pytest.importorskip("pymatgen.core")
 
 from llm4mat_bench.cli.app import app
 from llm4mat_bench.dataset_builder.built_folder import open_built_folder
-from llm4mat_bench.dataset_builder.leakage import Limits, LeakageReport, card_section, check_leakage, update_card
+from llm4mat_bench.dataset_builder.leakage import LeakageReport, Limits, card_section, check_leakage, update_card
 from llm4mat_bench.dataset_builder.leakage.features import text_features
 from llm4mat_bench.dataset_builder.leakage.numerals import NUMERAL, read_numeral
 from llm4mat_bench.errors import DataError
@@ -214,7 +214,9 @@ def test_uncertainties_in_brackets_are_read():
     assert read_numeral("P1") is None
 
 
-@pytest.mark.parametrize("text", ["", "data_", "loop_\n_a\n_b\n1 2 3", "_cell_volume ?", "\x00", "data_x\n_a 'unclosed"])
+@pytest.mark.parametrize(
+    "text", ["", "data_", "loop_\n_a\n_b\n1 2 3", "_cell_volume ?", "\x00", "data_x\n_a 'unclosed"]
+)
 def test_damaged_cifs_do_not_stop_the_search(text):
     text_features("cif", text)
 
@@ -272,7 +274,7 @@ def test_truncated_and_missing_shards_are_named(tmp_path):
     shard = folder / "data" / "made" / "train-00001-of-00002.parquet"
     content = shard.read_bytes()
     shard.write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match="train-00001-of-00002.parquet: not a whole Parquet file"):
+    with pytest.raises(DataError, match=r"train-00001-of-00002\.parquet: not a whole Parquet file"):
         open_built_folder(folder)
     shard.unlink()
     with pytest.raises(DataError, match="lacks 1 of 2 shards"):
@@ -281,5 +283,5 @@ def test_truncated_and_missing_shards_are_named(tmp_path):
     damaged = bytearray(content)
     damaged[100 : len(content) // 2] = bytes(len(content) // 2 - 100)
     shard.write_bytes(bytes(damaged))
-    with pytest.raises(DataError, match="train-00001-of-00002.parquet"):
+    with pytest.raises(DataError, match=r"train-00001-of-00002\.parquet"):
         check_leakage(open_built_folder(folder), limits=Limits(rows=20))

@@ -261,5 +261,5 @@ def test_tokens_without_special_ones_or_truncation(folder, tokenizer_file, as_fo
 def test_a_broken_tokenizer_is_one_line(tmp_path):
     broken = tmp_path / "tokenizer.json"
     broken.write_text("{}", encoding="utf-8")
-    with pytest.raises(UsageError, match="not a tokenizer.json"):
+    with pytest.raises(UsageError, match=r"not a tokenizer\.json"):
         load_tokenizer(str(broken))
