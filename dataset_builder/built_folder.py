@@ -173,7 +173,7 @@ def _describe(name: str, shards: dict[str, tuple[Path, ...]]) -> SourceFiles:
     assert schema is not None  # noqa: S101 - there is at least one shard
     if ID_COLUMN not in schema.names:
         raise DataError(f"data/{name}: there is no column {ID_COLUMN}; the columns are {', '.join(schema.names)}.")
-    modalities = tuple(modality for modality in MODALITIES if modality in schema.names)
+    modalities = tuple(field.name for field in schema if _is_modality(field))
     properties = tuple(
         field.name
         for field in schema
@@ -187,6 +187,12 @@ def _describe(name: str, shards: dict[str, tuple[Path, ...]]) -> SourceFiles:
         properties=properties,
         classes=_classes(name, schema, properties),
     )
+
+
+def _is_modality(field: pa.Field) -> bool:
+    """Say whether a column is a text to learn from: a modality, or a variant of one such as ``cif_stripped``."""
+    is_text = pa.types.is_string(field.type) or pa.types.is_large_string(field.type) or pa.types.is_null(field.type)
+    return field.name in MODALITIES or (is_text and field.name.startswith(tuple(f"{one}_" for one in MODALITIES)))
 
 
 def _classes(source: str, schema: pa.Schema, properties: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

@@ -4,8 +4,6 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from ..errors import UsageError
-
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?|[()\[\]]|\d+(?:\.\d+)?|\s)+")
 
 
@@ -24,15 +22,9 @@ class CompositionFacts(NamedTuple):
 
 @lru_cache(maxsize=1 << 14)
 def composition_facts(formula: str) -> CompositionFacts | None:
-    """Read a formula such as ``Na3Bi(P2O7)2`` or ``Na6 Bi2 P8 O28``; None where it is none.
+    """Read a formula such as ``Na3Bi(P2O7)2`` or ``Na6 Bi2 P8 O28``; None where it is none."""
+    from pymatgen.core.composition import Composition
 
-    Raises:
-        UsageError: pymatgen is not installed.
-    """
-    try:
-        from pymatgen.core.composition import Composition
-    except ImportError as error:
-        raise UsageError("reading formulas needs pymatgen: pip install 'llm4mat-bench[describe]'") from error
     text = formula.strip()
     if not text or _FORMULA.fullmatch(text) is None:
         return None

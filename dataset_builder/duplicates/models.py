@@ -1,10 +1,6 @@
 """What the search for duplicates reports."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
-
-Key = Literal["id", "composition", "cif", "description", "reduced_formula"]
 
 
 class _Record(BaseModel):
@@ -29,7 +25,7 @@ class Example(_Record):
 class KeyReport(_Record):
     """Duplicates by one key. Keys are 64-bit hashes (xxh3): two texts of a million collide with probability 3e-8."""
 
-    key: Key
+    key: str = Field(description="id, reduced_formula, or the text column whose texts are equal")
     without: dict[str, int] = Field(description="rows of each split without this key (null or empty)")
     unreadable: int = Field(default=0, description="formulas that could not be read and are compared as text")
     repeated: dict[str, int] = Field(description="rows of each split beyond the first of their key in that split")
@@ -69,14 +65,14 @@ class SourceDuplicates(_Record):
     structure: StructureReport | None
     structure_note: str | None = None
 
-    def by(self, key: Key) -> KeyReport:
+    def by(self, key: str) -> KeyReport:
         """Return the report of that key."""
         return next(one for one in self.keys if one.key == key)
 
     @property
     def crosses_splits(self) -> bool:
         """The same id, CIF, description or structure is in two splits. A shared formula alone is not it."""
-        texts = any(one.rows_across for one in self.keys if one.key in ("id", "cif", "description"))
+        texts = any(one.rows_across for one in self.keys if one.key.startswith(("id", "cif", "description")))
         return texts or bool(self.structure and self.structure.matching)
 
 

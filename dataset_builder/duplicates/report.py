@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
-from typing import get_args
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from ..built_folder import ID_COLUMN, BuiltFolder, SourceFiles
 from ..progress_types import Progress, advance_of, silent
 from .groups import Groups, Rows, crossing_groups, group_rows, repeated_rows, shared_keys
 from .keys import NO_KEY, KeyTable, hash_rows
-from .models import DuplicatesReport, Example, Key, KeyReport, SharedKeys, SourceDuplicates, StructureReport
+from .models import DuplicatesReport, Example, KeyReport, SharedKeys, SourceDuplicates, StructureReport
 from .structures import Pair, choose_pairs, count_pairs, matching_pairs, read_texts
 
 _EXAMPLES = 5
@@ -37,7 +36,7 @@ def find_duplicates(
 
     Raises:
         DataError: A shard cannot be read.
-        UsageError: An unknown source, or pymatgen is not installed.
+        UsageError: An unknown source.
     """
     return DuplicatesReport(
         sources=tuple(_of_source(source, structures, max_pairs, progress) for source in folder.select(sources))
@@ -56,10 +55,7 @@ def _of_source(source: SourceFiles, structures: bool, max_pairs: int, progress: 
     ]
     ids = read_texts(source, ID_COLUMN, shown)
     reports = []
-    for key in get_args(Key):
-        if key not in grouped:
-            continue
-        groups = grouped[key]
+    for key, groups in grouped.items():
         missing = np.bincount(table.split[table.keys[key] == NO_KEY], minlength=len(table.split_names))
         reports.append(
             KeyReport(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import UsageError
 from ..built_folder import SourceFiles, iter_batches
 from ..progress_types import Advance, silent
 from .groups import Groups, Rows, crossing_groups
@@ -73,14 +72,9 @@ def matching_pairs(
 
     Returns:
         The pairs that match, how many of them have the same CIF text, and how many CIFs could not be read.
-
-    Raises:
-        UsageError: pymatgen is not installed.
     """
-    try:
-        from pymatgen.analysis.structure_matcher import StructureMatcher
-    except ImportError as error:
-        raise UsageError("comparing structures needs pymatgen: pip install 'llm4mat-bench[describe]'") from error
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
     matcher = StructureMatcher()
     parsed: dict[int, Structure | None] = {}
     unreadable: set[int] = set()

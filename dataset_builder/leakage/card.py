@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ...errors import DataError
-from ..files import write_whole
+from ...files import write_text
 from .models import Finding, LeakageReport
 
 BEGIN = "<!-- leakage: written by `llm4mat-bench check`, do not edit -->"
@@ -62,7 +62,7 @@ def update_card(readme: Path, section: str) -> bool:
     else:
         new = text.rstrip("\n") + "\n\n" + section
     if new != text:
-        write_whole(readme, new)
+        write_text(readme, new)
     return new != text
 
 

@@ -34,7 +34,8 @@ class TextFeatures(NamedTuple):
 
 
 def text_features(modality: str, text: str) -> TextFeatures:
-    """Take a text of a modality apart; an unknown modality is read as prose."""
+    """Take a text of a modality apart (or of a variant such as ``cif_stripped``); anything else is read as prose."""
+    modality = modality.partition("_")[0]
     if modality == "composition":
         numbers = dict(formula_numbers("the formula", text))
         return TextFeatures(numbers, frozenset(), _numerals(text))

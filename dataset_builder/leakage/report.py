@@ -34,7 +34,7 @@ def check_leakage(
 
     Raises:
         DataError: A shard cannot be read.
-        UsageError: An unknown source, or pymatgen is not installed.
+        UsageError: An unknown source.
     """
     limits = limits or Limits()
     findings: list[Finding] = []

@@ -23,15 +23,13 @@ def load_tokenizer(name_or_path: str) -> TokenCounter:
     ``transformers``. Foreign code is never run.
 
     Raises:
-        UsageError: There is no such tokenizer, or the package that reads it is not installed.
+        UsageError: There is no such tokenizer, or only ``transformers`` could read it and is not installed.
     """
     path = Path(name_or_path)
     file = path / "tokenizer.json" if path.is_dir() else path
     if file.is_file() or not path.exists():
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise UsageError("counting tokens needs tokenizers: pip install 'llm4mat-bench[stats]'") from error
+        from tokenizers import Tokenizer
+
         try:
             if file.is_file():
                 content = file.read_bytes()

@@ -8,10 +8,30 @@ import typer
 
 from .. import __version__
 from ..errors import LLM4MatError, UsageError
+from .build import build
 from .catalogue import sources, tasks
 from .check import check
 from .console import err
+from .demo import demo
+from .leaderboard import leaderboard
+from .score import score
 from .stats import stats
+from .train import train
+from .verify import verify
+
+EXTRAS = {
+    "evaluate": "evaluate",
+    "lightgbm": "baselines",
+    "matminer": "describe",
+    "pymatgen": "baselines",
+    "ray": "ray",
+    "robocrys": "describe",
+    "sklearn": "baselines",
+    "tokenizers": "stats",
+    "torch": "prompting",
+    "transformers": "prompting",
+}
+"""Which extra brings a library that a command asked for."""
 
 app = typer.Typer(
     name="llm4mat-bench",
@@ -37,7 +57,18 @@ def _program(
     pass
 
 
-for command in (sources, tasks, check, stats):
+for command in (
+    demo,
+    sources,
+    tasks,
+    build,
+    check,
+    stats,
+    train,
+    score,
+    verify,
+    leaderboard,
+):
     app.command()(command)
 
 
@@ -49,6 +80,12 @@ def main() -> None:
         err.print(f"[bold red]{'usage' if isinstance(error, UsageError) else 'error'}:[/] ", end="")
         err.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        err.print(f"error: {error.name} is not installed: pip install 'llm4mat-bench[{extra}]'", markup=False)
+        sys.exit(1)
     except KeyboardInterrupt:
         err.print("stopped. The same call goes on where it left off.")
         sys.exit(130)

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from .console import JsonOption, err, out, print_json
+from .reports import report_json, write_report
 from .steps import steps
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ def check(
     """
     from ..dataset_builder.built_folder import open_built_folder
     from ..dataset_builder.duplicates import find_duplicates
-    from ..dataset_builder.files import write_json
     from ..dataset_builder.leakage import Limits, card_section, check_leakage, update_card
 
     folder = open_built_folder(directory)
@@ -65,8 +65,8 @@ def check(
             folder, sources=source, structures=structures, max_pairs=max_pairs, progress=progress
         )
     target = out_dir or directory
-    write_json(target / "leakage.json", leakage)
-    write_json(target / "duplicates.json", duplicates)
+    write_report(target / "leakage.json", report_json(leakage))
+    write_report(target / "duplicates.json", report_json(duplicates))
     written = [str(target / "leakage.json"), str(target / "duplicates.json")]
     card = directory / "README.md"
     if out_dir is None and card.is_file() and not source:

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from .console import JsonOption, out, print_json
+from .reports import report_json, write_report
 from .steps import steps
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ def stats(
     Writes stats.json and stats.html, a page that needs no server.
     """
     from ..dataset_builder.built_folder import open_built_folder
-    from ..dataset_builder.files import write_json, write_whole
     from ..dataset_builder.statistics import compute_statistics, load_tokenizer, statistics_page
 
     folder = open_built_folder(directory)
@@ -42,8 +42,8 @@ def stats(
     with steps(quiet=as_json) as progress:
         report = compute_statistics(folder, sources=source, tokenizer=counter, progress=progress)
     target = out_dir or directory
-    write_json(target / "stats.json", report)
-    write_whole(target / "stats.html", statistics_page(report))
+    write_report(target / "stats.json", report_json(report))
+    write_report(target / "stats.html", statistics_page(report))
     if as_json:
         print_json(report.model_dump(mode="json"))
         return
