@@ -66,7 +66,8 @@ def draw_rows(source: SourceFiles, targets: dict[str, Floats], rows: int, seed: 
     The first rows of a target in this order are its own sample.
     """
     keys = row_keys(source, seed)
-    order = np.argsort(keys, kind="stable")
+    # A material that is in the data twice counts once, or it could be fitted and judged on.
+    order = np.unique(keys, return_index=True)[1]
     wanted = np.zeros(len(keys), dtype=bool)
     for values in targets.values():
         labelled = order[np.isfinite(values[order])]

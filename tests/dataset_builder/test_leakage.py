@@ -116,6 +116,18 @@ def test_volume_is_still_found_where_only_the_lattice_is_given(tmp_path):
     assert found(report, "other", "cif").is_leak
 
 
+def test_a_further_cif_column_is_looked_at_too(tmp_path):
+    columns = crystals(ROWS)
+    columns["cif_stripped"] = [
+        "\n".join(line for line in text.splitlines() if not line.startswith(("_cell_volume", "_cell_length_a")))
+        for text in columns["cif"]
+    ]
+    columns["t"] = columns["_volume"]
+    report = check(tmp_path, columns)
+    assert found(report, "t", "cif").verdict == "copied"
+    assert not found(report, "t", "cif_stripped").is_leak
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_no_false_alarm_on_random_targets(tmp_path, seed):
     columns = crystals(60, seed)
