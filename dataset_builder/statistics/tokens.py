@@ -27,6 +27,8 @@ def load_tokenizer(name_or_path: str) -> TokenCounter:
     """
     path = Path(name_or_path)
     file = path / "tokenizer.json" if path.is_dir() else path
+    if not path.exists() and (path.suffix == ".json" or path.is_absolute() or len(path.parts) > 2):
+        raise UsageError(f"{name_or_path}: no such file or folder, and no name on the Hub either")
     if file.is_file() or not path.exists():
         from tokenizers import Tokenizer
 

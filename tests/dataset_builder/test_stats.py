@@ -263,3 +263,9 @@ def test_a_broken_tokenizer_is_one_line(tmp_path):
     broken.write_text("{}", encoding="utf-8")
     with pytest.raises(UsageError, match=r"not a tokenizer\.json"):
         load_tokenizer(str(broken))
+
+
+@pytest.mark.parametrize("name", ["nowhere/tokenizer.json", "/no/such/folder", "a/b/c"])
+def test_a_path_that_is_not_there_is_not_asked_of_the_hub(name):
+    with pytest.raises(UsageError, match="no such file or folder"):
+        load_tokenizer(name)
