@@ -1,6 +1,7 @@
 """What follows from a chemical formula alone: elements, number of atoms, mass, reduced formula."""
 
 import re
+import warnings
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -29,7 +30,10 @@ def composition_facts(formula: str) -> CompositionFacts | None:
     if not text or _FORMULA.fullmatch(text) is None:
         return None
     try:
-        composition = Composition(text, strict=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # noble gases have no electronegativity, which matters to nobody here
+            composition = Composition(text, strict=True)
+            reduced = composition.reduced_formula
     except (ValueError, KeyError):
         return None
     amounts = {str(element): float(amount) for element, amount in composition.items()}
@@ -39,5 +43,5 @@ def composition_facts(formula: str) -> CompositionFacts | None:
         atoms=float(composition.num_atoms),
         mass=float(composition.weight),
         amounts=amounts,
-        reduced=composition.reduced_formula,
+        reduced=reduced,
     )

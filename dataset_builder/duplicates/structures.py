@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator
-from itertools import combinations
+from itertools import chain, combinations, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from .groups import Groups, Rows, crossing_groups
 from .keys import NO_KEY, Hashes, KeyTable
 
 if TYPE_CHECKING:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
     from pymatgen.core.structure import Structure
 
 Pair = tuple[int, int]
@@ -28,21 +29,17 @@ def count_pairs(groups: Groups) -> int:
 def choose_pairs(groups: Groups, table: KeyTable, cap: int) -> list[Pair]:
     """Choose pairs of rows of two splits that share a group, the row of the earlier split first.
 
-    All of them where the cap allows it. Otherwise a few of each group, the groups in the order of their hashes: one
-    formula with thousands of rows does not use up the whole cap, and the choice depends on the data alone.
+    All of them where the cap allows it. Otherwise first a few of each group, the groups in the order of their hashes, and
+    then the rest: one formula with thousands of rows does not use up the whole cap, and the choice depends on the data
+    alone.
     """
-    whole = count_pairs(groups) <= cap
-    chosen: list[Pair] = []
-    order = crossing_groups(groups) if whole else np.flatnonzero((groups.counts > 0).sum(axis=1) > 1)
-    for group in order:
-        pairs = _pairs_of(groups.members(int(group)), table)
-        for taken, pair in enumerate(pairs):
-            if not whole and (taken == _PAIRS_PER_GROUP or len(chosen) == cap):
-                break
-            chosen.append(pair)
-        if not whole and len(chosen) == cap:
-            break
-    return chosen
+    order = np.flatnonzero((groups.counts > 0).sum(axis=1) > 1)
+    if count_pairs(groups) <= cap:
+        order = crossing_groups(groups)
+        return [pair for group in order for pair in _pairs_of(groups.members(int(group)), table)]
+    few = (islice(_pairs_of(groups.members(int(group)), table), _PAIRS_PER_GROUP) for group in order)
+    rest = (islice(_pairs_of(groups.members(int(group)), table), _PAIRS_PER_GROUP, None) for group in order)
+    return list(islice(chain.from_iterable(chain(few, rest)), cap))
 
 
 def read_texts(source: SourceFiles, column: str, rows: Iterable[int]) -> dict[int, str | None]:
@@ -94,7 +91,7 @@ def matching_pairs(
                     if parsed[row] is None:
                         unreadable.add(row)
             one, other = parsed[first], parsed[second]
-            if one is not None and other is not None and matcher.fit(one, other):
+            if one is not None and other is not None and _fit(matcher, one, other):
                 matching.append((first, second))
         advance(1)
     return matching, identical, len(unreadable)
@@ -106,6 +103,12 @@ def _pairs_of(members: Rows, table: KeyTable) -> Iterator[Pair]:
         for second in later:
             for first in earlier:
                 yield first, second
+
+
+def _fit(matcher: "StructureMatcher", one: "Structure", other: "Structure") -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # noble gases have no electronegativity, which matters to nobody here
+        return bool(matcher.fit(one, other))
 
 
 def _parse(text: str | None) -> "Structure | None":

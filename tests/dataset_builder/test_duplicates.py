@@ -107,6 +107,14 @@ def test_a_cap_is_reported_and_the_choice_repeats(tmp_path):
     assert "5 of 16 pairs of structures were compared" in result.output
 
 
+def test_one_large_group_leaves_room_for_others_and_the_cap_is_used_up(tmp_path):
+    large = [(f"{side}{row}", "NaCl", "nothing", "x") for side in "ab" for row in range(9)]
+    small = [(f"{side}", "MgO", "nothing", "x") for side in "cd"]
+    splits = {"train": table(large[:9] + small[:1]), "test": table(large[9:] + small[1:])}
+    groups_first = find(write_folder(tmp_path, "made", splits), max_pairs=60).structure
+    assert (groups_first.pairs, groups_first.compared) == (82, 60)
+
+
 def test_published_rows_have_none_and_a_planted_one_is_found(tmp_path):
     splits = real_rows()
     clean = find(write_folder(tmp_path / "clean", "mp", splits))
