@@ -61,6 +61,7 @@ class SourceReport(_Record):
     partial: bool = Field(default=False, description="fewer or more rows than published, and allowed")
     inputs: tuple[InputFile, ...] = ()
     splits: dict[str, SplitReport]
+    unassigned: SplitReport | None = Field(default=None, description="raw dumps: rows that are in no split")
     shards: tuple[Shard, ...]
     faults: tuple[Shard, ...] = Field(default=(), description="tables of marked and dropped rows")
     notes: tuple[str, ...] = ()
