@@ -1,1 +1,80 @@
-"""Descriptions: the text that Robocrystallographer writes for a crystal."""
+"""Descriptions: the text that Robocrystallographer writes for a crystal, and the structured summary behind it.
+
+    from llm4mat_bench.dataset_builder.descriptions import describe
+    text = describe(structure)
+
+The libraries behind it take long to import, so they are imported by the first call; `prepare()` does it at once, for
+instance before worker processes are forked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import DescriptionError, Reason
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from .style import Style
+
+__all__ = ["DescriptionError", "Reason", "condense", "describe", "describe_and_condense", "prepare"]
+
+MAX_SITES = 3000
+
+
+def describe(structure: Structure, style: Style = "published", *, max_sites: int = MAX_SITES) -> str:
+    """Describe a crystal in words, as Robocrystallographer does.
+
+    The structure is taken as it is: no oxidation states are guessed, nothing is looked up online, molecules get no names.
+
+    Args:
+        structure: An ordered crystal structure.
+        style: `published` writes as the published benchmark does (en dashes in bond names and ranges, a fixed order of
+            "face, edge, corner", plain integers in directions); `upstream` exactly as the installed Robocrystallographer,
+            with a fixed order where its own changes from process to process.
+        max_sites: How many sites the conventional cell may have.
+
+    Returns:
+        The description.
+
+    Raises:
+        DescriptionError: There is no description; its `reason` says in one word why.
+        ValueError: An unknown style.
+    """
+    return describe_and_condense(structure, style, max_sites=max_sites)[0]
+
+
+def condense(structure: Structure, *, max_sites: int = MAX_SITES) -> dict[str, Any]:
+    """The structured summary behind a description, ready for JSON.
+
+    Args:
+        structure: An ordered crystal structure.
+        max_sites: How many sites the conventional cell may have.
+
+    Returns:
+        Formula, space group, mineral, dimensionality, sites, distances (Å), angles (degrees), distances to next neighbours
+        (Å) and components, in Robocrystallographer's format; keys that are numbers there are strings here.
+
+    Raises:
+        DescriptionError: There is no description; its `reason` says in one word why.
+    """
+    from .describer import summary
+
+    return summary(structure, max_sites)
+
+
+def describe_and_condense(
+    structure: Structure, style: Style = "published", *, max_sites: int = MAX_SITES
+) -> tuple[str, dict[str, Any]]:
+    """Both in one go, for little more than the price of one. See `describe` and `condense`."""
+    from .describer import text_and_summary
+
+    return text_and_summary(structure, style, max_sites)
+
+
+def prepare() -> None:
+    """Import and load everything that a description needs."""
+    from .describer import prepare as load
+
+    load()

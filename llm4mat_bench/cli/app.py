@@ -11,6 +11,11 @@ from ..errors import LLM4MatError, UsageError
 from .build import build
 from .catalogue import sources, tasks
 from .console import err
+from .demo import demo
+from .leaderboard import leaderboard
+from .score import score
+from .train import train
+from .verify import verify
 
 app = typer.Typer(
     name="llm4mat-bench",
@@ -36,7 +41,16 @@ def _program(
     pass
 
 
-for command in (sources, tasks, build):
+for command in (
+    demo,
+    sources,
+    tasks,
+    build,
+    train,
+    score,
+    verify,
+    leaderboard,
+):
     app.command()(command)
 
 
