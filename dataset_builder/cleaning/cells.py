@@ -16,7 +16,7 @@ Mask = NDArray[np.bool_]
 # What stands for a missing value. A formula is compared exactly: "NaN" is sodium nitride and "Na" is sodium.
 MISSING_TEXTS = ("", "na", "nan", "none", "null", "n/a", "<na>")
 MISSING_FORMULAS = ("", "na", "n/a", "nan", "none", "None", "null", "NULL", "Null")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?", re.ASCII)
 _INFINITE = re.compile(r"[+-]?(inf|infinity)|-nan", re.IGNORECASE)
 
 

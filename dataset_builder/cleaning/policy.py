@@ -35,7 +35,9 @@ RULES = (
     Rule("missing_description", "no description", "mark", "mark"),
     Rule("unreadable_structure", "a structure that cannot be turned into a CIF; the row has none", "mark", "drop"),
     Rule("formula_mismatch", "the structure has other elements or other proportions than the formula", "mark", "drop"),
-    Rule("description_mismatch", "the description is of a crystal with other elements than the formula", "mark", "drop"),
+    Rule(
+        "description_mismatch", "the description is of a crystal with other elements than the formula", "mark", "drop"
+    ),
     Rule("unreadable_formula", "the formula names no elements, so it cannot be compared", "mark", "mark"),
     Rule("repeated_row", "all fields equal those of an earlier row of the split", "mark", "drop"),
     Rule("repeated_id", "the id occurred in an earlier row of the split, with other content", "mark", "drop"),

@@ -121,7 +121,9 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
 
 def row_keys(table: pa.Table, source: Source) -> dict[str, Keys]:
     """64-bit hashes of id, CIF, description and the whole row; 0 stands for no text."""
-    texts = {name: hash_texts(table[name].combine_chunks()) for name in ("material_id", "composition", "cif", "description")}
+    texts = {
+        name: hash_texts(table[name].combine_chunks()) for name in ("material_id", "composition", "cif", "description")
+    }
     row = np.zeros(table.num_rows, np.uint64)
     for key in texts.values():
         row = _mix(row, key)

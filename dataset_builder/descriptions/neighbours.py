@@ -102,7 +102,9 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
             )
             order = np.argsort(distances, kind="stable")
             yield _Points(
-                cartesian(frac[order], lattice.matrix) if len(order) else np.zeros((0, 3)), indices[order], images[order]
+                cartesian(frac[order], lattice.matrix) if len(order) else np.zeros((0, 3)),
+                indices[order],
+                images[order],
             )
             if cutoff >= largest:
                 return

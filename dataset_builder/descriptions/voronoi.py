@@ -117,7 +117,5 @@ def _solid_angles(a: Floats, b: Floats, c: Floats) -> Floats:
     ra, rb, rc = norms(a), norms(b), norms(c)
     below = ra * rb * rc + rc * np.vecdot(a, b) + rb * np.vecdot(a, c) + ra * np.vecdot(b, c)
     with np.errstate(divide="ignore", invalid="ignore"):
-        half = np.where(
-            below == 0, np.where(triple > 0, 0.5 * math.pi, -0.5 * math.pi), np.arctan(triple / below)
-        )
+        half = np.where(below == 0, np.where(triple > 0, 0.5 * math.pi, -0.5 * math.pi), np.arctan(triple / below))
     return np.where(half > 0, half, half + math.pi) * 2

@@ -244,4 +244,3 @@ def _differences(source: Source, reader: Reader, finished: Finished) -> list[str
         if read != source.download.records:
             found.append(f"the dump has {read:,} records, {source.download.records:,} are expected")
     return found
-

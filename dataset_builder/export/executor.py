@@ -38,9 +38,7 @@ def run_jobs(
         yield from _run_in_processes(function, jobs, workers)
 
 
-def _run_in_processes(
-    function: Callable[[JobT], ResultT], jobs: Sequence[JobT], workers: int
-) -> Iterator[ResultT]:
+def _run_in_processes(function: Callable[[JobT], ResultT], jobs: Sequence[JobT], workers: int) -> Iterator[ResultT]:
     # Spawned, not forked: Arrow's threads do not survive a fork.
     with ProcessPoolExecutor(
         min(workers, len(jobs)), mp_context=get_context("spawn"), initializer=_leave_with, initargs=(os.getpid(),)

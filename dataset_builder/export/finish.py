@@ -56,7 +56,13 @@ class _Ids:
 
 
 def finish_source(
-    reports: Sequence[PartReport], parts: Path, staged: Path, source_id: str, *, strict: bool, expected: dict[str, int | None]
+    reports: Sequence[PartReport],
+    parts: Path,
+    staged: Path,
+    source_id: str,
+    *,
+    strict: bool,
+    expected: dict[str, int | None],
 ) -> Finished:
     """Put the parts of a source together.
 
@@ -215,9 +221,7 @@ def _split_report(
     )
 
 
-def _write_faults(
-    reports: Sequence[PartReport], split: str, ids: _Ids, drop: NDArray[np.bool_], path: Path
-) -> bool:
+def _write_faults(reports: Sequence[PartReport], split: str, ids: _Ids, drop: NDArray[np.bool_], path: Path) -> bool:
     """Write the table of dropped and marked rows; returns whether there are any."""
     tables = list(_faults(reports, split, ids, drop))
     if not tables:

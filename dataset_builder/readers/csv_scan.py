@@ -15,6 +15,7 @@ from .base import BATCH_BYTES, FIELD_LIMIT, PIECE_BYTES, InputIdentity, Piece, P
 
 _CHUNK = 4 << 20
 _UTF8_BOM = b"\xef\xbb\xbf"
+_BLANK = b" \t\r\n" + _UTF8_BOM
 
 
 class CsvScan(NamedTuple):
@@ -72,12 +73,12 @@ def scan_csv(
                 if not inside and run:
                     start = 0
                     while (end := run.find(b"\n", start)) >= 0:
-                        row_blank = row_blank and not run[start:end].strip()
+                        row_blank = row_blank and not run[start:end].strip(_BLANK)
                         row_end = offset + end + 1
                         _refuse_long(path, cutter.rows, row_end - row_start, field_limit)
                         cutter.row(row_start, row_end, blank=row_blank)
                         row_start, row_blank, start = row_end, True, end + 1
-                    row_blank = row_blank and not run[start:].strip()
+                    row_blank = row_blank and not run[start:].strip(_BLANK)
                 offset += len(run)
             position += len(chunk)
             _refuse_long(path, cutter.rows, position - row_start, field_limit)

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from ...errors import DataError
 from ..catalogue import SPLITS, Source
+from ..cleaning.cells import MISSING_TEXTS, Mask
 from .base import Piece, Plan, Progress, RawBatch, raw_table
 from .columns import find_columns
 from .csv_batches import read_piece
@@ -33,7 +34,9 @@ class PublishedCsv:
                 path = gunzip(path, work / "unpacked" / path.stem, progress)
             scan = scan_csv(path, split, progress)
             columns = find_columns(scan.header, source, path)
-            ignored = [name or "(no name)" for name in scan.header if name not in {*columns[:5], *columns.properties.values()}]
+            ignored = [
+                name or "(no name)" for name in scan.header if name not in {*columns[:5], *columns.properties.values()}
+            ]
             if ignored:
                 notes.append(f"{path.name}: columns not taken: {', '.join(ignored)}")
             if columns.description is None:
@@ -99,22 +102,22 @@ class PublishedCsv:
         return [path for ending in (".csv", ".csv.gz") if (path := folder / f"{split}{ending}").is_file()]
 
 
-def _fill_cifs(
-    cifs: pa.Array | None, structures: pa.Array
-) -> tuple[pa.Array, "np.ndarray[tuple[int], np.dtype[np.bool_]]", "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
+def _fill_cifs(cifs: pa.Array | None, structures: pa.Array) -> tuple[pa.Array, Mask, Mask]:
     """Make the CIFs that are missing; returns CIFs, mask of those made, mask of structures that cannot be read."""
     count = len(structures)
     made, failed = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
     if cifs is None:
         wanted = np.ones(count, np.bool_)
     else:
-        wanted = np.asarray(pc.less(pc.binary_length(cifs), 16).fill_null(True))  # "", "nan", "None": no CIF is so short
+        wanted = np.asarray(
+            pc.less(pc.binary_length(cifs), 16).fill_null(True)
+        )  # "", "nan", "None": no CIF is so short
     if not wanted.any():
         return cifs, made, failed
     filled = [None] * count if cifs is None else cifs.to_pylist()
     for index in np.flatnonzero(wanted):
         text = structures[int(index)].as_py().decode("utf-8", "replace").strip()
-        if len(text) < 16:
+        if text.casefold() in MISSING_TEXTS:
             continue
         try:
             filled[index] = cif_of_structure_text(text).encode()

@@ -30,7 +30,9 @@ def build(
         str | None,
         typer.Option(help="Form of the input; found by looking if left out (published_csv, jarvis, gnome, ...)."),
     ] = None,
-    download: Annotated[bool, typer.Option(help="Fetch the raw dump into --from first; goes on where it left off.")] = False,
+    download: Annotated[
+        bool, typer.Option(help="Fetch the raw dump into --from first; goes on where it left off.")
+    ] = False,
     catalogue: Annotated[
         Path | None, typer.Option(help="YAML declaration of a source of your own, built with the reader cif_folder.")
     ] = None,
@@ -43,7 +45,8 @@ def build(
         typer.Option(help="strip-derived adds a config SOURCE-cif-stripped without volume, formula and the like."),
     ] = "keep",
     splits: Annotated[
-        Path | None, typer.Option(help="Manifest of ids (JSON, CSV or folder of train.txt ...): which id is in which split.")
+        Path | None,
+        typer.Option(help="Manifest of ids (JSON, CSV or folder of train.txt ...): which id is in which split."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the split of a raw dump without a manifest.")] = 42,
     exclude_noncommercial: Annotated[
@@ -53,7 +56,9 @@ def build(
         bool, typer.Option("--match-structures", help="Also compare structures of equal formula across splits (slow).")
     ] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core if left out.")] = None,
-    ray: Annotated[str | None, typer.Option(help="Address of a Ray cluster to run on; its nodes must see both folders.")] = None,
+    ray: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster to run on; its nodes must see both folders.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build a dataset folder that `load_dataset` reads and `push` publishes. A killed build goes on where it was."""
@@ -106,7 +111,7 @@ def _chosen(names: list[str], catalogue: Path | None, exclude_noncommercial: boo
             err.print(f"terms not known, ask before commercial use: {', '.join(unknown)}", highlight=False)
     if not chosen:
         raise UsageError("no source is left to build")
-    return list(dict.fromkeys(chosen))
+    return list({source.id: source for source in chosen}.values())
 
 
 def _build_one(
@@ -142,7 +147,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as bars:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(what: str, done: int, total: int) -> None:

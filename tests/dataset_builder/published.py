@@ -23,7 +23,14 @@ PAIRS = [("Na", "Cl"), ("Na", "N"), ("Mg", "O"), ("Li", "F"), ("K", "Br"), ("Zn"
 def header(source: Source) -> list[str]:
     published = source.published
     labels = [prop.published_column for prop in source.properties]
-    return [published.id_column or f"{source.id}_id", published.formula_column, "structure", "description", *labels, "cif_structure"]
+    return [
+        published.id_column or f"{source.id}_id",
+        published.formula_column,
+        "structure",
+        "description",
+        *labels,
+        "cif_structure",
+    ]
 
 
 def row(source: Source, number: int) -> Row:
@@ -35,8 +42,10 @@ def row(source: Source, number: int) -> Row:
         source.published.id_column or f"{source.id}_id": f"id-{number}",
         source.published.formula_column: formula,
         "structure": f"{{'@class': 'Structure', 'number': {number}}}",
-        "description": f"{formula} is a crystal. The {first}–{second} bond length is {a:.3f} Å, \"as computed\".",
-        "cif_structure": CIF.format(formula=formula, a=a, total=f"{first}1 {second}1", volume=a * 20, first=first, second=second),
+        "description": f'{formula} is a crystal. The {first}–{second} bond length is {a:.3f} Å, "as computed".',
+        "cif_structure": CIF.format(
+            formula=formula, a=a, total=f"{first}1 {second}1", volume=a * 20, first=first, second=second
+        ),
     }
     for place, prop in enumerate(source.properties):
         if prop.classes:
@@ -80,7 +89,9 @@ def with_sizes(source: Source, sizes: tuple[int, int, int]) -> Source:
     published = source.published.model_copy(
         update={
             "rows": sum(sizes),
-            "splits": source.published.splits.model_copy(update={"train": train, "validation": validation, "test": test}),
+            "splits": source.published.splits.model_copy(
+                update={"train": train, "validation": validation, "test": test}
+            ),
         }
     )
     return source.model_copy(update={"published": published})
