@@ -27,7 +27,8 @@ class PublishedCsv:
     def plan(self, source: Source, origin: Path, work: Path, progress: Progress) -> Plan:
         """Scan the three files."""
         folder = self._folder(source, origin)
-        pieces, inputs, notes = [], [], []
+        pieces: list[Piece] = []
+        inputs, notes = [], []
         for split in SPLITS:
             path = self._file(folder, split)
             if path.suffix == ".gz":

@@ -5,12 +5,27 @@ from pathlib import Path
 from ...errors import unknown_name
 from ..catalogue import SPLITS, Source
 from .base import Reader
+from .cantor_hea import CantorHea
+from .cif_folder import CifFolder
+from .gnome import Gnome
+from .jarvis import Jarvis
+from .materials_project import MaterialsProject
+from .omdb_official import OmdbOfficial
 from .published_csv import PublishedCsv
 
 
 def readers() -> dict[str, Reader]:
     """All readers."""
-    return {reader.name: reader for reader in (PublishedCsv(),)}
+    every: tuple[Reader, ...] = (
+        PublishedCsv(),
+        Jarvis(),
+        Gnome(),
+        CantorHea(),
+        MaterialsProject(),
+        OmdbOfficial(),
+        CifFolder(),
+    )
+    return {reader.name: reader for reader in every}
 
 
 def get_reader(name: str) -> Reader:

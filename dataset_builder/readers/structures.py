@@ -2,6 +2,7 @@
 
 import ast
 import json
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,21 @@ def cif_of(structure: "Structure") -> str:
         raise StructureError(f"pymatgen cannot write it: {error}") from error
 
 
+def cif_composition(cif: str) -> str:
+    """Reduced formula of the crystal of a CIF.
+
+    Raises:
+        StructureError: pymatgen cannot read it.
+    """
+    structure_class = _pymatgen()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return str(structure_class.from_str(cif, fmt="cif").composition.reduced_formula)
+    except Exception as error:
+        raise StructureError(f"no CIF that pymatgen reads: {error}") from error
+
+
 def _is_true(value: object) -> bool:
     return value is True or str(value).strip().casefold() in ("true", "1")
 
@@ -121,5 +137,6 @@ def _pymatgen() -> "type[Structure]":
     try:
         from pymatgen.core import Structure
     except ImportError as error:
-        raise UsageError("reading structures needs pymatgen: pip install 'llm4mat-bench[describe]'") from error
-    return Structure
+        raise UsageError("reading structures needs pymatgen: pip install 'llm4mat-bench[raw]'") from error
+    structure_class: type[Structure] = Structure
+    return structure_class
