@@ -40,7 +40,7 @@ class BuildOptions(BaseModel):
     ray_address: str | None = None
 
 
-class _Splits(NamedTuple):
+class Splits(NamedTuple):
     """Where rows belong, and how many a split should have."""
 
     origin: Literal["published", "manifest", "seeded"]
@@ -95,7 +95,7 @@ def _build(
     progress: Progress,
 ) -> SourceReport:
     plan = make_plan(source, origin, work, reader, progress)
-    splits = _find_splits(source, reader, plan, work, options)
+    splits = find_splits(source, reader, plan, work, options)
     reports = _build_parts(source, origin, work, options, reader, plan, splits, progress)
     refuse_shifted_columns(source.id, reports)
     staged = work / "staged"
@@ -164,10 +164,11 @@ def _unchanged(plan: Plan) -> bool:
     return bool(plan.inputs) and all(map(same, plan.inputs)) and all(piece.path.exists() for piece in plan.pieces)
 
 
-def _find_splits(source: Source, reader: Reader, plan: Plan, work: Path, options: BuildOptions) -> _Splits:
+def find_splits(source: Source, reader: Reader, plan: Plan, work: Path, options: BuildOptions) -> Splits:
+    """Say which split every row is in: by the files, by a manifest of ids, or by the protocol with a seed."""
     if reader.has_splits and options.manifest is None:
         published = source.published.splits
-        return _Splits("published", None, {split: getattr(published, split) for split in SPLITS})
+        return Splits("published", None, {split: getattr(published, split) for split in SPLITS})
     if options.manifest is not None:
         manifest = read_manifest(options.manifest)
         kind: Literal["manifest", "seeded"] = "manifest"
@@ -177,7 +178,7 @@ def _find_splits(source: Source, reader: Reader, plan: Plan, work: Path, options
         kind = "seeded"
     path = work / "assignment.npz"
     write_assignment(manifest, path)
-    return _Splits(kind, path, {split: len(set(manifest.get(split, ()))) for split in SPLITS})
+    return Splits(kind, path, {split: len(set(manifest.get(split, ()))) for split in SPLITS})
 
 
 def _build_parts(
@@ -187,7 +188,7 @@ def _build_parts(
     options: BuildOptions,
     reader: Reader,
     plan: Plan,
-    splits: _Splits,
+    splits: Splits,
     progress: Progress,
 ) -> list[PartReport]:
     parts = work / "parts"

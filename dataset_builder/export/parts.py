@@ -201,6 +201,13 @@ def load_assignment(path: Path) -> Assignment:
         return Assignment(arrays["hashes"], arrays["codes"])
 
 
+def rows_of_split(batch: CleanBatch, assignment: Assignment | None, split: str) -> NDArray[np.bool_]:
+    """Mask of the rows of a batch that are in a split; all of them where the file decides."""
+    if assignment is None:
+        return np.ones(len(batch.rows), np.bool_)
+    return np.asarray(assignment.lookup(batch.keys["material_id"]) == SPLITS.index(split))
+
+
 def _distribute(batch: CleanBatch, assignment: Assignment, splits: dict[str, _SplitPart]) -> None:
     codes = assignment.lookup(batch.keys["material_id"])
     for code, split in enumerate(SPLITS):

@@ -129,7 +129,16 @@ def _species(symbol: str) -> str | dict[str, float]:
         parts = [part.strip() for part in symbol[1:-1].split(",")]
         if not all(parts):
             raise StructureError(f"element {symbol!r}")
-        return dict.fromkeys(parts, 1 / len(parts))
+        return dict.fromkeys(map(_element, parts), 1 / len(parts))
+    return _element(symbol)
+
+
+def _element(symbol: str) -> str:
+    """Refuse what is no element: pymatgen would take it for a dummy atom and write it into the CIF."""
+    from pymatgen.core import Element
+
+    if not Element.is_valid_symbol(symbol):
+        raise StructureError(f"no element: {symbol!r}")
     return symbol
 
 
