@@ -33,7 +33,7 @@ def rows(count: int, seed: int = 0) -> Iterator[list[str]]:
         kinds = np.sort(rng.choice(len(ELEMENTS), size=rng.integers(2, 5), replace=False))
         units = rng.integers(1, 5, size=len(kinds))
         units //= math.gcd(*units.tolist())
-        z = int(max(1, round(rng.lognormal(1.1, 0.6) * 6 / units.sum())))
+        z = int(max(1, round(rng.lognormal(1.1, 0.6) * 11 / units.sum())))
         symbols = [ELEMENTS[k] for k, n in zip(kinds, units, strict=True) for _ in range(n * z)]
         formula = "".join(ELEMENTS[k] + (str(n) if n > 1 else "") for k, n in zip(kinds, units, strict=True))
         fractions = rng.random((len(symbols), 3)).round(8)
@@ -117,8 +117,8 @@ def _cif(
 def _description(rng: np.random.Generator, formula: str, symbols: list[str]) -> str:
     sentences = [f"{formula} crystallizes in the triclinic P1 space group."]
     words = int(rng.lognormal(7.0, 0.8))
-    picks = rng.integers(0, len(symbols), size=(words // 20 + 1, 3)).tolist()
-    lengths = rng.uniform(1.5, 3.2, size=(words // 20 + 1, 2)).tolist()
+    picks = rng.integers(0, len(symbols), size=(words // 27 + 1, 3)).tolist()
+    lengths = rng.uniform(1.5, 3.2, size=(words // 27 + 1, 2)).tolist()
     for site, ((a, b, geometry), (short, long)) in enumerate(zip(picks, lengths, strict=True)):
         one, other = f"{symbols[a]}({site})", f"{symbols[b]}({b})"
         sentences.append(

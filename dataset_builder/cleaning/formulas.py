@@ -3,13 +3,16 @@
 import re
 from functools import lru_cache
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 _ELEMENTS = frozenset(
     "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo "
     "Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl "
     "Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og D T".split()
 )
 _TOKEN = re.compile(r"([A-Z][a-z]?)|([(\[])|([)\]])|(\d+(?:\.\d+)?|\.\d+)|([\s'\"·*]+)")
-_CIF_SUM = re.compile(r"^_chemical_formula_sum[ \t\r\n]+(?:'([^']*)'|\"([^\"]*)\"|(\S+))", re.MULTILINE)
+_CIF_SUM = r"""(?m)^_chemical_formula_sum\s+(?P<sum>'[^'\n]*'|"[^"\n]*"|\S+)"""
 _TOLERANCE = 2e-3  # of a share; formula sums of partly occupied sites are rounded to 3 or more digits
 
 Shares = dict[str, float]
@@ -65,10 +68,10 @@ def same_proportions(one: Shares, other: Shares) -> bool:
     return one.keys() == other.keys() and all(abs(one[key] - other[key]) <= _TOLERANCE for key in one)
 
 
-def cif_formula(cif: str) -> str | None:
-    """Formula sum that a CIF states, None where it states none."""
-    match = _CIF_SUM.search(cif)
-    return next((group for group in match.groups() if group is not None), None) if match else None
+def cif_formulas(cifs: pa.Array) -> list[str | None]:
+    """Formula sum that each CIF states, None where it states none."""
+    found = pc.struct_field(pc.extract_regex(cifs, _CIF_SUM), "sum")
+    return [None if text is None else text.strip("'\"") for text in found.to_pylist()]
 
 
 def description_formula(description: str) -> str | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..catalogue import Source
 from ..readers.base import RawBatch
 from .cells import Mask, clean_label, clean_name, clean_text
-from .formulas import cif_formula, description_formula, element_shares, same_proportions
+from .formulas import cif_formulas, description_formula, element_shares, same_proportions
 
 Keys = NDArray[np.uint64]
 KEY_NAMES = ("material_id", "row", "cif", "description")
@@ -140,8 +140,9 @@ def _compare_formulas(columns: dict[str, pa.Array]) -> dict[str, Mask]:
         rule: np.zeros(count, np.bool_) for rule in ("formula_mismatch", "description_mismatch", "unreadable_formula")
     }
     heads = pc.utf8_slice_codeunits(columns["description"], 0, 400).to_pylist()  # a formula is no longer
-    for index, (formula, cif, head) in enumerate(
-        zip(columns["composition"].to_pylist(), columns["cif"].to_pylist(), heads, strict=True)
+    stated = cif_formulas(columns["cif"])
+    for index, (formula, total, head) in enumerate(
+        zip(columns["composition"].to_pylist(), stated, heads, strict=True)
     ):
         if formula is None:
             continue
@@ -149,8 +150,8 @@ def _compare_formulas(columns: dict[str, pa.Array]) -> dict[str, Mask]:
         if shares is None:
             masks["unreadable_formula"][index] = True
             continue
-        if cif is not None and (stated := cif_formula(cif)) is not None:
-            found = element_shares(stated)
+        if total is not None:
+            found = element_shares(total)
             masks["formula_mismatch"][index] = found is not None and not same_proportions(shares, found)
         if head is not None and (word := description_formula(head)) is not None:
             found = element_shares(word)

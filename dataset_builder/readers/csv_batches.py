@@ -1,6 +1,6 @@
 """Parse pieces of a CSV file into columns of raw bytes; nothing is guessed, so a formula "NaN" stays what it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ class CsvBatch(NamedTuple):
     table: pa.Table
     rows: NDArray[np.int64]
     broken: tuple[Broken, ...]
+    another: Callable[[str], pa.Array]  # parses the same rows once more for a column that is seldom needed
 
 
 def read_piece(piece: Piece, columns: Sequence[str]) -> Iterator[CsvBatch]:
@@ -76,4 +77,8 @@ def parse_csv(data: bytes, header: Sequence[str], columns: Sequence[str], first_
         raise DataError(f"{name}: rows from {first_row} on: {error}") from error
     count = table.num_rows + len(broken)
     rows = np.delete(np.arange(first_row, first_row + count), [bad.row - first_row for bad in broken])
-    return CsvBatch(table.rename_columns(list(columns)).combine_chunks(), rows, tuple(broken))
+
+    def another(column: str) -> pa.Array:
+        return parse_csv(data, header, [column], first_row, name).table[column].combine_chunks()
+
+    return CsvBatch(table.rename_columns(list(columns)).combine_chunks(), rows, tuple(broken), another)

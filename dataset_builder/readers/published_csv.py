@@ -54,17 +54,16 @@ class PublishedCsv:
             "material_id": names.material_id,
             "composition": names.composition,
             "cif": names.cif,
-            "structure": names.structure,
             "description": names.description,
             **names.properties,
         }
         given = {name: column for name, column in wanted.items() if column is not None}
         for batch in read_piece(piece, list(dict.fromkeys(given.values()))):
             columns = {name: batch.table[column].combine_chunks() for name, column in given.items()}
-            structures = columns.pop("structure", None)
             repaired, marked = {}, {}
-            if structures is not None:
-                columns["cif"], made, failed = _fill_cifs(columns.get("cif"), structures)
+            if names.structure is not None and (missing := _missing(columns.get("cif"), len(batch.rows))).any():
+                structures = batch.another(names.structure)
+                columns["cif"], made, failed = _fill_cifs(columns.get("cif"), structures, missing)
                 if made.any():
                     repaired["cif_from_structure"] = made
                 if failed.any():
@@ -103,20 +102,19 @@ class PublishedCsv:
         return [path for ending in (".csv", ".csv.gz") if (path := folder / f"{split}{ending}").is_file()]
 
 
-def _fill_cifs(cifs: pa.Array | None, structures: pa.Array) -> tuple[pa.Array, Mask, Mask]:
+def _missing(cifs: pa.Array | None, count: int) -> Mask:
+    """Mask of rows without a CIF."""
+    if cifs is None:
+        return np.ones(count, np.bool_)
+    return np.asarray(pc.less(pc.binary_length(cifs), 16).fill_null(True))  # "", "nan", "None": no CIF is so short
+
+
+def _fill_cifs(cifs: pa.Array | None, structures: pa.Array, missing: Mask) -> tuple[pa.Array, Mask, Mask]:
     """Make the CIFs that are missing; returns CIFs, mask of those made, mask of structures that cannot be read."""
     count = len(structures)
     made, failed = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-    if cifs is None:
-        wanted = np.ones(count, np.bool_)
-    else:
-        wanted = np.asarray(
-            pc.less(pc.binary_length(cifs), 16).fill_null(True)
-        )  # "", "nan", "None": no CIF is so short
-    if not wanted.any():
-        return cifs, made, failed
     filled = [None] * count if cifs is None else cifs.to_pylist()
-    for index in np.flatnonzero(wanted):
+    for index in np.flatnonzero(missing):
         text = structures[int(index)].as_py().decode("utf-8", "replace").strip()
         if text.casefold() in MISSING_TEXTS:
             continue

@@ -20,7 +20,7 @@ from llm4mat_bench.dataset_builder.cleaning.crossing import (
     strict_drop,
 )
 from llm4mat_bench.dataset_builder.cleaning.formulas import (
-    cif_formula,
+    cif_formulas,
     description_formula,
     element_shares,
     same_proportions,
@@ -156,10 +156,15 @@ def test_formula_shares_against_pymatgen(parts: list[tuple[str, int]]) -> None:
 
 
 def test_formula_of_texts() -> None:
-    assert cif_formula("data_x\n_chemical_formula_sum   'Al1 Te1 W2 O8'\n") == "Al1 Te1 W2 O8"
-    assert cif_formula('data_x\n_chemical_formula_sum "NaCl"\n_cell') == "NaCl"
-    assert cif_formula("_chemical_formula_sum\n'Na1 Cl1'\n") == "Na1 Cl1"
-    assert cif_formula("data_x\n") is None
+    cifs = [
+        "data_x\n_chemical_formula_sum   'Al1 Te1 W2 O8'\n",
+        'data_x\n_chemical_formula_sum "NaCl"\n_cell',
+        "_chemical_formula_sum\n'Na1 Cl1'\n",
+        "_chemical_formula_sum NaCl",
+        "data_x\n",
+        None,
+    ]
+    assert cif_formulas(pa.array(cifs)) == ["Al1 Te1 W2 O8", "NaCl", "Na1 Cl1", "NaCl", None, None]
     assert description_formula("NaCl is Halite structured") == "NaCl"
     assert description_formula("") is None
 
