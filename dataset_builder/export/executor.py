@@ -1,6 +1,7 @@
 """Run jobs in this process, in several, or on a Ray cluster; the results are the same."""
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -67,6 +68,17 @@ def _leave_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _refuse_silence(address: str) -> None:
+    """Look whether anybody listens: Ray itself tries for minutes before it gives up, and ends the process."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():  # "auto", "local"
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise DataError(f"no Ray cluster at '{address}': {error.strerror or error}") from error
+
+
 def _run_on_ray(function: Callable[[JobT], ResultT], jobs: Sequence[JobT], address: str) -> Iterator[ResultT]:
     try:
         import ray
@@ -74,6 +86,7 @@ def _run_on_ray(function: Callable[[JobT], ResultT], jobs: Sequence[JobT], addre
         raise UsageError("--ray needs Ray: pip install 'llm4mat-bench[ray]'") from error
     started = not ray.is_initialized()
     if started:
+        _refuse_silence(address)
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:
