@@ -27,9 +27,10 @@ from .cif_policy import stripped_column
 from .cleaning import policy
 from .cleaning.crossing import SplitKeys, bit, mark_crossings, strict_drop
 from .cleaning.rows import KEY_NAMES, CleanBatch, clean_batch
-from .export.build import BuildOptions, find_splits, make_plan
+from .export.build import find_splits, make_plan
 from .export.features import dataset_features, dataset_schema
 from .export.fingerprint import code_fingerprint
+from .export.options import BuildOptions
 from .export.parts import load_assignment, rows_of_split
 from .export.report import STRIPPED
 from .readers.base import Piece, Reader, no_progress

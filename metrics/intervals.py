@@ -74,7 +74,7 @@ def regression_intervals(
     """Return bootstrap intervals of MAD, MAE, RMSE, MAD:MAE and R2.
 
     Up to ``plain_limit`` materials this is the textbook percentile bootstrap (Efron & Tibshirani 1993, chapter 13).
-    Above it, the materials are shuffled once and dealt to 4096 blocks of equal size (to one), and blocks are drawn with
+    Above it, the materials are shuffled once and dealt to 4096 equal blocks (within one), and blocks are drawn with
     replacement. The blocks being random, the variance of a mean over resamples of blocks has the same expectation as
     over resamples of materials but for a factor 1 - 1/4096; which materials meet in a block moves the width of the
     interval by a relative standard deviation of about 1/sqrt(2 * 4096), 1.1 % (more where a few materials carry most

@@ -116,9 +116,12 @@ def _faults(folder: Path, record: ResultRecord, source: str | None, data_checked
         yield f"{folder / RESULT_FILE}: counts differ from the predictions: {counts}"
     score_kind = record.metrics.score_kind if record.metrics.kind == "classification" else "probability"
     again = score_predictions(predictions, task.kind, training_mean=record.data.training_mean, score_kind=score_kind)
+    same_random_streams = record.provenance.libraries.get("numpy") == np.__version__
     yield from (
         f"{folder / RESULT_FILE}: metrics.{line}"
-        for line in _differences(record.metrics.model_dump(mode="json"), again.model_dump(mode="json"))
+        for line in _differences(
+            record.metrics.model_dump(mode="json"), again.model_dump(mode="json"), exact_intervals=same_random_streams
+        )
     )
 
 
@@ -145,14 +148,30 @@ def _data_faults(
         yield f"{file.parent / RESULT_FILE}: made from other data than {source or EMBEDDED} (SHA-256 differs)"
 
 
-def _differences(stated: JsonValue, found: JsonValue, where: str = "") -> Iterator[str]:
+def _differences(stated: JsonValue, found: JsonValue, where: str = "", *, exact_intervals: bool) -> Iterator[str]:
     """Leaves in which two JSON values differ, numbers beyond the tolerance."""
     if isinstance(stated, dict) and isinstance(found, dict):
+        if where.endswith("interval") and not exact_intervals and _near(stated, found):
+            return
         for key in sorted(stated.keys() | found.keys()):
-            yield from _differences(stated.get(key), found.get(key), f"{where}.{key}" if where else key)
+            inner = f"{where}.{key}" if where else key
+            yield from _differences(stated.get(key), found.get(key), inner, exact_intervals=exact_intervals)
         return
     both_numbers = isinstance(stated, int | float) and isinstance(found, int | float)
     if both_numbers and np.isclose(float(stated), float(found), rtol=RELATIVE_TOLERANCE, atol=1e-15):  # type: ignore[arg-type]
         return
     if stated != found:
         yield f"{where}: the record says {stated}, the predictions give {found}"
+
+
+def _near(stated: dict[str, JsonValue], found: dict[str, JsonValue]) -> bool:
+    """Whether two intervals are the same but for the draw of the resamples, which another NumPy may make otherwise.
+
+    The ends of a percentile interval from 1,000 resamples scatter by about 4 % of its width.
+    """
+    ends = [stated.get("low"), stated.get("high"), found.get("low"), found.get("high")]
+    numbers = [float(end) for end in ends if isinstance(end, int | float)]
+    if len(numbers) < 4 or stated.get("level") != found.get("level") or stated.get("method") != found.get("method"):
+        return False
+    slack = 0.2 * (numbers[3] - numbers[2])
+    return abs(numbers[0] - numbers[2]) <= slack and abs(numbers[1] - numbers[3]) <= slack

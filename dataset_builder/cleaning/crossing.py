@@ -5,13 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..catalogue import SPLITS
 from .cells import Mask
 from .policy import RULE_NAMES, RULES
-from .rows import KEY_NAMES, Keys
+from .rows import Keys
 
 Bits = NDArray[np.uint32]
-_HELD_OUT = {"train": ("validation", "test"), "validation": ("test",), "test": ()}
+HELD_OUT = {"train": ("validation", "test"), "validation": ("test",), "test": ()}
 
 
 class SplitKeys(NamedTuple):
@@ -41,7 +40,7 @@ def mark_crossings(splits: dict[str, SplitKeys]) -> dict[str, Bits]:
         repeated_row = _seen_before(keys["row"])
         out[repeated_row] |= bit("repeated_row")
         out[_seen_before(keys["material_id"]) & ~repeated_row] |= bit("repeated_id")
-        held_out = [splits[other].keys for other in _HELD_OUT[name] if other in splits]
+        held_out = [splits[other].keys for other in HELD_OUT[name] if other in splits]
         if held_out:
             other_id = np.isin(keys["material_id"], _pool(held_out, "material_id"))
             out[other_id] |= bit("id_in_other_split")
@@ -89,6 +88,3 @@ def _seen_before(keys: Keys) -> Mask:
 def _pool(splits: list[dict[str, Keys]], name: str) -> Keys:
     return np.unique(np.concatenate([keys[name] for keys in splits]))
 
-
-if len(RULE_NAMES) > 32 or set(KEY_NAMES) != {"material_id", "row", "cif", "description"} or len(SPLITS) != 3:
-    raise AssertionError("rules no longer fit into 32 bits, or keys and splits changed")

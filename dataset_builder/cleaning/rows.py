@@ -15,7 +15,7 @@ from .cells import Mask, clean_label, clean_name, clean_text
 from .formulas import cif_formulas, description_formula, element_shares, same_proportions
 
 Keys = NDArray[np.uint64]
-KEY_NAMES = ("material_id", "row", "cif", "description")
+KEY_NAMES = ("material_id", "row", "composition", "cif", "description")
 
 
 @dataclass
@@ -120,7 +120,7 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
 
 
 def row_keys(table: pa.Table, source: Source) -> dict[str, Keys]:
-    """64-bit hashes of id, CIF, description and the whole row; 0 stands for no text."""
+    """64-bit hashes of the texts and of the whole row; 0 stands for no text."""
     texts = {
         name: hash_texts(table[name].combine_chunks()) for name in ("material_id", "composition", "cif", "description")
     }
@@ -131,7 +131,7 @@ def row_keys(table: pa.Table, source: Source) -> dict[str, Keys]:
         values = table[prop.name].combine_chunks()
         bits = values.fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64)
         row = _mix(_mix(row, bits), _valid(values).astype(np.uint64))
-    return {"material_id": texts["material_id"], "row": row, "cif": texts["cif"], "description": texts["description"]}
+    return {**texts, "row": row}
 
 
 def _compare_formulas(columns: dict[str, pa.Array]) -> dict[str, Mask]:

@@ -19,6 +19,7 @@ from . import components as component_kinds
 from . import dimensionality, fingerprints
 from .arithmetic import Floats
 from .connectivity import Bonds
+from .doubt import Doubt
 from .errors import DescriptionError
 from .neighbours import SharedCrystalNN
 from .prototypes import SharedMineralMatcher
@@ -52,11 +53,17 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
             message = f"The conventional cell has {len(structure)} sites; at most {self.max_sites} are described"
             raise DescriptionError("too_many_sites", message)
 
-        neighbourhoods = self.near_neighbors.neighbourhoods(structure)
+        try:
+            return self._condense(structure, symmetry, exact=False)
+        except Doubt:
+            return self._condense(structure, symmetry, exact=True)
+
+    def _condense(self, structure: Structure, symmetry: SpacegroupAnalyzer, *, exact: bool) -> dict[str, Any]:
+        neighbourhoods = self.near_neighbors.neighbourhoods(structure, exact=exact)
         site_fingerprints = fingerprints.site_fingerprints(neighbourhoods)
         bonds = Bonds(structure, neighbourhoods)
-        components = dimensionality.components(bonds)
-        analyzer = SharedSiteAnalyzer(bonds, site_fingerprints, self.symprec)
+        components = dimensionality.components(bonds, exact=exact)
+        analyzer = SharedSiteAnalyzer(bonds, site_fingerprints, self.symprec, exact=exact)
         makeup, order = self._makeup(components, analyzer)
         layers = None
         if components_are_vdw_heterostructure(components):
@@ -65,7 +72,7 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
             "formula": self._condense_formula(structure, components),
             "spg_symbol": symmetry.get_space_group_symbol(),
             "crystal_system": symmetry.get_crystal_system(),
-            "mineral": self._mineral(structure, components, site_fingerprints),
+            "mineral": self._mineral(structure, components, site_fingerprints, exact=exact),
             "dimensionality": max(component["dimensionality"] for component in components),
             "sites": analyzer.get_all_site_summaries(),
             "distances": analyzer.get_all_bond_distance_summaries(),
@@ -76,17 +83,19 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
             "vdw_heterostructure_info": layers,
         }
 
-    def _mineral(self, structure: Structure, components: list[Component], sites: Floats) -> dict[str, Any]:
-        mineral = self.mineral_matcher.name(structure, fingerprints.structure_fingerprint(sites))
+    def _mineral(
+        self, structure: Structure, components: list[Component], sites: Floats, *, exact: bool
+    ) -> dict[str, Any]:
+        mineral = self.mineral_matcher.name(structure, fingerprints.structure_fingerprint(sites), exact=exact)
         if mineral["type"]:
             return {**mineral, "simplified": False}
         # once more with every molecule in place of one atom; without molecules it is the same structure again
         if any(component["dimensionality"] == 0 for component in components):
             simple = get_reconstructed_structure(components)
             if not _same(simple, structure):
-                neighbourhoods = self.near_neighbors.neighbourhoods(simple)
+                neighbourhoods = self.near_neighbors.neighbourhoods(simple, exact=exact)
                 fingerprint = fingerprints.structure_fingerprint(fingerprints.site_fingerprints(neighbourhoods))
-                mineral = self.mineral_matcher.name(simple, fingerprint)
+                mineral = self.mineral_matcher.name(simple, fingerprint, exact=exact)
         return {**mineral, "simplified": True}
 
     def _makeup(

@@ -2,42 +2,28 @@
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ...errors import DataError
 from ..catalogue import SPLITS, Source
-from ..cif_policy import CifPolicy
 from ..cleaning import policy
 from ..readers.base import InputIdentity, Plan, Progress, Reader, no_progress
 from ..readers.registry import get_reader
-from ..splits import DEFAULT_SEED
 from .executor import run_jobs
 from .files import sha256_file, write_text
 from .fingerprint import code_fingerprint
 from .finish import Finished, finish_source, refuse_shifted_columns
 from .folder import DatasetFolder
 from .manifest import read_manifest, seeded_manifest, write_assignment
+from .options import BuildOptions
 from .parts import PartJob, PartReport, build_part, finished_part, job_fingerprint
 from .report import InputFile, SourceReport
-
-
-class BuildOptions(BaseModel):
-    """What a user chooses."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    strict: bool = False
-    allow_partial: bool = False
-    cif_policy: CifPolicy = "keep"
-    manifest: Path | None = None
-    seed: int = DEFAULT_SEED
-    match_structures: bool = False
-    workers: int = 1
-    ray_address: str | None = None
+from .same_crystal import find_same_crystals
 
 
 class Splits(NamedTuple):
@@ -100,8 +86,15 @@ def _build(
     refuse_shifted_columns(source.id, reports)
     staged = work / "staged"
     shutil.rmtree(staged, ignore_errors=True)
+    match = partial(find_same_crystals, parts=work / "parts", options=options, progress=progress)
     finished = finish_source(
-        reports, work / "parts", staged, source.id, strict=options.strict, expected=splits.expected
+        reports,
+        work / "parts",
+        staged,
+        source.id,
+        strict=options.strict,
+        expected=splits.expected,
+        match=match if options.match_structures else None,
     )
     differences = _differences(source, reader, finished)
     if differences and not options.allow_partial:
@@ -115,6 +108,7 @@ def _build(
         splits_from=splits.origin,
         seed=options.seed if splits.origin == "seeded" else None,
         policy="strict" if options.strict else "mark",
+        structures_matched=options.match_structures,
         cleaning_version=policy.VERSION,
         cif_policy=options.cif_policy,
         partial=bool(differences),

@@ -3,7 +3,7 @@
 import itertools
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from .parquet import describe_shard, write_shard
 from .parts import EXAMPLES, UNASSIGNED, PartReport, data_path, keys_path
 from .report import Shard, SplitReport
 
+# Keys of each split and the parts that hold its rows -> places of the rows that match.
+StructureSearch = Callable[[dict[str, SplitKeys], dict[str, list[int]]], dict[str, NDArray[np.int64]]]
 _FAULTS_SCHEMA = pa.schema(
     [
         ("material_id", pa.string()),
@@ -63,6 +65,7 @@ def finish_source(
     *,
     strict: bool,
     expected: dict[str, int | None],
+    match: StructureSearch | None = None,
 ) -> Finished:
     """Put the parts of a source together.
 
@@ -73,10 +76,15 @@ def finish_source(
         source_id: Id of the source.
         strict: Leave marked rows out.
         expected: Number of rows that each split should have, None where that is not known.
+        match: Finds rows whose structure matches one of a held-out split; left out, structures are not compared.
     """
     ordered = sorted(reports, key=lambda report: report.number)
     loaded = {split: _load(ordered, parts, split) for split in SPLITS}
     crossed = mark_crossings({split: keys for split, (keys, _) in loaded.items()})
+    if match is not None:
+        held = {split: [r.number for r in ordered if split in r.splits] for split in SPLITS}
+        for split, rows in match({split: keys for split, (keys, _) in loaded.items()}, held).items():
+            crossed[split][rows] |= bit("same_crystal_in_held_out")
     finished = Finished({}, None, [], [])
     for split in SPLITS:
         ids = loaded[split][1]

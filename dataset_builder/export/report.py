@@ -56,6 +56,7 @@ class SourceReport(_Record):
     splits_from: Literal["published", "manifest", "seeded", "sample"]
     seed: int | None = None
     policy: Literal["mark", "strict"]
+    structures_matched: bool = Field(default=False, description="whether structures were compared across splits")
     cleaning_version: int
     cif_policy: Literal["keep", "strip-derived"] = "keep"
     partial: bool = Field(default=False, description="fewer or more rows than published, and allowed")

@@ -13,9 +13,23 @@ from .catalogue import sources, tasks
 from .console import err
 from .demo import demo
 from .leaderboard import leaderboard
+from .push import app as push
 from .score import score
 from .train import train
 from .verify import verify
+
+EXTRAS = {
+    "evaluate": "evaluate",
+    "lightgbm": "baselines",
+    "matminer": "describe",
+    "pymatgen": "baselines",
+    "ray": "ray",
+    "robocrys": "describe",
+    "sklearn": "baselines",
+    "torch": "prompting",
+    "transformers": "prompting",
+}
+"""Which extra brings a library that a command asked for."""
 
 app = typer.Typer(
     name="llm4mat-bench",
@@ -52,6 +66,7 @@ for command in (
     leaderboard,
 ):
     app.command()(command)
+app.add_typer(push)
 
 
 def main() -> None:
@@ -62,6 +77,12 @@ def main() -> None:
         err.print(f"[bold red]{'usage' if isinstance(error, UsageError) else 'error'}:[/] ", end="")
         err.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        err.print(f"error: {error.name} is not installed: pip install 'llm4mat-bench[{extra}]'", markup=False)
+        sys.exit(1)
     except KeyboardInterrupt:
         err.print("stopped. The same call goes on where it left off.")
         sys.exit(130)

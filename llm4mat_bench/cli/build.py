@@ -14,7 +14,7 @@ from .console import JsonOption, err, out, print_json
 if TYPE_CHECKING:
     from ..dataset_builder.catalogue import Source
     from ..dataset_builder.export import SourceReport
-    from ..dataset_builder.export.build import BuildOptions
+    from ..dataset_builder.export.options import BuildOptions
 
 
 def build(
@@ -62,7 +62,7 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build a dataset folder that `load_dataset` reads and `push` publishes. A killed build goes on where it was."""
-    from ..dataset_builder.export.build import BuildOptions
+    from ..dataset_builder.export.options import BuildOptions
 
     options = BuildOptions(
         strict=strict,

@@ -17,7 +17,8 @@ from published import Row, header, with_sizes, write_published
 
 from llm4mat_bench.dataset_builder.catalogue import Source, get_source, list_sources
 from llm4mat_bench.dataset_builder.export import build as build_module
-from llm4mat_bench.dataset_builder.export.build import BuildOptions, build_source
+from llm4mat_bench.dataset_builder.export.build import build_source
+from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.export.parts import PartJob, build_part
 from llm4mat_bench.dataset_builder.readers import base, csv_scan
 from llm4mat_bench.dataset_builder.splits import ids_sha256
@@ -326,7 +327,8 @@ import sys, time
 from pathlib import Path
 from llm4mat_bench.dataset_builder.catalogue import get_source
 from llm4mat_bench.dataset_builder.export import parts
-from llm4mat_bench.dataset_builder.export.build import BuildOptions, build_source
+from llm4mat_bench.dataset_builder.export.build import build_source
+from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.readers import base, csv_scan, published_csv
 
 scan = csv_scan.scan_csv

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from published import with_sizes, write_published
 
-from llm4mat_bench.dataset_builder.export.build import BuildOptions, build_source
+from llm4mat_bench.dataset_builder.export.build import build_source
+from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.export.executor import run_jobs
 from llm4mat_bench.dataset_builder.export.report import read_report
 from llm4mat_bench.errors import DataError

@@ -7,7 +7,8 @@ import pytest
 from published import Row, with_sizes, write_published
 
 from llm4mat_bench.dataset_builder.builder_class import LLM4MatBuilder
-from llm4mat_bench.dataset_builder.export.build import BuildOptions, build_source
+from llm4mat_bench.dataset_builder.export.build import build_source
+from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.errors import UsageError
 
 SIZES = (30, 4, 5)

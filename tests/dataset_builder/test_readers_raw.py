@@ -15,7 +15,8 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
 
 from llm4mat_bench.dataset_builder.catalogue import Source, get_source, load_source_file
-from llm4mat_bench.dataset_builder.export.build import BuildOptions, build_source
+from llm4mat_bench.dataset_builder.export.build import build_source
+from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.readers import materials_project
 from llm4mat_bench.dataset_builder.readers.base import no_progress
 from llm4mat_bench.dataset_builder.readers.jarvis import Jarvis, stream_records

@@ -100,6 +100,19 @@ def test_a_changed_record_fails(run: Path, change: Callable[[dict[str, Any]], No
     assert any(fault in line for line in verify_run(run).faults)
 
 
+def test_another_numpy_may_draw_other_resamples_but_not_far_ones(run: Path) -> None:
+    def widen(record: dict[str, Any], share: float) -> None:
+        interval = record["metrics"]["whole"]["mad_mae"]["interval"]
+        interval["low"] -= share * (interval["high"] - interval["low"])
+        record["provenance"]["libraries"]["numpy"] = "1.0.0"
+
+    change_record(run, lambda record: widen(record, 0.05))
+    change_record(run, lambda record: record["metrics"]["published"].update(record["metrics"]["whole"]))
+    assert not verify_run(run).faults
+    change_record(run, lambda record: widen(record, 0.5))
+    assert any("interval.low" in fault for fault in verify_run(run).faults)
+
+
 def test_targets_are_compared_with_the_data(run: Path) -> None:
     path = run / "predictions.parquet"
     table = pq.read_table(path)
