@@ -44,7 +44,9 @@ class Citation(Declaration):
 class Download(Declaration):
     """Where the raw form comes from and how it is laid out; ``reader`` names the reader that understands it."""
 
-    reader: Literal["jarvis", "gnome", "cantor_hea", "materials_project", "omdb_official", "matminer_sdist"]
+    reader: Literal[
+        "jarvis", "gnome", "cantor_hea", "materials_project", "omdb_official", "matminer_sdist", "cif_folder"
+    ]
     url: str
     member: str | None = Field(default=None, description="name of the one JSON file inside the zip")
     id_column: str
