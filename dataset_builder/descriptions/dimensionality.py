@@ -13,6 +13,7 @@ import numpy as np
 from pymatgen.core import Molecule, Structure
 from pymatgen.core.lattice import get_integer_index
 
+from . import doubt
 from .arithmetic import cartesian
 from .connectivity import Bonds, Node
 from .neighbours import Image
@@ -146,15 +147,27 @@ def _connected(bonds: Bonds) -> list[list[int]]:
     return parts
 
 
-def components(bonds: Bonds) -> list[dict[str, Any]]:
-    """The components of a structure, in the form of `pymatgen.analysis.dimensionality.get_structure_components`."""
+def _sign_is_open(orientation: tuple[Any, ...]) -> bool:
+    # (1, -1, 0) or (-1, 1, 0): the rules for signs leave both, and the order of bonds decides
+    a = sorted(x for x in orientation if x != 0)
+    return len(a) == 2 and a[0] == -a[1]
+
+
+def components(bonds: Bonds, *, exact: bool) -> list[dict[str, Any]]:
+    """The components of a structure, in the form of `pymatgen.analysis.dimensionality.get_structure_components`.
+
+    Raises:
+        Doubt: A direction could be printed in two ways, and the order of bonds is not exact.
+    """
     structure = bonds.structure
     result = []
     for sites in _connected(bonds):
         span = _search(bonds, sites[0])
+        orientation = _orientation(span) if span.rank in {1, 2} else None
+        doubt.unless(exact or orientation is None or not _sign_is_open(orientation))
         component: dict[str, Any] = {
             "dimensionality": span.rank,
-            "orientation": _orientation(span) if span.rank in {1, 2} else None,
+            "orientation": orientation,
             "site_ids": tuple(sites),
             "structure_graph": Unit(structure=structure if len(sites) == len(structure) else _part(structure, sites)),
         }

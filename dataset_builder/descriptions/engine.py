@@ -19,27 +19,30 @@ from . import components as component_kinds
 from . import dimensionality, fingerprints
 from .arithmetic import Floats
 from .connectivity import Bonds
+from .doubt import Doubt
 from .errors import DescriptionError
 from .neighbours import SharedCrystalNN
 from .prototypes import SharedMineralMatcher
 from .sites import SharedSiteAnalyzer
+from .writer import write
+
+__all__ = ["SharedCondenser", "condense", "prepare", "write"]
 
 Component = dict[str, Any]
 
 
 class SharedCondenser(StructureCondenser):  # type: ignore[misc]
-    """Robocrystallographer's condenser with its default settings, without the repeated work and the molecule namer.
+    """Robocrystallographer's condenser with its default settings, without the repeated work and the molecule namer."""
 
-    Args:
-        max_sites: Sites that the conventional cell may have.
-    """
-
-    def __init__(self, max_sites: int) -> None:
+    def __init__(self) -> None:
         super().__init__(near_neighbors=SharedCrystalNN(), mineral_matcher=SharedMineralMatcher())
-        self.max_sites = max_sites
 
-    def condense_structure(self, structure: Structure) -> dict[str, Any]:
+    def condense_structure(self, structure: Structure, max_sites: int | None = None) -> dict[str, Any]:
         """The condensed form, in the same format as upstream's.
+
+        Args:
+            structure: An ordered structure.
+            max_sites: How many sites the conventional cell may have.
 
         Raises:
             DescriptionError: The conventional cell is too large.
@@ -48,15 +51,21 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
         structure.translate_sites(range(len(structure)), [1, 1, 1])
         symmetry = SpacegroupAnalyzer(structure, symprec=self.symprec)
         structure = symmetry.get_conventional_standard_structure()
-        if len(structure) > self.max_sites:
-            message = f"The conventional cell has {len(structure)} sites; at most {self.max_sites} are described"
+        if max_sites is not None and len(structure) > max_sites:
+            message = f"The conventional cell has {len(structure)} sites; at most {max_sites} are described"
             raise DescriptionError("too_many_sites", message)
 
-        neighbourhoods = self.near_neighbors.neighbourhoods(structure)
+        try:
+            return self._condense(structure, symmetry, exact=False)
+        except Doubt:
+            return self._condense(structure, symmetry, exact=True)
+
+    def _condense(self, structure: Structure, symmetry: SpacegroupAnalyzer, *, exact: bool) -> dict[str, Any]:
+        neighbourhoods = self.near_neighbors.neighbourhoods(structure, exact=exact)
         site_fingerprints = fingerprints.site_fingerprints(neighbourhoods)
         bonds = Bonds(structure, neighbourhoods)
-        components = dimensionality.components(bonds)
-        analyzer = SharedSiteAnalyzer(bonds, site_fingerprints, self.symprec)
+        components = dimensionality.components(bonds, exact=exact)
+        analyzer = SharedSiteAnalyzer(bonds, site_fingerprints, self.symprec, exact=exact)
         makeup, order = self._makeup(components, analyzer)
         layers = None
         if components_are_vdw_heterostructure(components):
@@ -65,7 +74,7 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
             "formula": self._condense_formula(structure, components),
             "spg_symbol": symmetry.get_space_group_symbol(),
             "crystal_system": symmetry.get_crystal_system(),
-            "mineral": self._mineral(structure, components, site_fingerprints),
+            "mineral": self._mineral(structure, components, site_fingerprints, exact=exact),
             "dimensionality": max(component["dimensionality"] for component in components),
             "sites": analyzer.get_all_site_summaries(),
             "distances": analyzer.get_all_bond_distance_summaries(),
@@ -76,17 +85,19 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
             "vdw_heterostructure_info": layers,
         }
 
-    def _mineral(self, structure: Structure, components: list[Component], sites: Floats) -> dict[str, Any]:
-        mineral = self.mineral_matcher.name(structure, fingerprints.structure_fingerprint(sites))
+    def _mineral(
+        self, structure: Structure, components: list[Component], sites: Floats, *, exact: bool
+    ) -> dict[str, Any]:
+        mineral = self.mineral_matcher.name(structure, fingerprints.structure_fingerprint(sites), exact=exact)
         if mineral["type"]:
             return {**mineral, "simplified": False}
         # once more with every molecule in place of one atom; without molecules it is the same structure again
         if any(component["dimensionality"] == 0 for component in components):
             simple = get_reconstructed_structure(components)
             if not _same(simple, structure):
-                neighbourhoods = self.near_neighbors.neighbourhoods(simple)
+                neighbourhoods = self.near_neighbors.neighbourhoods(simple, exact=exact)
                 fingerprint = fingerprints.structure_fingerprint(fingerprints.site_fingerprints(neighbourhoods))
-                mineral = self.mineral_matcher.name(simple, fingerprint)
+                mineral = self.mineral_matcher.name(simple, fingerprint, exact=exact)
         return {**mineral, "simplified": True}
 
     def _makeup(
@@ -121,6 +132,16 @@ def _same(a: Structure, b: Structure) -> bool:
 
 
 @cache
-def condenser(max_sites: int) -> SharedCondenser:
-    """The condenser of this process."""
-    return SharedCondenser(max_sites)
+def _condenser() -> SharedCondenser:
+    return SharedCondenser()
+
+
+def condense(structure: Structure, max_sites: int) -> dict[str, Any]:
+    """The condensed form, in upstream's format; see `SharedCondenser`."""
+    return _condenser().condense_structure(structure, max_sites)
+
+
+def prepare() -> None:
+    """Load the tables and reduce the prototypes, e.g. before forking."""
+    fingerprints.labels()
+    _condenser().mineral_matcher.prepare()

@@ -17,10 +17,11 @@ import numpy as np
 from pymatgen.core import Structure
 from pymatgen.core.local_env import CrystalNN, _get_default_radius, _get_radius
 
-from . import voronoi
+from . import polar, voronoi
 from .arithmetic import Floats, Integers, cartesian, norms
 
 Image = tuple[int, int, int]
+UNCERTAIN = 1e-7  # a difference of weights below which rounding errors might decide
 LARGEST_DIFFERENCE = 3.3  # of electronegativity between two elements, as in CrystalNN
 
 
@@ -52,6 +53,12 @@ class _Points(NamedTuple):
     images: Integers
 
 
+class _Faces(NamedTuple):
+    others: Integers
+    solid_angles: Floats
+    areas: Floats
+
+
 class _Chemistry(NamedTuple):
     electronegativity: float
     radius: float
@@ -68,27 +75,60 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
         super().__init__()
         self._chemistry: dict[Hashable, _Chemistry] = {}
 
-    def neighbourhoods(self, structure: Structure) -> list[Neighbourhood]:
+    def neighbourhoods(self, structure: Structure, *, exact: bool = False) -> list[Neighbourhood]:
         """The neighbours of every site.
+
+        Args:
+            structure: An ordered structure.
+            exact: Whether to tessellate for every site, as upstream does, so that even neighbours of equal weight come in
+                the same order. Otherwise only where the outcome could hang on rounding errors.
 
         Raises:
             RuntimeError: A Voronoi cell is not closed however far one looks.
             ValueError: A site has no Voronoi cell.
         """
-        cells, points = [], []
+        site_count = len(structure)
         frac_coords = structure.frac_coords
-        for index in range(len(structure)):
-            around, cell = self._cell(structure, index, frac_coords)
-            cells.append(cell)
-            points.append(around)
-        shapes = voronoi.faces(cells, [around.coords for around in points])
-        species = [site.specie for site in structure]
+        found: list[Neighbourhood | None] = [None] * site_count
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # no radius, no oxidation state: said once for every neighbour otherwise
-            return [
-                self._weigh(structure, index, cells[index], points[index], shapes, species)
-                for index in range(len(structure))
-            ]
+            species = [self._properties(site) for site in structure]
+            centres = [site.coords for site in structure]
+            if not exact:
+                self._quickly(structure, frac_coords, centres, species, found)
+            rest = [index for index in range(site_count) if found[index] is None]
+            cells, points = [], []
+            for index in rest:
+                around, cell = self._tessellated(structure, index, frac_coords, centres[index])
+                cells.append(cell)
+                points.append(around)
+            shapes = voronoi.faces(cells, [around.coords for around in points]) if cells else []
+            for index, cell, around, (angles, areas) in zip(rest, cells, points, shapes, strict=True):
+                faces = _Faces(cell.others, angles, areas)
+                found[index] = self._weigh(index, faces, around, centres[index], species, exact=True)
+                if found[index] is None:
+                    found[index] = self._one_by_one(structure, index)
+        return [neighbourhood for neighbourhood in found if neighbourhood is not None]
+
+    def _quickly(
+        self,
+        structure: Structure,
+        frac_coords: Floats,
+        centres: list[Floats],
+        species: list[_Chemistry],
+        found: list[Neighbourhood | None],
+    ) -> None:
+        cells, points, indices = [], [], []
+        for index, centre in enumerate(centres):
+            around = next(self._spheres(structure, frac_coords, centre))
+            cell = polar.cell(around.coords)
+            if cell is not None:
+                cells.append(cell)
+                points.append(around)
+                indices.append(index)
+        for index, cell, around, (angles, areas) in zip(indices, cells, points, polar.faces(cells), strict=True):
+            faces = _Faces(cell.others, angles, areas)
+            found[index] = self._weigh(index, faces, around, centres[index], species, exact=False)
 
     def _spheres(self, structure: Structure, frac_coords: Floats, centre: Floats) -> Iterator[_Points]:
         """Points around a centre, in ever larger spheres, as VoronoiNN widens its search."""
@@ -110,8 +150,10 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
                 return
             cutoff = min(cutoff * 2, largest + 0.001)
 
-    def _cell(self, structure: Structure, index: int, frac_coords: Floats) -> tuple[_Points, voronoi.Cell]:
-        for around in self._spheres(structure, frac_coords, structure[index].coords):
+    def _tessellated(
+        self, structure: Structure, index: int, frac_coords: Floats, centre: Floats
+    ) -> tuple[_Points, voronoi.Cell]:
+        for around in self._spheres(structure, frac_coords, centre):
             try:
                 cell = voronoi.cell(around.coords)
             except RuntimeError:  # of Qhull as well: too few points, or all in one plane
@@ -121,58 +163,58 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
             return around, cell
         raise RuntimeError(f"The Voronoi cell of site {index} is not closed")
 
-    def _properties(self, structure: Structure, index: int, species: list[Any]) -> _Chemistry:
-        key = species[index]
+    def _properties(self, site: Any) -> _Chemistry:
+        key = site.specie
         if key not in self._chemistry:
-            site = structure[index]
             self._chemistry[key] = _Chemistry(float(key.X), float(_get_radius(site)), _get_default_radius(site))
         return self._chemistry[key]
 
     def _weigh(
         self,
-        structure: Structure,
         index: int,
-        cell: voronoi.Cell,
+        faces: _Faces,
         points: _Points,
-        shapes: voronoi.Faces,
-        species: list[Any],
-    ) -> Neighbourhood:
-        rows = slice(shapes.starts[index], shapes.starts[index + 1])
-        angles, areas = shapes.solid_angle[rows], shapes.area[rows]
+        centre: Floats,
+        species: list[_Chemistry],
+        *,
+        exact: bool,
+    ) -> Neighbourhood | None:
+        """The neighbourhood that the faces of a cell give; None where rounding errors could change it."""
+        angles = faces.solid_angles
         with np.errstate(divide="ignore", invalid="ignore"):
-            weights = angles / max(angles.tolist()) * (angles / areas)
+            weights = angles / max(angles.tolist()) * (angles / faces.areas)
         seen = angles > 0
-        if not np.isfinite(weights[seen]).all():
-            return self._one_by_one(structure, index)
-        weights, others = weights[seen], cell.others[seen]
-        sites = points.indices[others].tolist()
-        centre = self._properties(structure, index, species)
-        around = [self._properties(structure, site, species) for site in sites]
-        weights = weights * np.array([self._affinity(centre, other) for other in around])
+        weights, others = weights[seen], faces.others[seen]
+        if not np.isfinite(weights).all():
+            return None
+        here = species[index]
+        around = [species[site] for site in points.indices[others].tolist()]
+        weights = weights * np.array([self._affinity(here, other) for other in around])
 
         order = np.argsort(-weights, kind="stable")
         weights = weights[order]
         if weights[0] == 0:
-            return _alone()
+            return _ALONE
         weights = weights / weights[0]
-        coords = points.coords[others[order]]
-        distances = norms(structure[index].coords - coords).tolist()
+        distances = norms(centre - points.coords[others[order]]).tolist()
         weights = weights * np.array(
-            [self._nearness(centre, around[i], distance) for i, distance in zip(order.tolist(), distances, strict=True)]
+            [self._nearness(here, around[i], distance) for i, distance in zip(order.tolist(), distances, strict=True)]
         )
         again = np.argsort(-weights, kind="stable")
         weights = weights[again]
         if weights[0] == 0:
-            return _alone()
+            return _ALONE
         rounded = np.round(weights, 3)
-        again = again[rounded > 0]
-        kept = rounded[rounded > 0].tolist()
-        chosen = others[order[again]]
+        kept = rounded > 0
+        coordination = self._coordination(rounded[kept].tolist())
+        if not exact and (_near_half(weights) or (coordination.get(8) and _has_equals(weights[:8]))):
+            return None
+        chosen = others[order[again[kept]]]
         return Neighbourhood(
             indices=points.indices[chosen].tolist(),
             images=[tuple(image) for image in points.images[chosen].astype(int).tolist()],
-            vectors=points.coords[chosen] - structure[index].coords,
-            coordination=self._coordination(kept),
+            vectors=points.coords[chosen] - centre,
+            coordination=coordination,
         )
 
     def _affinity(self, centre: _Chemistry, other: _Chemistry) -> float:
@@ -221,5 +263,15 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
         )
 
 
-def _alone() -> Neighbourhood:
-    return Neighbourhood([], [], np.zeros((0, 3)), {0: 1.0})
+_ALONE = Neighbourhood([], [], np.zeros((0, 3)), {0: 1.0})
+
+
+def _near_half(weights: Floats) -> bool:
+    # weights are rounded to three decimals; one half-way between two could go either way
+    rest = np.abs(np.abs(weights * 1000 % 1) - 0.5)
+    return bool((rest < UNCERTAIN).any())
+
+
+def _has_equals(weights: Floats) -> bool:
+    # the order of equal neighbours decides the order parameter of a body-centred cube, whose formula is not symmetric
+    return bool((np.abs(np.diff(weights)) < UNCERTAIN).any())

@@ -17,6 +17,7 @@ from pymatgen.core import Structure
 from pymatgen.core.structure_matcher import StructureMatcher
 from robocrys.condense.mineral import MineralMatcher
 
+from . import doubt
 from .arithmetic import Floats, norms
 
 Pattern = tuple[int, ...]
@@ -62,15 +63,21 @@ class SharedMineralMatcher(MineralMatcher):  # type: ignore[misc]
         """Reduce the prototypes now, e.g. before forking."""
         _ = self._patterns
 
-    def name(self, structure: Structure, fingerprint: Floats) -> dict[str, Any]:
+    def name(self, structure: Structure, fingerprint: Floats, *, exact: bool) -> dict[str, Any]:
         """The best mineral name, in the form of `get_best_mineral_name`.
 
         Args:
             structure: What to match.
             fingerprint: Its structure fingerprint.
+            exact: Whether the fingerprint is that of upstream to the last bit.
+
+        Raises:
+            Doubt: It is not, and two minerals are equally near.
         """
         distances = norms(self._fingerprints - fingerprint)
         order = np.argsort(distances, kind="quicksort").tolist()  # as pandas sorts
+        if not exact:
+            self._clear(distances[order], order)
         match = self._prototype(structure, order)
         if match is not None:
             return {"type": self._names[match], "distance": -1, "n_species_type_match": True}
@@ -84,6 +91,12 @@ class SharedMineralMatcher(MineralMatcher):  # type: ignore[misc]
                 distance = float(distances[near[0]])
                 return {"type": self._names[near[0]], "distance": distance, "n_species_type_match": False}
         return {"type": None, "distance": -1, "n_species_type_match": True}
+
+    def _clear(self, distances: Floats, order: list[int]) -> None:
+        near = distances < self.fingerprint_distance_cutoff + doubt.CLOSE
+        doubt.unless(not (np.abs(distances - self.fingerprint_distance_cutoff) < doubt.CLOSE).any())
+        for place in np.flatnonzero((np.diff(distances) < doubt.CLOSE) & near[:-1]).tolist():
+            doubt.unless(self._names[order[place]] == self._names[order[place + 1]])
 
     def _prototype(self, structure: Structure, order: list[int]) -> int | None:
         """The row of the prototype that matches, tolerances tightened until it is the only one."""

@@ -12,12 +12,13 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from robocrys.condense.site import SiteAnalyzer
 from robocrys.util import get_el
 
-from . import fingerprints
+from . import doubt, fingerprints
 from .arithmetic import Floats
 from .connectivity import Bonds
 from .dimensionality import Unit
 
 Geometry = dict[str, Any]
+DISTORTED = 0.6  # the likeness below which a geometry is called distorted
 
 
 class _Likeness(NamedTuple):
@@ -38,9 +39,13 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
         bonds: The bonds of the structure.
         site_fingerprints: The fingerprint of every site, shape (sites, columns).
         symprec: Tolerance of the symmetry search, in Å.
+        exact: Whether neighbours of equal weight come in the order of upstream.
+
+    Raises:
+        Doubt: They do not, and something hangs on it.
     """
 
-    def __init__(self, bonds: Bonds, site_fingerprints: Floats, symprec: float) -> None:
+    def __init__(self, bonds: Bonds, site_fingerprints: Floats, symprec: float, *, exact: bool) -> None:
         # the base class would compute bonds and fingerprints again, so its constructor is not called
         self.bonded_structure = Unit(structure=bonds.structure)
         self.use_iupac_formula = True
@@ -50,6 +55,7 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
         self._values = site_fingerprints
         self._elements = [str(site.specie) for site in self._structure]
         self._geometries: dict[int, Geometry] = {}
+        self._exact = exact
         dataset = SpacegroupAnalyzer(self._structure, symprec=symprec).get_symmetry_dataset()
         self.equivalent_sites = self._calculate_equivalent_sites()
         self.symmetry_labels = self._calculate_symmetry_labels(dataset.equivalent_atoms.tolist())
@@ -66,7 +72,12 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
 
     def _geometry(self, values: Floats) -> Geometry:
         labels = fingerprints.labels()
-        best = int(np.argmax(np.where(fingerprints.is_weight(), 0.0, values)))
+        parameters = np.where(fingerprints.is_weight(), 0.0, values)
+        best = int(np.argmax(parameters))
+        if not self._exact:
+            second, first = np.partition(parameters, -2)[-2:]
+            doubt.unless(first - second > doubt.CLOSE or first < self.minimum_geometry_op - doubt.CLOSE)
+            doubt.unless(all(abs(first - threshold) > doubt.CLOSE for threshold in (self.minimum_geometry_op, DISTORTED)))
         if values[best] < self.minimum_geometry_op:
             number = labels[int(np.argmax(values))].split()[-1].split("_")[-1]
             return {"type": f"{number}-coordinate", "likeness": 1.0}
@@ -109,6 +120,11 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
             entries.append((kind, sorted(shared.angles), geometry["likeness"]))
         # by element, geometry, connectivity and raw angles, as upstream: 89.99999999999997 comes before 90.0
         entries.sort(key=lambda entry: entry[:2])
+        if not self._exact:
+            # entries with the same angles keep the order of the bonds, which tells only where their likeness differs
+            doubt.unless(
+                all(a[:2] != b[:2] or abs(a[2] - b[2]) < doubt.CLOSE for a, b in zip(entries, entries[1:], strict=False))
+            )
         return _Likeness(
             element=get_el_sp(self._structure[index].specie),
             geometry=self.get_site_geometry(index),

@@ -57,23 +57,8 @@ def cell(points: Floats) -> Cell:
     return Cell(points[0], pairs[ridges].sum(axis=1), faces, diagram.vertices)
 
 
-@dataclass(frozen=True)
-class Faces:
-    """What the faces of several cells look like, one row a face.
-
-    Attributes:
-        starts: Where the faces of each cell begin, with the end of the last one.
-        solid_angle: In steradian.
-        area: In Å².
-    """
-
-    starts: Integers
-    solid_angle: Floats
-    area: Floats
-
-
-def faces(cells: list[Cell], points: list[Floats]) -> Faces:
-    """Solid angle and area of every face of the cells.
+def faces(cells: list[Cell], points: list[Floats]) -> list[tuple[Floats, Floats]]:
+    """Solid angle (steradian) and area (Å²) of the faces of every cell.
 
     Args:
         cells: The cells.
@@ -108,7 +93,8 @@ def faces(cells: list[Cell], points: list[Floats]) -> Faces:
     distance = norms(centres - others) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         area = 3 * sums(volume, group, total) / distance
-    return Faces(starts, sums(angle, group, total), area)
+    inner = starts[1:-1]
+    return list(zip(np.split(sums(angle, group, total), inner), np.split(area, inner), strict=True))
 
 
 def _solid_angles(a: Floats, b: Floats, c: Floats) -> Floats:

@@ -13,7 +13,9 @@ from .catalogue import sources, tasks
 from .check import check
 from .console import err
 from .demo import demo
+from .describe import describe
 from .leaderboard import leaderboard
+from .push import app as push
 from .score import score
 from .stats import stats
 from .train import train
@@ -64,12 +66,14 @@ for command in (
     build,
     check,
     stats,
+    describe,
     train,
     score,
     verify,
     leaderboard,
 ):
     app.command()(command)
+app.add_typer(push)
 
 
 def main() -> None:

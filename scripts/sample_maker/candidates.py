@@ -50,7 +50,6 @@ def make(archive: tarfile.TarFile, out: Path) -> None:
     report.dropped["no_label_of_the_sample"] = len(set(unused["material_id"]) - used)
 
     crystals = merge.join_tables((record for rows in records.values() for record in rows), report)
-    crystals = merge.select_by_size(crystals, report)
     crystals = merge.check_round_trip(crystals, report)
     merge.group_crystals(crystals, report)
     merge.check_labels(crystals, report)

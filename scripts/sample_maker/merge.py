@@ -19,10 +19,6 @@ VOLUME_TOLERANCE = 0.05  # relative difference of volume per atom within which t
 SYMPREC = 0.1  # Å, as Materials Project uses it for its space groups
 DECIMALS = 8  # of derived numbers, as many as a CIF has; the last bits differ between mathematical libraries
 
-# A crystal is taken if its cell has at most this many sites for any of the tables that label it. The bounds keep
-# the package small; those of the rarer labels are wider, so that their test sets are large enough.
-MAX_SITES = {"flla_2015": 25, "dielectric_constant": 25, "elastic_tensor": 25}
-
 
 @dataclass
 class Crystal:
@@ -78,16 +74,10 @@ def _same_crystal(first: Structure, second: Structure, matcher: StructureMatcher
     return bool(matcher.fit(first, second))
 
 
-def select_by_size(crystals: list[Crystal], report: Report) -> list[Crystal]:
-    """Keep the crystals whose cells are within `MAX_SITES`."""
-    kept = [c for c in crystals if any(len(c.structure) <= MAX_SITES[table] for table in c.tables)]
-    report.dropped["cell_too_large"] = len(crystals) - len(kept)
-    return kept
-
-
 def check_round_trip(crystals: list[Crystal], report: Report) -> list[Crystal]:
     """Keep the crystals whose CIF text reads back as the same composition and volume."""
-    kept, failed = [], []
+    kept: list[Crystal] = []
+    failed: list[Crystal] = []
     for crystal in crystals:
         back = structure_from_cif(cif_text(crystal.structure))
         same_volume = abs(back.volume - crystal.structure.volume) < 1e-6 * crystal.structure.volume

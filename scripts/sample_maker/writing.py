@@ -95,7 +95,7 @@ def read_descriptions(path: Path, candidates: pa.Table) -> tuple[dict[str, str],
         if line["description"]:
             texts[material_id] = line["description"]
         else:
-            failures[material_id] = line.get("error") or "empty description"
+            failures[material_id] = (line.get("error") or "empty description").removeprefix("DescriptionError: ")
     missing = sorted(cifs.keys() - texts.keys() - failures.keys())
     if missing:
         sys.exit(f"{path}: no description for {len(missing)} candidates, e.g. {missing[0]}: finish the describe step")
