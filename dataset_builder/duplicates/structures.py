@@ -29,9 +29,9 @@ def count_pairs(groups: Groups) -> int:
 def choose_pairs(groups: Groups, table: KeyTable, cap: int) -> list[Pair]:
     """Choose pairs of rows of two splits that share a group, the row of the earlier split first.
 
-    All of them where the cap allows it. Otherwise first a few of each group, the groups in the order of their hashes, and
-    then the rest: one formula with thousands of rows does not use up the whole cap, and the choice depends on the data
-    alone.
+    All of them where the cap allows it. Otherwise first a few of each group, the groups in the order of their hashes,
+    and then the rest: one formula with thousands of rows does not use up the whole cap, and the choice depends on the
+    data alone.
     """
     order = np.flatnonzero((groups.counts > 0).sum(axis=1) > 1)
     if count_pairs(groups) <= cap:
