@@ -44,7 +44,9 @@ class Citation(Declaration):
 class Download(Declaration):
     """Where the raw form comes from and how it is laid out; ``reader`` names the reader that understands it."""
 
-    reader: Literal["jarvis", "gnome", "cantor_hea", "materials_project", "omdb_official", "matminer_sdist"]
+    reader: Literal[
+        "jarvis", "gnome", "cantor_hea", "materials_project", "omdb_official", "matminer_sdist", "cif_folder"
+    ]
     url: str
     member: str | None = Field(default=None, description="name of the one JSON file inside the zip")
     id_column: str
@@ -148,6 +150,13 @@ class Source(Declaration):
         return tuple(Task(source=self, property=prop) for prop in self.properties)
 
 
+class StatedWords(Declaration):
+    """A number of words as the publication gives it, and to what it was rounded."""
+
+    words: int = Field(gt=0)
+    rounded_to: int = Field(gt=0)
+
+
 class Benchmark(Declaration):
     """What the publication states of the benchmark as a whole."""
 
@@ -155,6 +164,8 @@ class Benchmark(Declaration):
     citation: Citation
     stated_rows: int
     stated_rows_note: str
+    stated_words: dict[Modality, StatedWords]
+    stated_words_note: str
 
 
 class Task(Declaration):

@@ -11,7 +11,7 @@ from .report import Shard
 # One row group a shard: every column is then one unbroken run of bytes, so that a reader of one column does not fetch
 # its neighbours (benchmarks/streaming.py measures it). Shards are kept small enough for that by the planning of parts.
 COMPRESSION = "zstd"
-COMPRESSION_LEVEL = 1
+COMPRESSION_LEVEL = 3
 
 
 def write_shard(table: pa.Table, path: Path) -> None:

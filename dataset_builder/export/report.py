@@ -56,11 +56,13 @@ class SourceReport(_Record):
     splits_from: Literal["published", "manifest", "seeded", "sample"]
     seed: int | None = None
     policy: Literal["mark", "strict"]
+    structures_matched: bool = Field(default=False, description="whether structures were compared across splits")
     cleaning_version: int
     cif_policy: Literal["keep", "strip-derived"] = "keep"
     partial: bool = Field(default=False, description="fewer or more rows than published, and allowed")
     inputs: tuple[InputFile, ...] = ()
     splits: dict[str, SplitReport]
+    unassigned: SplitReport | None = Field(default=None, description="raw dumps: rows that are in no split")
     shards: tuple[Shard, ...]
     faults: tuple[Shard, ...] = Field(default=(), description="tables of marked and dropped rows")
     notes: tuple[str, ...] = ()

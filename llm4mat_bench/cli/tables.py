@@ -15,6 +15,7 @@ def score_table(records: "Sequence[ResultRecord]", title: str) -> Table:
     """One row a run: the headline with its interval; the published protocol beside it where answers are missing."""
     from ..metrics.headline import HEADLINE, headline, whole_headline, written, written_interval
 
+    sources = {record.task.partition("/")[0] for record in records}
     incomplete = any(record.counts.coverage < 1 for record in records)
     table = Table(title=title, caption="Over the whole test set, with 95 % interval.", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("task", "model", "metric"):
@@ -30,7 +31,8 @@ def score_table(records: "Sequence[ResultRecord]", title: str) -> Table:
         whole = whole_headline(report)
         if previous not in (None, record.task):
             table.add_section()
-        name = "" if record.task == previous else record.task
+        shown = record.task.partition("/")[2] if len(sources) == 1 else record.task  # the title names a single source
+        name = "" if record.task == previous else shown
         previous = record.task
         cells = [name, record.model.id, HEADLINE[report.kind], written(whole), written_interval(whole)]
         if incomplete:
