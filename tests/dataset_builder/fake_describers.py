@@ -32,7 +32,7 @@ def troubled(structure: Any, style: str) -> tuple[str, dict[str, Any]]:
     if "He" in elements:
         os.kill(os.getpid(), signal.SIGSEGV)
     if "Li" in elements:
-        eaten = [bytearray(2**20) for _ in range(4096)]
+        eaten = [bytearray(2**30) for _ in range(8)]
         return str(len(eaten)), {}
     if "Be" in elements:
         raise KeyError("no such mineral at 0x7f0123456789")

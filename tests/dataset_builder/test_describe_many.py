@@ -87,13 +87,13 @@ def test_each_kind_of_failure_is_a_record_and_harms_no_other() -> None:
             given.values(),  # type: ignore[arg-type]
             ids=given,
             workers=2,
-            timeout=1.0,
+            timeout=4.0,
             memory_mb=256,
             describer="fake_describers:troubled",
         )
     }
     assert {name: (record.status.value, record.reason) for name, record in records.items()} == {
-        "hangs in C": ("time_out", "took longer than 1 s"),
+        "hangs in C": ("time_out", "took longer than 4 s"),
         "crashes": ("robocrys_error", "the worker died 3 times (SIGSEGV)"),
         "eats memory": ("out_of_memory", "needs more than 256 MiB"),
         "raises": ("robocrys_error", "KeyError: 'no such mineral at 0x…'"),
@@ -104,7 +104,7 @@ def test_each_kind_of_failure_is_a_record_and_harms_no_other() -> None:
         "empty": ("bad_cif", "the text is empty"),
         "fine": ("ok", None),
     }
-    assert 1.0 <= records["hangs in C"].seconds < 5.0
+    assert 4.0 <= records["hangs in C"].seconds < 20.0
 
 
 def test_a_worker_killed_from_outside_costs_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
