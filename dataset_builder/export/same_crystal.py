@@ -71,7 +71,9 @@ def find_same_crystals(
         raise UsageError("--match-structures needs pymatgen: pip install 'llm4mat-bench[raw]'") from error
     found = {}
     for split, others in HELD_OUT.items():
-        pool = np.unique(np.concatenate([splits[other].keys["composition"] for other in others] or [np.zeros(0, np.uint64)]))
+        pool = np.unique(
+            np.concatenate([splits[other].keys["composition"] for other in others] or [np.zeros(0, np.uint64)])
+        )
         formulas = splits[split].keys["composition"]
         candidates = np.isin(formulas, pool[pool != 0])
         buckets = max(1, -(-int(candidates.sum()) // _BUCKET_ROWS))
