@@ -71,9 +71,7 @@ def faces(cells: list[PolarCell]) -> list[tuple[Floats, Floats]]:
     counts = [len(one.others) for one in cells]
     ends = np.cumsum(counts)
     vertex_ends = np.cumsum([len(one.vertices) for one in cells])
-    face = np.concatenate(
-        [one.faces.ravel() + end - count for one, end, count in zip(cells, ends, counts, strict=True)]
-    )
+    face = np.concatenate([one.faces.ravel() + end - count for one, end, count in zip(cells, ends, counts, strict=True)])
     vertices = np.concatenate([one.vertices for one in cells])
     offsets = np.concatenate([one.offsets for one in cells])
     corner = np.repeat(np.arange(vertex_ends[-1]), 3)

@@ -141,7 +141,8 @@ def _bucket(
 
     def chosen(one: str) -> NDArray[np.bool_]:
         keys = splits[one].keys
-        return (keys["composition"] % np.uint64(buckets) == bucket) & (keys["composition"] != 0) & (keys["cif"] != 0)
+        share = keys["composition"] % np.uint64(buckets) == bucket
+        return np.asarray(share & (keys["composition"] != 0) & (keys["cif"] != 0))
 
     held: dict[int, list[str]] = {}
     for other in others:

@@ -36,8 +36,8 @@ def download_source(source: Source, folder: Path, progress: Progress = no_progre
     download = source.download
     if download.access == "registration":
         raise UsageError(
-            f"{source.id}: its owner asks for registration: see {source.homepage}, put the files into a folder and give "
-            "it with --from"
+            f"{source.id}: its owner asks for registration: see {source.homepage}, put the files into a folder and "
+            "give it with --from"
         )
     if download.reader == "materials_project":
         from .materials_project import fetch

@@ -421,15 +421,7 @@ class _Routes:
                 "is_stable": True,
                 "is_gap_direct": None,
                 **dict.fromkeys(
-                    [
-                        "formation_energy_per_atom",
-                        "energy_per_atom",
-                        "energy_above_hull",
-                        "efermi",
-                        "density",
-                        "density_atomic",
-                        "volume",
-                    ],  # fmt: skip
+                    [prop.name for prop in get_source("mp").properties if not prop.classes and prop.name != "band_gap"],
                     1.5,
                 ),
             }
