@@ -1,10 +1,10 @@
-"""How fast, and in how much memory, published CSVs become a dataset folder, beside ``pandas.read_csv`` on the same files.
+"""How fast, and in how much memory, published CSVs become a dataset folder, beside ``pandas.read_csv`` on them.
 
     python benchmarks/build.py --rows 10000 100000 400000 --workers 2 --scratch /tmp/bench
 
-Writes synthetic CSVs in the published layout (see ``synthetic.py``) once a size, then runs each measurement in a process of
-its own: pandas reading the three files (in chunks of 5,000 rows, so that it needs no more memory than the build), the
-build, and the first example out of the built folder. ``cpu_ratio`` is CPU time of the build, all workers together, over
+Writes synthetic CSVs in the published layout (see ``synthetic.py``) once a size, then runs each measurement in a
+process of its own: pandas reading the three files (in chunks of 5,000 rows, so that it needs no more memory than the
+build), the build, and the first example out of the built folder. ``cpu_ratio`` is CPU time of the build, all workers together, over
 that of pandas; ``wall_ratio`` is wall time over wall time. ``peak_mb`` sums the peaks of all processes of the build.
 """
 
@@ -95,7 +95,15 @@ def measure(rows: int, workers: int, scratch: Path, strict: bool) -> dict[str, f
     out = scratch / f"built-{rows}"
     subprocess.run(["rm", "-rf", str(out)], check=True)
     pandas = run([sys.executable, "-c", PANDAS, str(folder)])
-    command = [str(Path(sys.executable).parent / "llm4mat-bench"), "build", "mp", "--from", str(folder), "--out", str(out)]
+    command = [
+        str(Path(sys.executable).parent / "llm4mat-bench"),
+        "build",
+        "mp",
+        "--from",
+        str(folder),
+        "--out",
+        str(out),
+    ]
     build = run([*command, "--allow-partial", "--workers", str(workers), "--json", *(["--strict"] if strict else [])])
     report = json.loads(str(build["output"]))[0]
     written = sum(split["written"] for split in report["splits"].values())

@@ -2,8 +2,8 @@
 
     python benchmarks/streaming.py --folder BUILT --source mp
 
-Takes the longest train shard of a built folder, writes it with row groups of several sizes, serves each from a web server
-on this machine, streams ``material_id`` and one modality through ``datasets`` and counts what the server sent.
+Takes the longest train shard of a built folder, writes it with row groups of several sizes, serves each from a web
+server on this machine, streams ``material_id`` and one modality through ``datasets`` and counts what the server sent.
 """
 
 import argparse
@@ -35,10 +35,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         pass
 
-    def do_HEAD(self) -> None:  # noqa: N802 - the library's name
+    def do_HEAD(self) -> None:
         self._answer(body=False)
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         self._answer(body=True)
 
     def _answer(self, *, body: bool) -> None:
@@ -73,13 +73,17 @@ def measure(shard: Path, modality: str, group_bytes: int | None) -> dict[str, fl
         meta = pq.read_metadata(path)
         wanted = [i for i in range(meta.num_columns) if meta.schema.column(i).name in ("material_id", modality)]
         column = sum(
-            meta.row_group(group).column(i).total_compressed_size for group in range(meta.num_row_groups) for i in wanted
+            meta.row_group(group).column(i).total_compressed_size
+            for group in range(meta.num_row_groups)
+            for i in wanted
         )
         server = RangeServer(Path(folder))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}/shard.parquet"
         start = time.perf_counter()
-        stream = load_dataset("parquet", data_files=url, split="train", streaming=True, columns=["material_id", modality])
+        stream = load_dataset(
+            "parquet", data_files=url, split="train", streaming=True, columns=["material_id", modality]
+        )
         count, first = 0, 0.0
         for _ in stream:
             count += 1
@@ -105,7 +109,9 @@ if __name__ == "__main__":
     parser.add_argument("--source", default="mp")
     parser.add_argument("--group-mb", type=int, nargs="*", default=[4, 16, 64])
     arguments = parser.parse_args()
-    longest = max((arguments.folder / "data" / arguments.source).glob("train-*.parquet"), key=lambda p: p.stat().st_size)
+    longest = max(
+        (arguments.folder / "data" / arguments.source).glob("train-*.parquet"), key=lambda p: p.stat().st_size
+    )
     for text in ("composition", "cif", "description"):
         for megabytes in (*arguments.group_mb, None):
             print(json.dumps(measure(longest, text, megabytes and megabytes << 20)), flush=True)

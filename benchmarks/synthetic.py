@@ -15,12 +15,26 @@ from pathlib import Path
 
 import numpy as np
 
-HEADER = (
-    "material_id formula_pretty structure description formation_energy_per_atom energy_above_hull energy_per_atom "
-    "is_stable band_gap efermi density density_atomic volume is_gap_direct cif_structure"
-).split()
+HEADER = [
+    "material_id",
+    "formula_pretty",
+    "structure",
+    "description",
+    "formation_energy_per_atom",
+    "energy_above_hull",
+    "energy_per_atom",
+    "is_stable",
+    "band_gap",
+    "efermi",
+    "density",
+    "density_atomic",
+    "volume",
+    "is_gap_direct",
+    "cif_structure",
+]
 # By rising electronegativity, the order in which formulas are written.
-ELEMENTS = "Cs K Na Li Ba Ca La Mg Y Zr Al Ti Mn Zn Fe Ni Cu Si Sb As P Te Se C S I Br N Cl O F".split()
+ELEMENTS = ["Cs", "K", "Na", "Li", "Ba", "Ca", "La", "Mg", "Y", "Zr", "Al", "Ti", "Mn", "Zn", "Fe", "Ni",
+            "Cu", "Si", "Sb", "As", "P", "Te", "Se", "C", "S", "I", "Br", "N", "Cl", "O", "F"]  # fmt: skip
 WEIGHTS = np.array([133, 39, 23, 7, 137, 40, 139, 24, 89, 91, 27, 48, 55, 65, 56, 59, 64, 28, 122, 75, 31, 128, 79, 12,
                     32, 127, 80, 14, 35, 16, 19], dtype=float)  # fmt: skip
 GEOMETRIES = ("octahedral", "tetrahedral", "trigonal planar", "distorted bent 120 degrees", "6-coordinate", "linear")

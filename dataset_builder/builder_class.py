@@ -181,7 +181,10 @@ class LLM4MatBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
                     found.append(SplitKeys({name: batch.keys[name][mask] for name in KEY_NAMES}, bits[mask]))
                     sizes[split, number] += int(mask.sum())
             keys[split] = SplitKeys(
-                {name: np.concatenate([one.keys[name] for one in found] or [np.zeros(0, np.uint64)]) for name in KEY_NAMES},
+                {
+                    name: np.concatenate([one.keys[name] for one in found] or [np.zeros(0, np.uint64)])
+                    for name in KEY_NAMES
+                },
                 np.concatenate([one.bits for one in found] or [np.zeros(0, np.uint32)]),
             )
         drops = {}

@@ -66,7 +66,7 @@ def strict_drop(bits: Bits) -> Mask:
 
 
 def first_rule(bits: Bits) -> dict[str, Mask]:
-    """Assign every dropped row to one rule, the first in the order of the policy, so that the counts sum to the rows."""
+    """Assign every dropped row to one rule, the first of the policy, so that the counts sum to the rows."""
     left = bits.copy()
     assigned = {}
     for rule in RULES:
@@ -87,4 +87,3 @@ def _seen_before(keys: Keys) -> Mask:
 
 def _pool(splits: list[dict[str, Keys]], name: str) -> Keys:
     return np.unique(np.concatenate([keys[name] for keys in splits]))
-

@@ -141,9 +141,7 @@ def _compare_formulas(columns: dict[str, pa.Array]) -> dict[str, Mask]:
     }
     heads = pc.utf8_slice_codeunits(columns["description"], 0, 400).to_pylist()  # a formula is no longer
     stated = cif_formulas(columns["cif"])
-    for index, (formula, total, head) in enumerate(
-        zip(columns["composition"].to_pylist(), stated, heads, strict=True)
-    ):
+    for index, (formula, total, head) in enumerate(zip(columns["composition"].to_pylist(), stated, heads, strict=True)):
         if formula is None:
             continue
         shares = element_shares(formula)

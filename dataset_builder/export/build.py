@@ -26,6 +26,9 @@ from .report import InputFile, SourceReport
 from .same_crystal import find_same_crystals
 
 
+_WORTH_A_PROCESS = 256 << 20  # bytes to read; less is done before another process has started
+
+
 class Splits(NamedTuple):
     """Where rows belong, and how many a split should have."""
 
@@ -218,7 +221,9 @@ def _build_parts(
     finished = {report.number for report in reports}
     waiting = [job for job in jobs if job.number not in finished]
     run: Callable[[PartJob], PartReport] = build_part
-    for report in run_jobs(run, waiting, workers=options.workers, ray_address=options.ray_address):
+    size = sum(job.piece.offsets[-1] - job.piece.offsets[0] for job in waiting)
+    workers = options.workers if size > _WORTH_A_PROCESS else 1
+    for report in run_jobs(run, waiting, workers=workers, ray_address=options.ray_address):
         reports.append(report)
         done += plan.pieces[report.number].rows
         progress(f"{source.id}: rows", done, total)

@@ -284,8 +284,8 @@ def refuse_shifted_columns(source_id: str, reports: Sequence[PartReport]) -> Non
         for name, count in unreadable.items():
             if rows >= 4 and count > rows / 2 and split != UNASSIGNED:
                 raise DataError(
-                    f"{source_id}: {split}: column {name} holds no label in {count:,} of {rows:,} rows: the columns of the "
-                    "file are shifted against its header, or it belongs to another source"
+                    f"{source_id}: {split}: column {name} holds no label in {count:,} of {rows:,} rows: the columns of "
+                    "the file are shifted against its header, or it belongs to another source"
                 )
 
 

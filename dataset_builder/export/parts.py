@@ -1,4 +1,4 @@
-"""Build one part: read a piece, clean it, write its rows by split. Parts are independent, and a finished one is kept."""
+"""Build one part: read a piece, clean it, write its rows by split. Parts are independent; a finished one is kept."""
 
 import hashlib
 from collections import Counter

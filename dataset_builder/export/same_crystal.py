@@ -71,7 +71,9 @@ def find_same_crystals(
         raise UsageError("--match-structures needs pymatgen: pip install 'llm4mat-bench[raw]'") from error
     found = {}
     for split, others in HELD_OUT.items():
-        pool = np.unique(np.concatenate([splits[other].keys["composition"] for other in others] or [np.zeros(0, np.uint64)]))
+        pool = np.unique(
+            np.concatenate([splits[other].keys["composition"] for other in others] or [np.zeros(0, np.uint64)])
+        )
         formulas = splits[split].keys["composition"]
         candidates = np.isin(formulas, pool[pool != 0])
         buckets = max(1, -(-int(candidates.sum()) // _BUCKET_ROWS))
@@ -139,7 +141,8 @@ def _bucket(
 
     def chosen(one: str) -> NDArray[np.bool_]:
         keys = splits[one].keys
-        return (keys["composition"] % np.uint64(buckets) == bucket) & (keys["composition"] != 0) & (keys["cif"] != 0)
+        share = keys["composition"] % np.uint64(buckets) == bucket
+        return np.asarray(share & (keys["composition"] != 0) & (keys["cif"] != 0))
 
     held: dict[int, list[str]] = {}
     for other in others:

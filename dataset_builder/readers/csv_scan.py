@@ -85,8 +85,8 @@ def scan_csv(
             progress(path.name, position, status.st_size)
     if inside:
         raise DataError(
-            f"{path}: row {cutter.rows}: a quotation mark is opened and never closed; the file is cut short or damaged, "
-            "fetch it again"
+            f"{path}: row {cutter.rows}: a quotation mark is opened and never closed; the file is cut short or "
+            "damaged, fetch it again"
         )
     if row_start < position:
         cutter.row(row_start, position, blank=row_blank)
@@ -151,8 +151,8 @@ class _Cutter:
 def _refuse_long(path: Path, rows: int, length: int, limit: int) -> None:
     if length > limit:
         raise DataError(
-            f"{path}: row {rows + 1} is longer than {limit >> 20} MiB; no published row is: a quotation mark or line end "
-            "is missing there, or this is no CSV file of the benchmark"
+            f"{path}: row {rows + 1} is longer than {limit >> 20} MiB; no published row is: a quotation mark or line "
+            "end is missing there, or this is no CSV file of the benchmark"
         )
 
 

@@ -36,8 +36,8 @@ def download_source(source: Source, folder: Path, progress: Progress = no_progre
     download = source.download
     if download.access == "registration":
         raise UsageError(
-            f"{source.id}: its owner asks for registration: see {source.homepage}, put the files into a folder and give it "
-            "with --from"
+            f"{source.id}: its owner asks for registration: see {source.homepage}, put the files into a folder and "
+            "give it with --from"
         )
     if download.reader == "materials_project":
         from .materials_project import fetch
@@ -77,11 +77,11 @@ def fetch_file(target: Target, progress: Progress = no_progress, *, pause_s: flo
         try:
             _fetch_rest(target, part, progress)
             break
-        except _Interrupted as error:
+        except _InterruptedError as error:
             if attempt + 1 == ATTEMPTS:
                 raise DataError(
-                    f"{target.url}: broke off {ATTEMPTS} times ({error}); {part.name} keeps what came, the same call goes "
-                    "on from there"
+                    f"{target.url}: broke off {ATTEMPTS} times ({error}); {part.name} keeps what came, the same call "
+                    "goes on from there"
                 ) from error
             time.sleep(pause_s * 2**attempt)
     _check(target, part)
@@ -90,7 +90,7 @@ def fetch_file(target: Target, progress: Progress = no_progress, *, pause_s: flo
     return target.path
 
 
-class _Interrupted(Exception):
+class _InterruptedError(Exception):
     """The connection was lost or the server is busy: worth another attempt."""
 
 
@@ -110,14 +110,14 @@ def _fetch_rest(target: Target, part: Path, progress: Progress) -> None:
         ):
             _write_answer(target, part, answer, have, progress)
     except httpx2.TransportError as error:
-        raise _Interrupted(f"{type(error).__name__}: {error}") from error
+        raise _InterruptedError(f"{type(error).__name__}: {error}") from error
 
 
 def _write_answer(target: Target, part: Path, answer: Any, have: int, progress: Progress) -> None:  # noqa: ANN401
     if answer.status_code == 416:  # nothing is left to send
         return
     if answer.status_code in (408, 425, 429) or answer.status_code >= 500:
-        raise _Interrupted(f"HTTP {answer.status_code}")
+        raise _InterruptedError(f"HTTP {answer.status_code}")
     if answer.status_code not in (200, 206):
         raise DataError(f"{target.url}: the server answers HTTP {answer.status_code}; has the file moved?")
     if "text/html" in answer.headers.get("content-type", "") and target.path.suffix in (".zip", ".json", ".csv"):
@@ -135,7 +135,7 @@ def _write_answer(target: Target, part: Path, answer: Any, have: int, progress: 
             done += len(chunk)
             progress(f"fetch {target.path.name}", done, total)
     if length and done != total:
-        raise _Interrupted(f"{done:,} of {total:,} bytes")
+        raise _InterruptedError(f"{done:,} of {total:,} bytes")
 
 
 def _check(target: Target, part: Path) -> None:

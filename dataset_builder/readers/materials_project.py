@@ -48,7 +48,8 @@ class MaterialsProject(RecordReader):
         missing = [page for page in pages if not page.is_file()]
         if missing:
             raise DataError(
-                f"{origin}: {len(missing)} of {len(pages)} pages are not there yet; --download goes on with {missing[0].name}"
+                f"{origin}: {len(missing)} of {len(pages)} pages are not there yet; --download goes on with "
+                f"{missing[0].name}"
             )
         return pages
 
@@ -118,8 +119,8 @@ def fetch(
     except Exception as error:  # whatever the client raises; its text could quote the request with the key
         reason = str(error).replace(key, "***").replace("\n", " ")[:300]
         raise DataError(
-            f"{source.id}: the Materials Project did not answer: {type(error).__name__}: {reason}. The same call goes on "
-            "where it left off"
+            f"{source.id}: the Materials Project did not answer: {type(error).__name__}: {reason}. The same call goes "
+            "on where it left off"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The official OMDB files (registration needed): ``structures.xyz``, ``bandgaps.csv`` and ``CODids.csv``, row by row."""
+"""The official OMDB files (registration needed): ``structures.xyz``, ``bandgaps.csv``, ``CODids.csv``, row by row."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

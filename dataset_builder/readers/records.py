@@ -127,8 +127,8 @@ class RecordReader(ABC):
             near = [match for name in missing for match in get_close_matches(name, keys, n=1, cutoff=0.75)]
             hint = f" (is it {', '.join(near)}?)" if near else ""
             raise DataError(
-                f"{path}: no record has {', '.join(missing)}{hint}. Keys: {', '.join(sorted(keys)[:KEYS_SHOWN])}. Is this "
-                f"the dump of '{source.id}'?"
+                f"{path}: no record has {', '.join(missing)}{hint}. Keys: {', '.join(sorted(keys)[:KEYS_SHOWN])}. Is "
+                f"this the dump of '{source.id}'?"
             )
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ...errors import unknown_name
+from ...errors import DataError, unknown_name
 from ..catalogue import SPLITS, Source
 from .base import Reader
 from .cantor_hea import CantorHea
@@ -41,7 +41,13 @@ def get_reader(name: str) -> Reader:
 
 
 def choose_reader(source: Source, origin: Path) -> str:
-    """Name the reader for what lies at ``origin``: the published CSVs where they are, else the source's raw form."""
+    """Name the reader for what lies at ``origin``: the published CSVs where they are, else the source's raw form.
+
+    Raises:
+        DataError: There is nothing at ``origin``.
+    """
+    if not origin.exists():
+        raise DataError(f"{origin}: no such folder; --from takes the published CSVs or a raw dump")
     for folder in (origin / source.published.folder, origin):
         if any((folder / f"{split}{ending}").is_file() for split in SPLITS for ending in (".csv", ".csv.gz")):
             return PublishedCsv.name

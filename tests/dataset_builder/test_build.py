@@ -279,6 +279,7 @@ def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_pieces_workers_and_reruns_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _small_pieces(monkeypatch)
+    monkeypatch.setattr(build_module, "_WORTH_A_PROCESS", 0)
     sizes = (60, 7, 8)
     source = with_sizes(write_published(tmp_path / "in", sizes=sizes), sizes)
     trees = []

@@ -8,8 +8,8 @@ import pytest
 from published import with_sizes, write_published
 
 from llm4mat_bench.dataset_builder.export.build import build_source
-from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.export.executor import run_jobs
+from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.export.report import read_report
 from llm4mat_bench.errors import DataError
 
@@ -39,7 +39,9 @@ def test_a_killed_node_changes_no_byte(cluster: Any, tmp_path: Path, monkeypatch
     scan = csv_scan.scan_csv
     monkeypatch.setattr(
         "llm4mat_bench.dataset_builder.readers.published_csv.scan_csv",
-        lambda path, split, progress=base.no_progress: scan(path, split, progress, piece_bytes=12_000, batch_bytes=6_000),
+        lambda path, split, progress=base.no_progress: scan(
+            path, split, progress, piece_bytes=12_000, batch_bytes=6_000
+        ),
     )
     second = cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
     cluster.wait_for_nodes()

@@ -27,7 +27,9 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     scan = csv_scan.scan_csv
     monkeypatch.setattr(
         "llm4mat_bench.dataset_builder.readers.published_csv.scan_csv",
-        lambda path, split, progress=base.no_progress: scan(path, split, progress, piece_bytes=9_000, batch_bytes=4_000),
+        lambda path, split, progress=base.no_progress: scan(
+            path, split, progress, piece_bytes=9_000, batch_bytes=4_000
+        ),
     )
 
 
@@ -93,7 +95,12 @@ def test_the_cache_notices_changed_code(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_raw_dump(tmp_path: Path) -> None:
     import json
 
-    atoms = {"lattice_mat": [[4, 0, 0], [0, 4, 0], [0, 0, 4]], "coords": [[0, 0, 0]], "elements": ["Na"], "cartesian": False}
+    atoms = {
+        "lattice_mat": [[4, 0, 0], [0, 4, 0], [0, 0, 4]],
+        "coords": [[0, 0, 0]],
+        "elements": ["Na"],
+        "cartesian": False,
+    }
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "omdbv1.json").write_text(
         json.dumps([{"cod_id": f"c{n}", "bandgap": n, "atoms": atoms} for n in range(20)])
@@ -107,7 +114,7 @@ def test_a_raw_dump(tmp_path: Path) -> None:
 
 
 def test_wrong_names_and_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises((UsageError, ValueError), match="modality|mp-text"):
+    with pytest.raises((UsageError, ValueError), match=r"modality|mp-text"):
         LLM4MatBuilder(config_name="mp-text", data_dir=str(tmp_path), cache_dir=str(tmp_path / "c"))
     builder = LLM4MatBuilder(config_name="mp", cache_dir=str(tmp_path / "c"))
     with pytest.raises(UsageError, match="data_dir"):

@@ -164,7 +164,11 @@ def test_targets_of_the_catalogue(tmp_path: Path) -> None:
         "by_id.zip",
     ]
     hea = targets(get_source("cantor_hea"), tmp_path)[0]
-    assert (hea.path.name, hea.size_bytes, hea.md5) == ("hea.2023-04-06.csv", 452858376, "4754d35ac163bb8804ef2f24ace659f7")
+    assert (hea.path.name, hea.size_bytes, hea.md5) == (
+        "hea.2023-04-06.csv",
+        452858376,
+        "4754d35ac163bb8804ef2f24ace659f7",
+    )
     assert targets(get_source("oqmd"), tmp_path)[0].path.name == "all_oqmd.json.zip"
 
 

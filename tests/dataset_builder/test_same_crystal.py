@@ -47,7 +47,7 @@ def test_a_doubled_cell_is_recognised(
     assert "id-3" in matched
     assert not matched & {"id-4", "id-5"}
     assert report.splits["train"].marked["same_crystal_in_held_out"] == len(matched)
-    strict = build_source(source, tmp_path / "in", tmp_path / "strict", options.model_copy(update={"strict": True}))
+    build_source(source, tmp_path / "in", tmp_path / "strict", options.model_copy(update={"strict": True}))
     kept = {row["material_id"] for row in pq.read_table(tmp_path / "strict" / "data" / "mp").to_pylist()}
     assert "id-3" not in kept and "id-4" in kept and "id-10" in kept
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from llm4mat_bench.dataset_builder.catalogue import get_source
-from llm4mat_bench.dataset_builder.export.features import class_names, conform, dataset_schema
+from llm4mat_bench.dataset_builder.export.features import class_names, conform, dataset_features, dataset_schema
 from llm4mat_bench.dataset_builder.export.sample import SAMPLE_FOLDER, build_sample
 from llm4mat_bench.dataset_builder.splits import ids_sha256
 from llm4mat_bench.errors import DataError
@@ -169,6 +169,13 @@ def test_schema_has_all_columns_with_class_names(name: str) -> None:
         assert schema.field(prop.name).type == (pa.int64() if prop.classes else pa.float64())
         if prop.classes:
             assert class_names(prop)[1] == prop.classes.positive
+
+
+@pytest.mark.parametrize("extra", [(), ("cif_stripped",)])
+@pytest.mark.parametrize("name", ["mp", "snumat", "jarvis_dft"])
+def test_schema_is_that_of_the_datasets_library(name: str, extra: tuple[str, ...]) -> None:
+    theirs = dataset_features(get_source(name), extra).arrow_schema
+    assert dataset_schema(get_source(name), extra).equals(theirs, check_metadata=True)
 
 
 @pytest.mark.skipif(not (SAMPLE_FOLDER / "train.parquet").exists(), reason="no embedded sample in this checkout yet")
