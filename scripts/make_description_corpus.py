@@ -36,6 +36,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20260719
+COMMON = {"materials project", "prototype", "perturbed", "decorated", "large cell"}
 
 
 def _exact(structure: Any) -> str:
@@ -283,9 +284,9 @@ def structures(sdist: Path) -> list[tuple[str, str, str, int]]:
             size = len(structure)
         rows.append((category, name, text, size))
     assert len({name for _, name, _, _ in rows}) == len(rows)
-    # sizes in steps, categories mixed within a step, so that a cut-off corpus still has a bit of everything
+    # rare kinds first, sizes in steps, categories mixed within a step: a cut-off corpus still has a bit of everything
     order = random.Random(SEED + 3)  # noqa: S311
-    return sorted(rows, key=lambda row: (row[3] // 12, order.random()))
+    return sorted(rows, key=lambda row: (row[3] > 200, row[0] in COMMON, row[3] // 12, order.random()))
 
 
 def _key(name: str, text: str) -> str:

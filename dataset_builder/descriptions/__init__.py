@@ -9,6 +9,7 @@ instance before worker processes are forked.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .errors import DescriptionError, Reason
@@ -42,7 +43,7 @@ def describe(structure: Structure, style: Style = "published", *, max_sites: int
         DescriptionError: There is no description; its `reason` says in one word why.
         ValueError: An unknown style.
     """
-    return describe_and_condense(structure, style, max_sites=max_sites)[0]
+    return _describer().text(structure, style, max_sites)
 
 
 def condense(structure: Structure, *, max_sites: int = MAX_SITES) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def prepare() -> None:
     _describer().prepare()
 
 
-def _describer() -> Any:
+def _describer() -> ModuleType:
     from . import quick_imports
 
     quick_imports.load()

@@ -19,9 +19,11 @@ from pymatgen.core.local_env import CrystalNN, _get_default_radius, _get_radius
 
 from . import polar, voronoi
 from .arithmetic import Floats, Integers, cartesian, norms
+from .errors import DescriptionError
 
 Image = tuple[int, int, int]
 UNCERTAIN = 1e-7  # a difference of weights below which rounding errors might decide
+MAX_POINTS = 30_000  # in a tessellation, which takes seconds for so many
 LARGEST_DIFFERENCE = 3.3  # of electronegativity between two elements, as in CrystalNN
 
 
@@ -120,12 +122,16 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
     ) -> None:
         cells, points, indices = [], [], []
         for index, centre in enumerate(centres):
-            around = next(self._spheres(structure, frac_coords, centre))
-            cell = polar.cell(around.coords)
-            if cell is not None:
-                cells.append(cell)
-                points.append(around)
-                indices.append(index)
+            for around in self._spheres(structure, frac_coords, centre):
+                try:
+                    cell = polar.cell(around.coords)
+                except polar.OpenCell:
+                    continue
+                if cell is not None:
+                    cells.append(cell)
+                    points.append(around)
+                    indices.append(index)
+                break
         for index, cell, around, (angles, areas) in zip(indices, cells, points, polar.faces(cells), strict=True):
             faces = _Faces(cell.others, angles, areas)
             found[index] = self._weigh(index, faces, around, centres[index], species, exact=False)
@@ -153,6 +159,10 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
     ) -> tuple[_Points, voronoi.Cell]:
         for around in self._spheres(structure, frac_coords, centre):
             try:
+                polar.cell(around.coords)  # whether it is open at all, at a small part of the cost
+                if len(around.coords) > MAX_POINTS:
+                    message = f"Site {index} has no neighbours within {MAX_POINTS} atoms: the structure is nearly empty"
+                    raise DescriptionError("robocrys_error", message)
                 cell = voronoi.cell(around.coords)
             except RuntimeError:  # of Qhull as well: too few points, or all in one plane
                 continue

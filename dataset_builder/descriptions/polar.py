@@ -38,15 +38,24 @@ class PolarCell:
     faces: Integers
 
 
+class OpenCell(RuntimeError):
+    """The cell reaches to infinity."""
+
+
 def cell(points: Floats) -> PolarCell | None:
-    """The Voronoi cell of the first point; None where it is open or degenerate.
+    """The Voronoi cell of the first point; None where it is degenerate.
 
     Args:
         points: In Å, shape (n, 3); the nearest ones first.
+
+    Raises:
+        OpenCell: The points do not close it.
     """
     vectors = points[1:] - points[0]
     squares = np.vecdot(vectors, vectors)
-    if len(vectors) < 4 or squares[0] < 1e-6:
+    if len(vectors) < 4:
+        raise OpenCell
+    if squares[0] < 1e-6:
         return None
     try:
         hull = ConvexHull(2 * vectors / squares[:, None])
@@ -54,7 +63,7 @@ def cell(points: Floats) -> PolarCell | None:
         return None
     distances = hull.equations[:, 3]
     if (distances > -1e-6).any():
-        return None
+        raise OpenCell
     vertices = -hull.equations[:, :3] / distances[:, None]
     edges = vertices[:, None, :] - vertices[hull.neighbors]
     if norms(edges).min() < SMALLEST_EDGE:
