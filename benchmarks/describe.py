@@ -64,10 +64,9 @@ def timed(function: Callable[[Any], str], structure: Any) -> tuple[str, float]:
 
 def measure(chosen: list[tuple[str, Any]], repeats: int) -> list[dict[str, Any]]:
     """Describe every structure both ways."""
-    from robocrys import StructureCondenser, StructureDescriber
-
     from llm4mat_bench.dataset_builder.descriptions import describe, prepare
     from llm4mat_bench.dataset_builder.descriptions.style import settle
+    from robocrys import StructureCondenser, StructureDescriber
 
     condenser, describer = StructureCondenser(), StructureDescriber()
 
@@ -87,7 +86,14 @@ def measure(chosen: list[tuple[str, Any]], repeats: int) -> list[dict[str, Any]]
         quick = min(seconds for _, seconds in runs)
         same = runs[0][0] == settle(expected)
         rows.append(
-            {"name": name, "sites": len(structure), "upstream": slow, "fast": quick, "ratio": slow / quick, "same": same}
+            {
+                "name": name,
+                "sites": len(structure),
+                "upstream": slow,
+                "fast": quick,
+                "ratio": slow / quick,
+                "same": same,
+            }
         )
     return rows
 

@@ -101,22 +101,58 @@ def _elements() -> Iterator[tuple[str, str, Any]]:
         yield "element", f"bcc:{element}", Structure.from_spacegroup("Im-3m", Lattice.cubic(a), [element], [[0, 0, 0]])
     for element, (a, c) in {"Mg": (3.21, 5.21), "Zn": (2.66, 4.95), "Ti": (2.95, 4.68)}.items():
         lattice = Lattice.hexagonal(a, c)
-        yield "element", f"hcp:{element}", Structure(lattice, [element] * 2, [[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]])
+        yield (
+            "element",
+            f"hcp:{element}",
+            Structure(lattice, [element] * 2, [[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]]),
+        )
     yield "element", "sc:Po", Structure(Lattice.cubic(3.35), ["Po"], [[0, 0, 0]])
     for element in ("H", "He", "C", "Na", "Xe", "U"):
         yield "single atom", f"box:{element}", Structure(Lattice.cubic(12.0), [element], [[0.5, 0.5, 0.5]])
-    yield "single atom", "triclinic box:O", Structure(Lattice.from_parameters(5, 6, 7, 80, 95, 110), ["O"], [[0.1, 0.2, 0.3]])
+    yield (
+        "single atom",
+        "triclinic box:O",
+        Structure(Lattice.from_parameters(5, 6, 7, 80, 95, 110), ["O"], [[0.1, 0.2, 0.3]]),
+    )
     yield "element", "diamond:C", Structure.from_spacegroup("Fd-3m", Lattice.cubic(3.57), ["C"], [[0, 0, 0]])
-    yield "element", "Se chains", Structure.from_spacegroup("P3_121", Lattice.hexagonal(4.37, 4.95), ["Se"], [[0.225, 0, 1 / 3]])
-    yield "element", "Te chains", Structure.from_spacegroup("P3_121", Lattice.hexagonal(4.46, 5.92), ["Te"], [[0.267, 0, 1 / 3]])
-    yield "element", "As sheets", Structure.from_spacegroup("R-3m", Lattice.hexagonal(3.76, 10.44), ["As"], [[0, 0, 0.227]])
-    yield "element", "Bi sheets", Structure.from_spacegroup("R-3m", Lattice.hexagonal(4.55, 11.86), ["Bi"], [[0, 0, 0.234]])
-    yield "element", "black P", Structure.from_spacegroup("Cmce", Lattice.orthorhombic(3.31, 10.48, 4.38), ["P"], [[0, 0.1017, 0.0806]])
-    yield "element", "graphite", Structure.from_spacegroup(
-        "P6_3/mmc", Lattice.hexagonal(2.46, 6.71), ["C", "C"], [[0, 0, 0.25], [1 / 3, 2 / 3, 0.25]]
+    yield (
+        "element",
+        "Se chains",
+        Structure.from_spacegroup("P3_121", Lattice.hexagonal(4.37, 4.95), ["Se"], [[0.225, 0, 1 / 3]]),
+    )
+    yield (
+        "element",
+        "Te chains",
+        Structure.from_spacegroup("P3_121", Lattice.hexagonal(4.46, 5.92), ["Te"], [[0.267, 0, 1 / 3]]),
+    )
+    yield (
+        "element",
+        "As sheets",
+        Structure.from_spacegroup("R-3m", Lattice.hexagonal(3.76, 10.44), ["As"], [[0, 0, 0.227]]),
+    )
+    yield (
+        "element",
+        "Bi sheets",
+        Structure.from_spacegroup("R-3m", Lattice.hexagonal(4.55, 11.86), ["Bi"], [[0, 0, 0.234]]),
+    )
+    yield (
+        "element",
+        "black P",
+        Structure.from_spacegroup("Cmce", Lattice.orthorhombic(3.31, 10.48, 4.38), ["P"], [[0, 0.1017, 0.0806]]),
+    )
+    yield (
+        "element",
+        "graphite",
+        Structure.from_spacegroup(
+            "P6_3/mmc", Lattice.hexagonal(2.46, 6.71), ["C", "C"], [[0, 0, 0.25], [1 / 3, 2 / 3, 0.25]]
+        ),
     )
     yield "element", "alpha-N2", Structure.from_spacegroup("Pa-3", Lattice.cubic(5.65), ["N"], [[0.0561] * 3])
-    yield "element", "I2", Structure.from_spacegroup("Cmce", Lattice.orthorhombic(7.14, 4.69, 9.78), ["I"], [[0, 0.1543, 0.1174]])
+    yield (
+        "element",
+        "I2",
+        Structure.from_spacegroup("Cmce", Lattice.orthorhombic(7.14, 4.69, 9.78), ["I"], [[0, 0.1543, 0.1174]]),
+    )
 
 
 def _low_dimensional() -> Iterator[tuple[str, str, Any]]:
@@ -125,7 +161,12 @@ def _low_dimensional() -> Iterator[tuple[str, str, Any]]:
     def group(symbol: str, lattice: Any, species: list[str], coords: list[list[float]]) -> Any:
         return Structure.from_spacegroup(symbol, lattice, species, coords)
 
-    hexagonal, cubic, tetragonal, orthorhombic = Lattice.hexagonal, Lattice.cubic, Lattice.tetragonal, Lattice.orthorhombic
+    hexagonal, cubic, tetragonal, orthorhombic = (
+        Lattice.hexagonal,
+        Lattice.cubic,
+        Lattice.tetragonal,
+        Lattice.orthorhombic,
+    )
     third = 1 / 3
     yield "molecules", "CO2", group("Pa-3", cubic(5.62), ["C", "O"], [[0, 0, 0], [0.1185] * 3])
     yield "molecules", "SF6", group("Im-3m", cubic(5.92), ["S", "F"], [[0, 0, 0], [0.2635, 0, 0]])
@@ -137,37 +178,99 @@ def _low_dimensional() -> Iterator[tuple[str, str, Any]]:
                                      [[0.126, 0.25, 0.05], [0.255, 0.25, 0.406], [0.496, 0.25, 0.806]])  # fmt: skip
     yield "molecules", "methane", group("P-43m", cubic(5.0), ["C", "H"], [[0.5] * 3, [0.626] * 3])
     yield "molecules", "CD4", group("P-43m", cubic(5.0), ["C", "D"], [[0.5] * 3, [0.626] * 3])
-    yield "molecules", "SnI4", group("Pa-3", cubic(12.27), ["Sn", "I", "I"], [[0.129] * 3, [0.2534] * 3, [0.0090, 0.0008, 0.2549]])
+    yield (
+        "molecules",
+        "SnI4",
+        group("Pa-3", cubic(12.27), ["Sn", "I", "I"], [[0.129] * 3, [0.2534] * 3, [0.0090, 0.0008, 0.2549]]),
+    )
     yield "molecules", "ammonia", group("P2_13", cubic(5.14), ["N", "H"], [[0.2107] * 3, [0.3689, 0.2671, 0.1159]])
-    yield "molecules", "deuteroammonia", group("P2_13", cubic(5.07), ["N", "D"], [[0.2107] * 3, [0.3689, 0.2671, 0.1159]])
+    yield (
+        "molecules",
+        "deuteroammonia",
+        group("P2_13", cubic(5.07), ["N", "D"], [[0.2107] * 3, [0.3689, 0.2671, 0.1159]]),
+    )
     yield "molecules", "two molecules", Structure(
         cubic(9.0), ["C", "O", "O", "N", "N", "Ar"],
         [[0.2, 0.2, 0.2], [0.329, 0.2, 0.2], [0.071, 0.2, 0.2], [0.7, 0.7, 0.64], [0.7, 0.7, 0.763], [0.2, 0.7, 0.3]],
     )  # fmt: skip
-    yield "molecules", "clathrate", Structure.from_spacegroup(
-        "Im-3m", cubic(6.8), ["Si", "O", "Xe"], [[0.25, 0, 0.5], [0.25, 0.25, 0.25], [0, 0, 0]]
+    yield (
+        "molecules",
+        "clathrate",
+        Structure.from_spacegroup(
+            "Im-3m", cubic(6.8), ["Si", "O", "Xe"], [[0.25, 0, 0.5], [0.25, 0.25, 0.25], [0, 0, 0]]
+        ),
     )
-    yield "ribbons", "SiS2", group("Ibam", orthorhombic(9.58, 5.61, 5.55), ["Si", "S"], [[0, 0, 0.25], [0.117, 0.208, 0]])
-    yield "ribbons", "BeCl2", group("Ibam", orthorhombic(9.86, 5.36, 5.26), ["Be", "Cl"], [[0, 0, 0.25], [0.109, 0.203, 0]])
-    yield "ribbons", "PdCl2", group("Pnnm", orthorhombic(3.81, 3.34, 11.0), ["Pd", "Cl"], [[0, 0, 0], [0.173, 0.5, 0.132]])
-    yield "ribbons", "NbI4-like", group("P4/mmm", tetragonal(8.6, 3.9), ["Nb", "I", "I"], [[0, 0, 0], [0.33, 0, 0], [0, 0, 0.5]])
-    yield "ribbons", "CuCl2", group("C2/m", Lattice.monoclinic(6.9, 3.3, 6.82, 122.2), ["Cu", "Cl"], [[0, 0, 0], [0.5048, 0, 0.2294]])
+    yield (
+        "ribbons",
+        "SiS2",
+        group("Ibam", orthorhombic(9.58, 5.61, 5.55), ["Si", "S"], [[0, 0, 0.25], [0.117, 0.208, 0]]),
+    )
+    yield (
+        "ribbons",
+        "BeCl2",
+        group("Ibam", orthorhombic(9.86, 5.36, 5.26), ["Be", "Cl"], [[0, 0, 0.25], [0.109, 0.203, 0]]),
+    )
+    yield (
+        "ribbons",
+        "PdCl2",
+        group("Pnnm", orthorhombic(3.81, 3.34, 11.0), ["Pd", "Cl"], [[0, 0, 0], [0.173, 0.5, 0.132]]),
+    )
+    yield (
+        "ribbons",
+        "NbI4-like",
+        group("P4/mmm", tetragonal(8.6, 3.9), ["Nb", "I", "I"], [[0, 0, 0], [0.33, 0, 0], [0, 0, 0.5]]),
+    )
+    yield (
+        "ribbons",
+        "CuCl2",
+        group("C2/m", Lattice.monoclinic(6.9, 3.3, 6.82, 122.2), ["Cu", "Cl"], [[0, 0, 0], [0.5048, 0, 0.2294]]),
+    )
     yield "ribbons", "TiS3", group("P2_1/m", Lattice.monoclinic(4.96, 3.4, 8.78, 97.3), ["Ti", "S", "S", "S"],
                                   [[0.285, 0.25, 0.653], [0.473, 0.25, 0.175], [0.881, 0.25, 0.169], [0.764, 0.25, 0.446]])  # fmt: skip
-    yield "ribbons", "K2PtCl4-chain", group("P4/mmm", tetragonal(7.0, 4.13), ["Pt", "Cl", "K"], [[0, 0, 0], [0.2324, 0.2324, 0], [0, 0.5, 0.5]])
-    yield "sheets", "MoS2", group("P6_3/mmc", hexagonal(3.16, 12.29), ["Mo", "S"], [[third, 2 / 3, 0.25], [third, 2 / 3, 0.621]])
+    yield (
+        "ribbons",
+        "K2PtCl4-chain",
+        group("P4/mmm", tetragonal(7.0, 4.13), ["Pt", "Cl", "K"], [[0, 0, 0], [0.2324, 0.2324, 0], [0, 0.5, 0.5]]),
+    )
+    yield (
+        "sheets",
+        "MoS2",
+        group("P6_3/mmc", hexagonal(3.16, 12.29), ["Mo", "S"], [[third, 2 / 3, 0.25], [third, 2 / 3, 0.621]]),
+    )
     yield "sheets", "1T-TaS2", group("P-3m1", hexagonal(3.36, 5.9), ["Ta", "S"], [[0, 0, 0], [third, 2 / 3, 0.25]])
-    yield "sheets", "h-BN", group("P6_3/mmc", hexagonal(2.5, 6.66), ["B", "N"], [[third, 2 / 3, 0.25], [third, 2 / 3, 0.75]])
+    yield (
+        "sheets",
+        "h-BN",
+        group("P6_3/mmc", hexagonal(2.5, 6.66), ["B", "N"], [[third, 2 / 3, 0.25], [third, 2 / 3, 0.75]]),
+    )
     yield "sheets", "PbO", group("P4/nmm", tetragonal(3.97, 5.02), ["Pb", "O"], [[0, 0.5, 0.235], [0, 0, 0]])
-    yield "sheets", "PbFCl", group("P4/nmm", tetragonal(4.11, 7.25), ["Pb", "F", "Cl"], [[0, 0.5, 0.205], [0, 0, 0], [0, 0.5, 0.65]])
+    yield (
+        "sheets",
+        "PbFCl",
+        group("P4/nmm", tetragonal(4.11, 7.25), ["Pb", "F", "Cl"], [[0, 0.5, 0.205], [0, 0, 0], [0, 0.5, 0.65]]),
+    )
     yield "sheets", "BiI3", group("R-3", hexagonal(7.52, 20.7), ["Bi", "I"], [[0, 0, third], [0.3415, 0.3395, 0.0805]])
     yield "sheets", "CrCl3", group("R-3", hexagonal(5.94, 17.3), ["Cr", "Cl"], [[0, 0, third], [0.345, 0.345, 0.08]])
     yield "sheets", "CdCl2", group("R-3m", hexagonal(3.85, 17.46), ["Cd", "Cl"], [[0, 0, 0], [0, 0, 0.25]])
-    yield "sheets", "GaSe", group("P6_3/mmc", hexagonal(3.75, 15.9), ["Ga", "Se"], [[third, 2 / 3, 0.175], [third, 2 / 3, 0.6]])
+    yield (
+        "sheets",
+        "GaSe",
+        group("P6_3/mmc", hexagonal(3.75, 15.9), ["Ga", "Se"], [[third, 2 / 3, 0.175], [third, 2 / 3, 0.6]]),
+    )
     yield "sheets", "V2O5", group("Pmmn", orthorhombic(11.51, 3.56, 4.37), ["V", "O", "O", "O"],
                                  [[0.101, 0.25, 0.892], [0.104, 0.25, 0.531], [0.931, 0.25, 0.003], [0.25, 0.25, 0.001]])  # fmt: skip
-    yield "sheets", "Mg(OD)2", group("P-3m1", hexagonal(3.14, 4.77), ["Mg", "O", "D"], [[0, 0, 0], [third, 2 / 3, 0.22], [third, 2 / 3, 0.42]])
-    yield "sheets", "LiCoO2", group("R-3m", hexagonal(2.82, 14.05), ["Li", "Co", "O"], [[0, 0, 0.5], [0, 0, 0], [0, 0, 0.26]])
+    yield (
+        "sheets",
+        "Mg(OD)2",
+        group(
+            "P-3m1", hexagonal(3.14, 4.77), ["Mg", "O", "D"], [[0, 0, 0], [third, 2 / 3, 0.22], [third, 2 / 3, 0.42]]
+        ),
+    )
+    yield (
+        "sheets",
+        "LiCoO2",
+        group("R-3m", hexagonal(2.82, 14.05), ["Li", "Co", "O"], [[0, 0, 0.5], [0, 0, 0], [0, 0, 0.26]]),
+    )
     yield "sheets", "heterostructure", Structure(
         hexagonal(3.25, 14.0), ["Mo", "S", "S", "W", "Se", "Se"],
         [[third, 2 / 3, 0.25], [2 / 3, third, 0.365], [2 / 3, third, 0.135],
@@ -181,21 +284,40 @@ def _low_dimensional() -> Iterator[tuple[str, str, Any]]:
     yield "deuterium", "LiD", group("Fm-3m", cubic(4.08), ["Li", "D"], [[0, 0, 0], [0.5] * 3])
     yield "deuterium", "LiT", group("Fm-3m", cubic(4.08), ["Li", "T"], [[0, 0, 0], [0.5] * 3])
     yield "deuterium", "PdD0.5", group("Pm-3m", cubic(4.05), ["Pd", "Pd", "D"], [[0, 0, 0], [0.5, 0.5, 0], [0.5] * 3])
-    yield "deuterium", "HD mixed", group("P-43m", cubic(4.6), ["C", "H", "D"], [[0, 0, 0], [0.136] * 3, [0.5, 0.5, 0.5]])
+    yield (
+        "deuterium",
+        "HD mixed",
+        group("P-43m", cubic(4.6), ["C", "H", "D"], [[0, 0, 0], [0.136] * 3, [0.5, 0.5, 0.5]]),
+    )
 
 
 def _frameworks() -> Iterator[tuple[str, str, Any]]:
     from pymatgen.core import Lattice, Structure
 
     cubic = Lattice.cubic
-    yield "framework", "Zn(CN)2", Structure.from_spacegroup(
-        "P-43m", cubic(5.9), ["Zn", "Zn", "C", "N"], [[0, 0, 0], [0.5] * 3, [0.195] * 3, [0.306] * 3]
+    yield (
+        "framework",
+        "Zn(CN)2",
+        Structure.from_spacegroup(
+            "P-43m", cubic(5.9), ["Zn", "Zn", "C", "N"], [[0, 0, 0], [0.5] * 3, [0.195] * 3, [0.306] * 3]
+        ),
     )
-    yield "framework", "Prussian blue", Structure.from_spacegroup(
-        "Fm-3m", cubic(10.2), ["Fe", "Fe", "C", "N"], [[0, 0, 0], [0.5] * 3, [0.19, 0, 0], [0.303, 0, 0]]
+    yield (
+        "framework",
+        "Prussian blue",
+        Structure.from_spacegroup(
+            "Fm-3m", cubic(10.2), ["Fe", "Fe", "C", "N"], [[0, 0, 0], [0.5] * 3, [0.19, 0, 0], [0.303, 0, 0]]
+        ),
     )
-    yield "framework", "KFeFe(CN)6", Structure.from_spacegroup(
-        "F-43m", cubic(10.2), ["Fe", "Fe", "C", "N", "K"], [[0, 0, 0], [0.5] * 3, [0.19, 0, 0], [0.303, 0, 0], [0.25] * 3]
+    yield (
+        "framework",
+        "KFeFe(CN)6",
+        Structure.from_spacegroup(
+            "F-43m",
+            cubic(10.2),
+            ["Fe", "Fe", "C", "N", "K"],
+            [[0, 0, 0], [0.5] * 3, [0.19, 0, 0], [0.303, 0, 0], [0.25] * 3],
+        ),
     )
     # MOF-5 (Zn4O(bdc)3) from its cell and standard bond lengths
     yield "framework", "MOF-5", Structure.from_spacegroup(
@@ -204,8 +326,10 @@ def _frameworks() -> Iterator[tuple[str, str, Any]]:
          [0.2827, 0.2827, 0.0265], [0.305, 0.305, 0.045]],
     )  # fmt: skip
     # a small one of the same net: octahedral nodes joined by pairs of carbon atoms
-    yield "framework", "pcu net", Structure.from_spacegroup(
-        "Pm-3m", cubic(6.95), ["Ti", "O", "C"], [[0, 0, 0], [0.2806, 0, 0], [0.4, 0, 0]]
+    yield (
+        "framework",
+        "pcu net",
+        Structure.from_spacegroup("Pm-3m", cubic(6.95), ["Ti", "O", "C"], [[0, 0, 0], [0.2806, 0, 0], [0.4, 0, 0]]),
     )
     yield "framework", "sodalite", Structure.from_spacegroup(
         "P-43n", cubic(8.88), ["Al", "Si", "O", "Na", "Cl"],
@@ -274,12 +398,20 @@ def structures(sdist: Path) -> list[tuple[str, str, str, int]]:
     from pymatgen.core import Structure
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
-    base = list(itertools.chain(_elements(), _low_dimensional(), _frameworks(), _alloys(), _materials_project(sdist), _prototypes()))
+    base = list(
+        itertools.chain(
+            _elements(), _low_dimensional(), _frameworks(), _alloys(), _materials_project(sdist), _prototypes()
+        )
+    )
     rows = []
     for category, name, structure in [*base, *_decorated(base)]:
         text = _exact(structure)
         try:
-            size = len(SpacegroupAnalyzer(Structure.from_dict(json.loads(text)), symprec=0.01).get_conventional_standard_structure())
+            size = len(
+                SpacegroupAnalyzer(
+                    Structure.from_dict(json.loads(text)), symprec=0.01
+                ).get_conventional_standard_structure()
+            )
         except Exception:  # upstream will say what is wrong
             size = len(structure)
         rows.append((category, name, text, size))
@@ -298,7 +430,9 @@ def _describe_upstream(text: str) -> str:
     from robocrys import StructureCondenser, StructureDescriber
 
     # a new condenser each time: the mineral matcher keeps the last structure, so the order would matter
-    return str(StructureDescriber().describe(StructureCondenser().condense_structure(Structure.from_dict(json.loads(text)))))
+    return str(
+        StructureDescriber().describe(StructureCondenser().condense_structure(Structure.from_dict(json.loads(text))))
+    )
 
 
 def _read_log(log: Path) -> dict[str, dict[str, Any]]:
@@ -339,7 +473,9 @@ def run(rows: list[tuple[str, str, str, int]], log: Path, limit: int) -> None:
             record["seconds"] = round(time.perf_counter() - start, 3)
             out.write(json.dumps(record, ensure_ascii=False) + "\n")
             out.flush()
-            sys.stderr.write(f"{number + 1}/{len(rows)} {name} ({size} sites) {record['seconds']:.1f} s {record.get('error', '')}\n")
+            sys.stderr.write(
+                f"{number + 1}/{len(rows)} {name} ({size} sites) {record['seconds']:.1f} s {record.get('error', '')}\n"
+            )
 
 
 def pack(rows: list[tuple[str, str, str, int]], log: Path, out: Path) -> int:
@@ -357,8 +493,13 @@ def pack(rows: list[tuple[str, str, str, int]], log: Path, out: Path) -> int:
             continue
         records.append(
             {
-                "name": name, "category": category, "sites": size, "structure": text,
-                "text": record.get("text"), "error": record.get("error"), "seconds": record["seconds"],
+                "name": name,
+                "category": category,
+                "sites": size,
+                "structure": text,
+                "text": record.get("text"),
+                "error": record.get("error"),
+                "seconds": record["seconds"],
             }  # fmt: skip
         )
     packages = ("robocrys", "pymatgen", "pymatgen-core", "matminer", "numpy", "scipy", "spglib", "networkx", "inflect")

@@ -38,7 +38,7 @@ def arccos(cosines: Floats) -> Floats:
 
 
 def exponential(exponents: Floats) -> Floats:
-    """e to the power of every value; as `math.exp` of each."""
+    """E to the power of every value; as `math.exp` of each."""
     exp = math.exp
     return np.array([exp(value) for value in exponents.ravel().tolist()]).reshape(exponents.shape)
 

@@ -169,9 +169,7 @@ def components(bonds: Bonds, *, exact: bool) -> list[dict[str, Any]]:
             "dimensionality": span.rank,
             "orientation": orientation,
             "site_ids": tuple(sites),
-            "structure_graph": Unit(
-                structure=structure if len(sites) == len(structure) else _part(structure, sites)
-            ),
+            "structure_graph": Unit(structure=structure if len(sites) == len(structure) else _part(structure, sites)),
         }
         if span.rank == 0:
             component["molecule_graph"] = Unit(molecule=_molecule(bonds, sites[0]))

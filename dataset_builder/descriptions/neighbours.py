@@ -125,7 +125,7 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
             for around in self._spheres(structure, frac_coords, centre):
                 try:
                     cell = polar.cell(around.coords)
-                except polar.OpenCell:
+                except polar.OpenCellError:
                     continue
                 if cell is not None:
                     cells.append(cell)
@@ -148,7 +148,9 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
             )
             order = np.argsort(distances, kind="stable")
             yield _Points(
-                cartesian(frac[order], lattice.matrix) if len(order) else np.zeros((0, 3)), indices[order], images[order]
+                cartesian(frac[order], lattice.matrix) if len(order) else np.zeros((0, 3)),
+                indices[order],
+                images[order],
             )
             if cutoff >= largest:
                 return
@@ -260,7 +262,7 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
         return result
 
     def _one_by_one(self, structure: Structure, index: int) -> Neighbourhood:
-        """pymatgen's own calculation, for cells with degenerate faces."""
+        """Pymatgen's own calculation, for cells with degenerate faces."""
         data = self.get_nn_data(structure, index)
         sites = [entry["site"] for entry in data.all_nninfo]
         return Neighbourhood(

@@ -123,7 +123,9 @@ class _Sums:
         self.weight += where.sum(axis=-1)
 
     def largest(self, distinct: Flags) -> Floats:
-        mean = np.where(self.weight > VERY_SMALL, self.value / np.where(self.weight > VERY_SMALL, self.weight, 1.0), 0.0)
+        mean = np.where(
+            self.weight > VERY_SMALL, self.value / np.where(self.weight > VERY_SMALL, self.weight, 1.0), 0.0
+        )
         result: Floats = np.where(distinct, mean, -np.inf).max(axis=(1, 2))
         return result
 

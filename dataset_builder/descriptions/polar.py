@@ -38,7 +38,7 @@ class PolarCell:
     faces: Integers
 
 
-class OpenCell(RuntimeError):
+class OpenCellError(RuntimeError):
     """The cell reaches to infinity."""
 
 
@@ -49,12 +49,12 @@ def cell(points: Floats) -> PolarCell | None:
         points: In Å, shape (n, 3); the nearest ones first.
 
     Raises:
-        OpenCell: The points do not close it.
+        OpenCellError: The points do not close it.
     """
     vectors = points[1:] - points[0]
     squares = np.vecdot(vectors, vectors)
     if len(vectors) < 4:
-        raise OpenCell
+        raise OpenCellError
     if squares[0] < 1e-6:
         return None
     try:
@@ -63,7 +63,7 @@ def cell(points: Floats) -> PolarCell | None:
         return None
     distances = hull.equations[:, 3]
     if (distances > -1e-6).any():
-        raise OpenCell
+        raise OpenCellError
     vertices = -hull.equations[:, :3] / distances[:, None]
     edges = vertices[:, None, :] - vertices[hull.neighbors]
     if norms(edges).min() < SMALLEST_EDGE:
@@ -80,7 +80,9 @@ def faces(cells: list[PolarCell]) -> list[tuple[Floats, Floats]]:
     counts = [len(one.others) for one in cells]
     ends = np.cumsum(counts)
     vertex_ends = np.cumsum([len(one.vertices) for one in cells])
-    face = np.concatenate([one.faces.ravel() + end - count for one, end, count in zip(cells, ends, counts, strict=True)])
+    face = np.concatenate(
+        [one.faces.ravel() + end - count for one, end, count in zip(cells, ends, counts, strict=True)]
+    )
     vertices = np.concatenate([one.vertices for one in cells])
     offsets = np.concatenate([one.offsets for one in cells])
     corner = np.repeat(np.arange(vertex_ends[-1]), 3)

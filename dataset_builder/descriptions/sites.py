@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,7 +78,9 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
         if not self._exact:
             second, first = np.partition(parameters, -2)[-2:]
             doubt.unless(first - second > doubt.CLOSE or first < self.minimum_geometry_op - doubt.CLOSE)
-            doubt.unless(all(abs(first - threshold) > doubt.CLOSE for threshold in (self.minimum_geometry_op, DISTORTED)))
+            doubt.unless(
+                all(abs(first - threshold) > doubt.CLOSE for threshold in (self.minimum_geometry_op, DISTORTED))
+            )
         if values[best] < self.minimum_geometry_op:
             number = labels[int(np.argmax(values))].split()[-1].split("_")[-1]
             return {"type": f"{number}-coordinate", "likeness": 1.0}
@@ -122,9 +125,7 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
         entries.sort(key=lambda entry: entry[:2])
         if not self._exact:
             # entries with the same angles keep the order of the bonds, which tells only where their likeness differs
-            doubt.unless(
-                all(a[:2] != b[:2] or abs(a[2] - b[2]) < doubt.CLOSE for a, b in zip(entries, entries[1:], strict=False))
-            )
+            doubt.unless(all(a[:2] != b[:2] or abs(a[2] - b[2]) < doubt.CLOSE for a, b in pairwise(entries)))
         return _Likeness(
             element=get_el_sp(self._structure[index].specie),
             geometry=self.get_site_geometry(index),

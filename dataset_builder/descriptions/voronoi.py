@@ -17,7 +17,7 @@ from scipy.spatial import Voronoi
 from .arithmetic import Floats, Integers, norms, sums
 
 
-class InfiniteCell(RuntimeError):
+class InfiniteCellError(RuntimeError):
     """The cell of the site is not closed by the points given."""
 
 
@@ -45,7 +45,7 @@ def cell(points: Floats) -> Cell:
         points: In Å, shape (n, 3); the nearest ones first.
 
     Raises:
-        InfiniteCell: A face of the cell reaches to infinity.
+        InfiniteCellError: A face of the cell reaches to infinity.
         scipy.spatial.QhullError: The points span no volume.
     """
     diagram = Voronoi(points)
@@ -53,7 +53,7 @@ def cell(points: Floats) -> Cell:
     ridges = np.flatnonzero((pairs == 0).any(axis=1))
     faces = [diagram.ridge_vertices[ridge] for ridge in ridges.tolist()]
     if any(-1 in face for face in faces):
-        raise InfiniteCell
+        raise InfiniteCellError
     return Cell(points[0], pairs[ridges].sum(axis=1), faces, diagram.vertices)
 
 
@@ -103,7 +103,5 @@ def _solid_angles(a: Floats, b: Floats, c: Floats) -> Floats:
     ra, rb, rc = norms(a), norms(b), norms(c)
     below = ra * rb * rc + rc * np.vecdot(a, b) + rb * np.vecdot(a, c) + ra * np.vecdot(b, c)
     with np.errstate(divide="ignore", invalid="ignore"):
-        half = np.where(
-            below == 0, np.where(triple > 0, 0.5 * math.pi, -0.5 * math.pi), np.arctan(triple / below)
-        )
+        half = np.where(below == 0, np.where(triple > 0, 0.5 * math.pi, -0.5 * math.pi), np.arctan(triple / below))
     return np.where(half > 0, half, half + math.pi) * 2

@@ -16,10 +16,9 @@ import pytest
 pytest.importorskip("robocrys")
 
 import pyarrow.parquet as pq
-from pymatgen.core import Structure
-
 from llm4mat_bench.dataset_builder.descriptions import DescriptionError, describe, describe_and_condense
 from llm4mat_bench.dataset_builder.descriptions.style import publish, settle
+from pymatgen.core import Structure
 
 CORPUS = Path(__file__).parents[1] / "data" / "description_corpus.parquet"
 
@@ -87,7 +86,9 @@ print(json.dumps({row["name"]: describe(Structure.from_dict(json.loads(row["stru
 @pytest.mark.slow
 def test_hash_seed_and_order_change_nothing() -> None:
     rows = [row for row in corpus() if row["text"] is not None]
-    mixed = [row for row in rows if "mixture" in row["text"] or "directions" in row["text"] or "oriented" in row["text"]]
+    mixed = [
+        row for row in rows if "mixture" in row["text"] or "directions" in row["text"] or "oriented" in row["text"]
+    ]
     rows = mixed[:15] + random.Random(0).sample(rows, 15)
     sent = json.dumps([{"name": row["name"], "structure": row["structure"]} for row in rows])
     results = [

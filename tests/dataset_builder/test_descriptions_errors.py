@@ -9,9 +9,8 @@ import pytest
 
 pytest.importorskip("robocrys")
 
-from pymatgen.core import Lattice, Structure
-
 from llm4mat_bench.dataset_builder.descriptions import DescriptionError, condense, describe
+from pymatgen.core import Lattice, Structure
 
 
 def reason(structure: Structure, **options: int) -> str:

@@ -10,9 +10,8 @@ import pytest
 
 pytest.importorskip("robocrys")
 
-from pymatgen.core import Structure
-
 from llm4mat_bench.dataset_builder.descriptions import describe
+from pymatgen.core import Structure
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "mp_sample"
 
