@@ -53,5 +53,11 @@ format: $(VENV)/.installed-baselines,describe,dev  ## let ruff format and mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+constraints:  ## write constraints.txt anew from the newest versions that fit (then run the tests)
+	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet torch==2.13.0 '.[all,dev]'
+	{ head -2 constraints.txt; build/constraints/bin/python -m pip freeze --exclude llm4mat-bench | sed 's/+cpu//'; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
 clean:  ## remove what the commands above made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

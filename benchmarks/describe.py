@@ -1,12 +1,12 @@
 """How much faster the descriptions are than those of an untouched Robocrystallographer, and whether they are the same.
 
-    python benchmarks/describe.py                         # 20 published structures, or stored ones where these are absent
-    python benchmarks/describe.py --structures FOLDER     # every .cif in a folder
-    python benchmarks/describe.py --json result.json
+    python benchmarks/describe.py                         # 20 published structures, or stored ones where these are
+    absent python benchmarks/describe.py --structures FOLDER     # every .cif in a folder python
+    benchmarks/describe.py --json result.json
 
 Both run in one process on the same structures, in turn. Upstream is a fresh `StructureCondenser()` and
-`StructureDescriber()` for all structures, as its users have it; nothing in it is replaced. Processor time of this process is
-what is compared, so that other work on the machine does not count.
+`StructureDescriber()` for all structures, as its users have it; nothing in it is replaced. Processor time of this
+process is what is compared, so that other work on the machine does not count.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def structures(folder: Path | None, number: int) -> Iterator[tuple[str, Any]]:
             yield row["name"].split(":")[-1], Structure.from_dict(json.loads(row["structure"]))
 
 
-def timed(function: Callable[[Any], str], structure: Any) -> tuple[str, float]:
+def timed(function: Callable[[Any], str], structure: Any) -> tuple[str, float]:  # noqa: ANN401
     """The text, and the processor time in seconds."""
     start = time.process_time()
     text = function(structure)
@@ -64,16 +64,17 @@ def timed(function: Callable[[Any], str], structure: Any) -> tuple[str, float]:
 
 def measure(chosen: list[tuple[str, Any]], repeats: int) -> list[dict[str, Any]]:
     """Describe every structure both ways."""
+    from robocrys import StructureCondenser, StructureDescriber
+
     from llm4mat_bench.dataset_builder.descriptions import describe, prepare
     from llm4mat_bench.dataset_builder.descriptions.style import settle
-    from robocrys import StructureCondenser, StructureDescriber
 
     condenser, describer = StructureCondenser(), StructureDescriber()
 
-    def upstream(structure: Any) -> str:
+    def upstream(structure: Any) -> str:  # noqa: ANN401
         return str(describer.describe(condenser.condense_structure(structure)))
 
-    def fast(structure: Any) -> str:
+    def fast(structure: Any) -> str:  # noqa: ANN401
         return describe(structure, style="upstream")
 
     prepare()

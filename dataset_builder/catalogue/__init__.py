@@ -1,1 +1,21 @@
 """The catalogue: sources, properties and tasks, declared as YAML and validated by pydantic."""
+
+from .lookup import get_benchmark, get_source, get_task, list_sources, list_tasks, load_source_file
+from .models import MODALITIES, SPLITS, Kind, Modality, Property, Source, SplitSizes, Task
+
+__all__ = [
+    "MODALITIES",
+    "SPLITS",
+    "Kind",
+    "Modality",
+    "Property",
+    "Source",
+    "SplitSizes",
+    "Task",
+    "get_benchmark",
+    "get_source",
+    "get_task",
+    "list_sources",
+    "list_tasks",
+    "load_source_file",
+]

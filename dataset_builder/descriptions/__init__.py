@@ -9,7 +9,7 @@ instance before worker processes are forked.
 
 from __future__ import annotations
 
-from types import ModuleType
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import DescriptionError, Reason
@@ -17,9 +17,21 @@ from .errors import DescriptionError, Reason
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+    from .many import describe_many
+    from .records import DescriptionRecord, Status
     from .style import Style
 
-__all__ = ["DescriptionError", "Reason", "condense", "describe", "describe_and_condense", "prepare"]
+__all__ = [
+    "DescriptionError",
+    "DescriptionRecord",
+    "Reason",
+    "Status",
+    "condense",
+    "describe",
+    "describe_and_condense",
+    "describe_many",
+    "prepare",
+]
 
 MAX_SITES = 3000
 
@@ -43,7 +55,8 @@ def describe(structure: Structure, style: Style = "published", *, max_sites: int
         DescriptionError: There is no description; its `reason` says in one word why.
         ValueError: An unknown style.
     """
-    return _describer().text(structure, style, max_sites)
+    text: str = _describer().text(structure, style, max_sites)
+    return text
 
 
 def condense(structure: Structure, *, max_sites: int = MAX_SITES) -> dict[str, Any]:
@@ -60,14 +73,16 @@ def condense(structure: Structure, *, max_sites: int = MAX_SITES) -> dict[str, A
     Raises:
         DescriptionError: There is no description; its `reason` says in one word why.
     """
-    return _describer().summary(structure, max_sites)
+    summary: dict[str, Any] = _describer().summary(structure, max_sites)
+    return summary
 
 
 def describe_and_condense(
     structure: Structure, style: Style = "published", *, max_sites: int = MAX_SITES
 ) -> tuple[str, dict[str, Any]]:
     """Both in one go, for little more than the price of one. See `describe` and `condense`."""
-    return _describer().text_and_summary(structure, style, max_sites)
+    both: tuple[str, dict[str, Any]] = _describer().text_and_summary(structure, style, max_sites)
+    return both
 
 
 def prepare() -> None:
@@ -75,10 +90,20 @@ def prepare() -> None:
     _describer().prepare()
 
 
-def _describer() -> ModuleType:
+def _describer() -> Any:  # noqa: ANN401
     from . import quick_imports
 
     quick_imports.load()
     from . import describer
 
     return describer
+
+
+_HOMES = {"describe_many": ".many", "DescriptionRecord": ".records", "Status": ".records"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the name asked for
+    """Import what runs of many need when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name], __name__), name)

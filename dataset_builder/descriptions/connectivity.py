@@ -1,8 +1,8 @@
 """Bonds between sites, and the polyhedra that share corners, edges or faces, as tuples of integers.
 
-pymatgen keeps bonds in a networkx graph and makes a new site object for every neighbour it is asked for. Here a neighbour
-is `(site index, lattice translation)`. Order matters: neighbours at the same distance come in the order of a set of named
-tuples upstream, which is repeated here with tuples that have the same hashes.
+pymatgen keeps bonds in a networkx graph and makes a new site object for every neighbour it is asked for. Here a
+neighbour is `(site index, lattice translation)`. Order matters: neighbours at the same distance come in the order of
+a set of named tuples upstream, which is repeated here with tuples that have the same hashes.
 """
 
 from __future__ import annotations
@@ -171,5 +171,5 @@ class Bonds:
         return cartesian(frac, self.structure.lattice.matrix)
 
 
-def _distance(bond: Any) -> float:
+def _distance(bond: Any) -> float:  # noqa: ANN401
     return float(bond.distance)

@@ -68,7 +68,7 @@ def _check_distances(structure: Structure) -> None:
         raise DescriptionError("overlapping_atoms", message)
 
 
-def _pairs(matrix: Any) -> Iterator[tuple[Any, Any]]:
+def _pairs(matrix: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401
     for i in range(3):
         yield matrix[i], matrix[(i + 1) % 3]
 
@@ -111,7 +111,7 @@ def summary(structure: Structure, max_sites: int) -> dict[str, Any]:
     return result
 
 
-def _engine() -> Any:
+def _engine() -> Any:  # noqa: ANN401
     if compatibility.shortcuts():
         from . import engine
 
@@ -129,7 +129,7 @@ def _condensed(structure: Structure, max_sites: int) -> dict[str, Any]:
         return result
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: ANN401
     """Only what JSON has: strings as keys, lists, Python numbers; no NaN."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}

@@ -1,7 +1,7 @@
 """The parts of a structure that bonds hold together, and in how many dimensions each goes on for ever.
 
-The search is that of Larsen et al., Phys. Rev. Materials 3, 034003 (2019), as in `pymatgen.analysis.dimensionality`; ranks
-of lattice translations are found with integers, and no graph objects are made.
+The search is that of Larsen et al., Phys. Rev. Materials 3, 034003 (2019), as in `pymatgen.analysis.dimensionality`;
+ranks of lattice translations are found with integers, and no graph objects are made.
 """
 
 from __future__ import annotations
@@ -59,8 +59,7 @@ class _Span:
         self.images.add(image)
 
     def _step(self, image: Image) -> Image:
-        assert self._origin is not None
-        a, b, c = self._origin
+        a, b, c = self._origin or (0, 0, 0)
         return (image[0] - a, image[1] - b, image[2] - c)
 
     def _independent(self, step: Image) -> bool:
@@ -143,7 +142,8 @@ def _connected(bonds: Bonds) -> list[list[int]]:
                     stack.append(neighbour)
         seen |= part
         # a networkx subgraph lists its nodes in the order of their set when it holds less than half of the graph
-        parts.append(list(set(sorted(part))) if 2 * len(part) < len(bonds.structure) else sorted(part))
+        ordered = sorted(part)
+        parts.append(list(set(ordered)) if 2 * len(part) < len(bonds.structure) else ordered)
     return parts
 
 

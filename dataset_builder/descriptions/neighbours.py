@@ -1,8 +1,8 @@
 """Near neighbours of every site, computed once and shared by everything that asks for them.
 
 The method is CrystalNN (Pan et al., Inorg. Chem. 60, 1590, 2021): faces of the Voronoi cell, weighted by solid angle,
-difference of electronegativity and distance. Robocrystallographer computes it three times for every structure (structure
-fingerprint, site fingerprints, bonds).
+difference of electronegativity and distance. Robocrystallographer computes it three times for every structure
+(structure fingerprint, site fingerprints, bonds).
 """
 
 from __future__ import annotations
@@ -82,7 +82,8 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
 
         Args:
             structure: An ordered structure.
-            exact: Whether to tessellate for every site, as upstream does, so that even neighbours of equal weight come in
+            exact: Whether to tessellate for every site, as upstream does, so that even neighbours of equal weight
+            come in
                 the same order. Otherwise only where the outcome could hang on rounding errors.
 
         Raises:
@@ -173,7 +174,7 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
             return around, cell
         raise RuntimeError(f"The Voronoi cell of site {index} is not closed")
 
-    def _properties(self, site: Any) -> _Chemistry:
+    def _properties(self, site: Any) -> _Chemistry:  # noqa: ANN401
         key = site.specie
         if key not in self._chemistry:
             self._chemistry[key] = _Chemistry(float(key.X), float(_get_radius(site)), _get_default_radius(site))

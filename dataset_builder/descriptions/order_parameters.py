@@ -1,12 +1,13 @@
 """Local order parameters of many sites at once.
 
-The order parameters say how much the neighbours of a site look like an octahedron, a tetrahedron and so on (Zimmermann and
-Jain, RSC Adv. 10, 6063, 2020). pymatgen computes one of them for one site in nested Python loops; here one call takes all
-sites with the same coordination number and shares angles and azimuths among the parameters. The definitions are those of
-`pymatgen.core.local_env.LocalStructOrderParams`, whose types and parameters are read from its objects.
+The order parameters say how much the neighbours of a site look like an octahedron, a tetrahedron and so on
+(Zimmermann and Jain, RSC Adv. 10, 6063, 2020). pymatgen computes one of them for one site in nested Python loops;
+here one call takes all sites with the same coordination number and shares angles and azimuths among the parameters.
+The definitions are those of `pymatgen.core.local_env.LocalStructOrderParams`, whose types and parameters are read
+from its objects.
 
-Shapes: s sites, n neighbours; `theta[s, j, m]` is the angle between neighbours j and m, `phi[s, j, k, m]` the azimuth of m
-around the axis j, counted from k.
+Shapes: s sites, n neighbours; `theta[s, j, m]` is the angle between neighbours j and m, `phi[s, j, k, m]` the azimuth
+of m around the axis j, counted from k.
 """
 
 from __future__ import annotations

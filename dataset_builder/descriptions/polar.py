@@ -1,12 +1,12 @@
 """Voronoi cells by polar duality, thirty times faster than a tessellation.
 
 The planes half-way to the points v are x·v = v²/2. The cell that they cut out is the polar dual of the convex hull of
-2v/v²: every facet of the hull is a vertex of the cell. That hull has some fifteen corners however many points there are,
-while a tessellation also works out the cells of all the others.
+2v/v²: every facet of the hull is a vertex of the cell. That hull has some fifteen corners however many points there
+are, while a tessellation also works out the cells of all the others.
 
-The result agrees with a tessellation to about 1e-14, not to the last bit, and faces come in another order. Where more than
-three faces meet in one vertex, which symmetric crystals have often, the tessellation's faces depend on rounding errors;
-such cells are refused here.
+The result agrees with a tessellation to about 1e-14, not to the last bit, and faces come in another order. Where more
+than three faces meet in one vertex, which symmetric crystals have often, the tessellation's faces depend on rounding
+errors; such cells are refused here.
 """
 
 from __future__ import annotations

@@ -152,7 +152,7 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
                 result.append(index)
         return result
 
-    def _calculate_symmetry_labels(self, sym_equivalent_atoms: Any) -> list[int]:
+    def _calculate_symmetry_labels(self, sym_equivalent_atoms: Any) -> list[int]:  # noqa: ANN401
         """Number the symmetry-distinct sites of every element from 1."""
         labels: dict[int, int] = {}
         for symbol in dict.fromkeys(get_el(specie) for specie in self._structure.species):

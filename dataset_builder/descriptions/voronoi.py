@@ -1,9 +1,9 @@
 """Voronoi cells: solid angle, area and volume of every face, for many sites at once.
 
-The tessellation is SciPy's (Qhull), one site after the other; the geometry of all faces of all cells is then one batch of
-triangles. The formulas are those of `pymatgen.core.local_env.VoronoiNN` with its tetrahedra (solid angle after van Oosterom
-and Strackee, IEEE Trans. Biomed. Eng. 30, 125, 1983), and the sums run in the same order, so that the numbers are the same
-to the last bit.
+The tessellation is SciPy's (Qhull), one site after the other; the geometry of all faces of all cells is then one
+batch of triangles. The formulas are those of `pymatgen.core.local_env.VoronoiNN` with its tetrahedra (solid angle
+after van Oosterom and Strackee, IEEE Trans. Biomed. Eng. 30, 125, 1983), and the sums run in the same order, so that
+the numbers are the same to the last bit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Outside the versions that were tested, the plain upstream code is used, with a warning; and nothing ever goes online."""
+"""Outside the tested versions the plain upstream code is used, with a warning; and nothing ever goes online."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import pytest
 pytest.importorskip("robocrys")
 
 import pyarrow.parquet as pq
+from pymatgen.core import Structure
+
 from llm4mat_bench.dataset_builder.descriptions import compatibility, describe, describe_and_condense
 from llm4mat_bench.dataset_builder.descriptions.quick_imports import Deferred
-from pymatgen.core import Structure
 
 CORPUS = Path(__file__).parents[1] / "data" / "description_corpus.parquet"
 

@@ -1,4 +1,4 @@
-"""The fast text against the stored text of an untouched, slow Robocrystallographer (scripts/make_description_corpus.py)."""
+"""The fast text against the stored text of an untouched upstream (scripts/make_description_corpus.py)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ import pytest
 pytest.importorskip("robocrys")
 
 import pyarrow.parquet as pq
+from pymatgen.core import Structure
+
 from llm4mat_bench.dataset_builder.descriptions import DescriptionError, describe, describe_and_condense
 from llm4mat_bench.dataset_builder.descriptions.style import publish, settle
-from pymatgen.core import Structure
 
 CORPUS = Path(__file__).parents[1] / "data" / "description_corpus.parquet"
 

@@ -9,8 +9,9 @@ import pytest
 
 pytest.importorskip("robocrys")
 
-from llm4mat_bench.dataset_builder.descriptions import DescriptionError, condense, describe
 from pymatgen.core import Lattice, Structure
+
+from llm4mat_bench.dataset_builder.descriptions import DescriptionError, condense, describe
 
 
 def reason(structure: Structure, **options: int) -> str:

@@ -12,6 +12,13 @@ pytest.importorskip("robocrys")
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pymatgen.analysis import dimensionality as upstream_dimensionality
+from pymatgen.core import Lattice, Site, Structure
+from pymatgen.core.local_env import CrystalNN, LocalStructOrderParams, solid_angle
+from robocrys.condense import fingerprint as upstream_fingerprint
+from robocrys.condense import site as upstream_site
+from robocrys.condense.component import get_structure_inequiv_components
+
 from llm4mat_bench.dataset_builder.descriptions import (
     arithmetic,
     components,
@@ -24,12 +31,6 @@ from llm4mat_bench.dataset_builder.descriptions import (
 from llm4mat_bench.dataset_builder.descriptions.connectivity import Bonds
 from llm4mat_bench.dataset_builder.descriptions.neighbours import SharedCrystalNN
 from llm4mat_bench.dataset_builder.descriptions.sites import SharedSiteAnalyzer
-from pymatgen.analysis import dimensionality as upstream_dimensionality
-from pymatgen.core import Lattice, Site, Structure
-from pymatgen.core.local_env import CrystalNN, LocalStructOrderParams, solid_angle
-from robocrys.condense import fingerprint as upstream_fingerprint
-from robocrys.condense import site as upstream_site
-from robocrys.condense.component import get_structure_inequiv_components
 
 warnings.simplefilter("ignore")
 

@@ -10,8 +10,9 @@ import pytest
 
 pytest.importorskip("robocrys")
 
-from llm4mat_bench.dataset_builder.descriptions import describe
 from pymatgen.core import Structure
+
+from llm4mat_bench.dataset_builder.descriptions import describe
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "mp_sample"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from llm4mat_bench.dataset_builder.descriptions.style import publish, settle, styled
 
 

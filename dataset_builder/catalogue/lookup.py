@@ -1,0 +1,110 @@
+"""Find sources and tasks by name."""
+
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from ...errors import DataError, UsageError, unknown_name
+from .models import Benchmark, Declaration, Source, Task
+
+_CATALOGUE = Path(__file__).resolve().parent
+_BENCHMARK = _CATALOGUE.parent / "benchmark.yaml"
+_SAMPLE = _CATALOGUE.parent / "sample" / "source.yaml"
+
+
+DeclarationT = TypeVar("DeclarationT", bound=Declaration)
+
+
+def _load(path: Path, model: type[DeclarationT]) -> DeclarationT:
+    try:
+        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    except yaml.YAMLError as error:
+        raise DataError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+        raise DataError(f"{path}: {where}: {first['msg']} ({error.error_count()} faults in all)") from error
+
+
+def load_source_file(path: Path) -> Source:
+    """Read one declaration, a user's own included.
+
+    Raises:
+        DataError: The file is no YAML, or a key is missing, misspelt or of the wrong form.
+    """
+    return _load(path, Source)
+
+
+@cache
+def get_benchmark() -> Benchmark:
+    """Return what the publication states of the benchmark as a whole."""
+    return _load(_BENCHMARK, Benchmark)
+
+
+@cache
+def _all_sources() -> dict[str, Source]:
+    files = [*sorted(_CATALOGUE.glob("*.yaml")), _SAMPLE]
+    return {source.id: source for source in map(load_source_file, files)}
+
+
+def list_sources(*, include_sample: bool = False) -> list[Source]:
+    """List the ten sources of the benchmark, largest first.
+
+    Args:
+        include_sample: Add the embedded sample, which is no part of the benchmark.
+    """
+    found = [source for source in _all_sources().values() if source.benchmark or include_sample]
+    return sorted(found, key=lambda source: (not source.benchmark, -source.published.rows))
+
+
+def get_source(name: str) -> Source:
+    """Return the source of that id or alias.
+
+    Raises:
+        UsageError: There is none; the message names the nearest.
+    """
+    sources = _all_sources()
+    folded = name.strip().casefold()
+    for source in sources.values():
+        if folded in (source.id.casefold(), *(alias.casefold() for alias in source.aliases)):
+            return source
+    raise unknown_name("source", name, [*sources, *(alias for source in sources.values() for alias in source.aliases)])
+
+
+def list_tasks(source: str | None = None, *, include_sample: bool = False) -> list[Task]:
+    """List tasks: all 65, or those of one source.
+
+    Args:
+        source: Id or alias of a source.
+        include_sample: Add the tasks of the embedded sample.
+    """
+    sources = list_sources(include_sample=include_sample) if source is None else [get_source(source)]
+    return [task for one in sources for task in one.tasks]
+
+
+def get_task(name: str) -> Task:
+    """Return the task named ``source/property``; aliases of sources and any case are accepted.
+
+    Raises:
+        UsageError: There is no such task; the message names the nearest.
+    """
+    source_name, slash, property_name = name.strip().partition("/")
+    every = [task.name for task in list_tasks(include_sample=True)]
+    if not slash or not property_name:
+        if any(name.strip().casefold() in (one.id, *one.aliases) for one in list_sources(include_sample=True)):
+            tasks = ", ".join(task.name for task in get_source(name).tasks)
+            raise UsageError(f"'{name}' is a source, not a task. Its tasks: {tasks}")
+        raise unknown_name("task", name, every)
+    try:
+        source = get_source(source_name)
+    except UsageError as error:
+        raise unknown_name("task", name, every) from error
+    for task in source.tasks:
+        if property_name.casefold() in (task.property.name.casefold(), task.property.published_column.casefold()):
+            return task
+    raise unknown_name("task", name, every)

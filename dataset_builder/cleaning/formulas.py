@@ -1,0 +1,89 @@
+"""Formulas as proportions of elements: in a formula column, in a CIF, in the first words of a description."""
+
+import re
+from functools import lru_cache
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_ELEMENTS = frozenset([
+    "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar", "K", "Ca",
+    "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y",
+    "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Ba", "La", "Ce",
+    "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W", "Re", "Os", "Ir",
+    "Pt", "Au", "Hg", "Tl", "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra", "Ac", "Th", "Pa", "U", "Np", "Pu", "Am", "Cm",
+    "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf", "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc",
+    "Lv", "Ts", "Og", "D", "T",
+])  # fmt: skip
+_TOKEN = re.compile(r"([A-Z][a-z]?)|([(\[])|([)\]])|(\d+(?:\.\d+)?|\.\d+)|([\s'\"·*]+)")
+_CIF_SUM = r"""(?m)^_chemical_formula_sum\s+(?P<sum>'[^'\n]*'|"[^"\n]*"|\S+)"""
+_TOLERANCE = 2e-3  # of a share; formula sums of partly occupied sites are rounded to 3 or more digits
+
+Shares = dict[str, float]
+
+
+@lru_cache(maxsize=4096)
+def element_shares(formula: str) -> Shares | None:
+    """Share of each element among the atoms of a formula, None where it names anything but elements.
+
+    Brackets may nest; deuterium and tritium count as hydrogen. ``"NaN"`` is sodium nitride.
+    """
+    stack: list[Shares] = [{}]
+    last: Shares | None = None  # what a number that follows multiplies
+    position = 0
+    while position < len(formula):
+        match = _TOKEN.match(formula, position)
+        if match is None:
+            return None
+        position = match.end()
+        symbol, opening, closing, number, _ = match.groups()
+        if symbol:
+            if symbol not in _ELEMENTS:
+                return None
+            if last:
+                _add(stack[-1], last, 1.0)
+            last = {"H" if symbol in ("D", "T") else symbol: 1.0}
+        elif opening:
+            if last:
+                _add(stack[-1], last, 1.0)
+            last = None
+            stack.append({})
+        elif closing:
+            if last:
+                _add(stack[-1], last, 1.0)
+            if len(stack) == 1:
+                return None
+            last = stack.pop()
+        elif number:
+            if last is None:
+                return None
+            _add(stack[-1], last, float(number))
+            last = None
+    if last:
+        _add(stack[-1], last, 1.0)
+    total = sum(stack[0].values())
+    if len(stack) != 1 or total <= 0:
+        return None
+    return {element: amount / total for element, amount in stack[0].items() if amount > 0}
+
+
+def same_proportions(one: Shares, other: Shares) -> bool:
+    """Compare two formulas as proportions."""
+    return one.keys() == other.keys() and all(abs(one[key] - other[key]) <= _TOLERANCE for key in one)
+
+
+def cif_formulas(cifs: pa.Array) -> list[str | None]:
+    """Formula sum that each CIF states, None where it states none."""
+    found = pc.struct_field(pc.extract_regex(cifs, _CIF_SUM), "sum")
+    return [None if text is None else text.strip("'\"") for text in found.to_pylist()]
+
+
+def description_formula(description: str) -> str | None:
+    """First word of a description: Robocrystallographer begins with the formula."""
+    words = description.split(maxsplit=1)
+    return words[0].strip(",.") if words else None
+
+
+def _add(into: Shares, amounts: Shares, factor: float) -> None:
+    for element, amount in amounts.items():
+        into[element] = into.get(element, 0.0) + amount * factor

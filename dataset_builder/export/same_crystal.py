@@ -1,0 +1,189 @@
+"""Find crystals that stand in train and again in validation or test: equal formula and matching structure.
+
+Pymatgen's ``StructureMatcher`` (its default tolerances) decides; it takes milliseconds a pair, so it is asked only for
+pairs of equal formula whose volumes per atom are near, and its answers are kept as they come.
+"""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from ...errors import UsageError
+from ..cleaning.crossing import HELD_OUT, SplitKeys
+from ..readers.base import Progress
+from .executor import run_jobs
+from .files import write_json
+from .options import BuildOptions
+from .parts import data_path
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+Places = NDArray[np.int64]
+_BUCKET_ROWS = 40_000  # candidates whose CIFs are held at a time
+_JOB_PAIRS = 200
+_VOLUME_RATIO = 1.35  # the matcher's length tolerance of 20 % bounds how far equal crystals can differ
+
+
+class MatchJob(BaseModel):
+    """Crystals of one formula: those to be looked for, and those held out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    places: tuple[int, ...]
+    cifs: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+
+def find_same_crystals(
+    splits: dict[str, SplitKeys],
+    part_numbers: dict[str, list[int]],
+    *,
+    parts: Path,
+    options: BuildOptions,
+    progress: Progress,
+) -> dict[str, Places]:
+    """Find the rows of train (and validation) that match one of the splits held out from it.
+
+    Args:
+        splits: Hashes of all rows.
+        part_numbers: Numbers of the parts that hold the rows of each split, in order.
+        parts: Folder of the parts; answers are kept in ``matches`` beside it.
+        options: Workers or Ray.
+        progress: Told how many formulas are compared.
+
+    Raises:
+        UsageError: pymatgen is not installed.
+    """
+    try:
+        import pymatgen.core  # noqa: F401 - only whether it is there
+    except ImportError as error:
+        raise UsageError("--match-structures needs pymatgen: pip install 'llm4mat-bench[raw]'") from error
+    found = {}
+    for split, others in HELD_OUT.items():
+        pool = np.unique(
+            np.concatenate([splits[other].keys["composition"] for other in others] or [np.zeros(0, np.uint64)])
+        )
+        formulas = splits[split].keys["composition"]
+        candidates = np.isin(formulas, pool[pool != 0])
+        buckets = max(1, -(-int(candidates.sum()) // _BUCKET_ROWS))
+        places: list[int] = []
+        for bucket in range(buckets):
+            name = f"{split}: formulas also held out, part {bucket + 1} of {buckets}"
+            places += _bucket(splits, part_numbers, parts, split, others, bucket, buckets, options, name, progress)
+        found[split] = np.asarray(sorted(places), np.int64)
+    return found
+
+
+def match_group(job: MatchJob) -> list[int]:
+    """Compare the crystals of one formula; returns the places of those that match."""
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    matcher = StructureMatcher()
+    texts = set(job.held_out)
+    held_out = [structure for text in job.held_out if (structure := _parse(text)) is not None]
+    found = []
+    for place, text in zip(job.places, job.cifs, strict=True):
+        structure = None if text in texts else _parse(text)
+        if text in texts or (structure is not None and any(_same(matcher, structure, other) for other in held_out)):
+            found.append(place)
+    return found
+
+
+def _same(matcher: object, one: "Structure", other: "Structure") -> bool:
+    ratio = (one.volume / len(one)) / (other.volume / len(other))
+    if not 1 / _VOLUME_RATIO < ratio < _VOLUME_RATIO:
+        return False
+    return bool(matcher.fit(one, other))  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> "Structure | None":
+    from pymatgen.core import Structure
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Structure.from_str(text, fmt="cif")
+    except Exception:  # the parser raises whatever a broken CIF makes it raise; such a row matches nothing
+        return None
+
+
+def _bucket(
+    splits: dict[str, SplitKeys],
+    part_numbers: dict[str, list[int]],
+    parts: Path,
+    split: str,
+    others: Sequence[str],
+    bucket: int,
+    buckets: int,
+    options: BuildOptions,
+    name: str,
+    progress: Progress,
+) -> list[int]:
+    """Compare one share of the formulas, or take the answer of an earlier run over the same rows."""
+    digest = hashlib.sha256(f"{split} {bucket} {buckets}".encode())
+    for one in (split, *others):
+        digest.update(splits[one].keys["row"].tobytes())
+    path = parts.parent / "matches" / f"{digest.hexdigest()[:32]}.json"
+    if path.exists():
+        return list(json.loads(path.read_text(encoding="utf-8")))
+
+    def chosen(one: str) -> NDArray[np.bool_]:
+        keys = splits[one].keys
+        share = keys["composition"] % np.uint64(buckets) == bucket
+        return np.asarray(share & (keys["composition"] != 0) & (keys["cif"] != 0))
+
+    held: dict[int, list[str]] = {}
+    for other in others:
+        for _, formula, text in _texts(parts, other, part_numbers[other], splits[other], chosen(other)):
+            held.setdefault(formula, []).append(text)
+    wanted: dict[int, list[tuple[int, str]]] = {}
+    mask = chosen(split) & np.isin(splits[split].keys["composition"], np.array(list(held), np.uint64))
+    for place, formula, text in _texts(parts, split, part_numbers[split], splits[split], mask):
+        wanted.setdefault(formula, []).append((place, text))
+    jobs = [job for formula, rows in wanted.items() for job in _jobs(rows, held[formula])]
+    found: list[int] = []
+    for count, places in enumerate(
+        run_jobs(match_group, jobs, workers=options.workers, ray_address=options.ray_address), start=1
+    ):
+        found += places
+        progress(name, count, len(jobs))
+    write_json(path, sorted(found))
+    return found
+
+
+def _jobs(rows: Sequence[tuple[int, str]], held_out: Sequence[str]) -> Iterator[MatchJob]:
+    step = max(1, _JOB_PAIRS // len(held_out))
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        yield MatchJob(
+            places=tuple(place for place, _ in some), cifs=tuple(text for _, text in some), held_out=tuple(held_out)
+        )
+
+
+def _texts(
+    parts: Path, split: str, numbers: Sequence[int], keys: SplitKeys, mask: NDArray[np.bool_]
+) -> Iterator[tuple[int, int, str]]:
+    """Yield place, hash of the formula and CIF of the rows that the mask names, reading a part at a time."""
+    start = 0
+    formulas = keys.keys["composition"]
+    for number in numbers:
+        path = data_path(parts, number, split)
+        rows = pq.read_metadata(path).num_rows
+        part = mask[start : start + rows]
+        if part.any():
+            texts = pq.read_table(path, columns=["cif"])["cif"].filter(pa.array(part)).to_pylist()
+            for place, text in zip((np.flatnonzero(part) + start).tolist(), texts, strict=True):
+                yield place, int(formulas[place]), text
+        start += rows

@@ -1,0 +1,65 @@
+"""The embedded sample as a dataset folder, by the same code that writes every other source."""
+
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ...errors import DataError
+from ..catalogue import SPLITS, get_source
+from ..cleaning import policy
+from ..splits import ids_sha256
+from .features import conform
+from .files import sha256_file, shard_name
+from .folder import DatasetFolder
+from .parquet import describe_shard, write_shard
+from .report import InputFile, SourceReport, SplitReport
+
+SAMPLE_FOLDER = Path(__file__).resolve().parent.parent / "sample"
+
+
+def build_sample(out: Path, sample: Path = SAMPLE_FOLDER) -> SourceReport:
+    """Write the embedded sample as a dataset folder.
+
+    Args:
+        out: Folder to make or add to.
+        sample: Folder of ``{split}.parquet``.
+
+    Raises:
+        DataError: A file of the sample is missing or has other columns than its declaration.
+    """
+    source = get_source("sample")
+    folder = DatasetFolder(out)
+    staged = folder.work(source.id)
+    data = staged / "data" / source.id
+    splits, shards, inputs = {}, [], []
+    for split in SPLITS:
+        path = sample / f"{split}.parquet"
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; the installation has no embedded sample")
+        table = conform(pq.read_table(path), source)
+        shard = data / shard_name(split, 0, 1)
+        write_shard(table, shard)
+        shards.append(describe_shard(shard, staged))
+        inputs.append(InputFile(name=path.name, size_bytes=path.stat().st_size, sha256=sha256_file(path)))
+        ids = pc.unique(table["material_id"]).to_pylist()
+        splits[split] = SplitReport(
+            expected=getattr(source.published.splits, split),
+            read=table.num_rows,
+            written=table.num_rows,
+            distinct_ids=len(ids),
+            ids_sha256=ids_sha256(ids),
+            missing={name: table[name].null_count for name in table.column_names if table[name].null_count},
+        )
+    report = SourceReport(
+        declaration=source,
+        reader="sample",
+        splits_from="sample",
+        policy="mark",
+        cleaning_version=policy.VERSION,
+        inputs=tuple(inputs),
+        splits=splits,
+        shards=tuple(shards),
+    )
+    folder.publish(staged, report)
+    return report

@@ -1,0 +1,95 @@
+"""Unpack archives that come from elsewhere: no path leaves the target, no bomb fills the disk."""
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from ...errors import DataError
+from ..export.files import whole_file
+from .base import Progress, no_progress
+
+_CHUNK = 1 << 20
+_FREE_BYTES = 64 << 20  # below this any ratio is harmless
+MAX_RATIO = 200  # JSON and CSV of crystals shrink 4 to 30 times
+
+
+def gunzip(path: Path, target: Path, progress: Progress = no_progress) -> Path:
+    """Unpack a gzip file; a finished target that is newer than the archive is kept.
+
+    Raises:
+        DataError: The archive is damaged, cut short, or grows beyond any text.
+    """
+    if target.exists() and target.stat().st_mtime_ns >= path.stat().st_mtime_ns:
+        return target
+    size = path.stat().st_size
+    written = 0
+    with whole_file(target) as temporary, path.open("rb") as packed, temporary.open("wb") as out:
+        try:
+            with gzip.GzipFile(fileobj=packed) as stream:
+                while chunk := stream.read(_CHUNK):
+                    written += len(chunk)
+                    refuse_bomb(path, written, size)
+                    out.write(chunk)
+                    progress(f"unpack {path.name}", packed.tell(), size)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(
+                f"{path}: the gzip data is cut short or damaged after {written:,} bytes of text; fetch it again"
+            ) from error
+    return target
+
+
+def refuse_bomb(path: Path, unpacked: int, packed: int) -> None:
+    """Refuse what grows beyond any text when unpacked.
+
+    Raises:
+        DataError: It has.
+    """
+    if unpacked > _FREE_BYTES and unpacked > MAX_RATIO * max(1, packed):
+        raise DataError(
+            f"{path}: unpacks to more than {MAX_RATIO} times its size ({packed:,} bytes); refused as a zip bomb"
+        )
+
+
+@contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip archive and look at its list of members before anything is read.
+
+    Raises:
+        DataError: It is no zip, cut short, or holds a member whose path leads outside or whose size is no text's.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                parts = PurePosixPath(member.filename.replace("\\", "/"))
+                if parts.is_absolute() or ".." in parts.parts or (parts.parts and ":" in parts.parts[0]):
+                    raise DataError(f"{path}: member '{member.filename}' leads outside the archive; refused")
+                if member.flag_bits & 1:
+                    raise DataError(f"{path}: member '{member.filename}' is encrypted")
+                refuse_bomb(path, member.file_size, member.compress_size)
+            yield archive
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{path}: no zip archive, or cut short; fetch it again ({error})") from error
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+
+
+class BoundedStream:
+    """A member of a zip while it is read: the sizes in the list of members may lie, the bytes do not."""
+
+    def __init__(self, path: Path, stream: IO[bytes], packed: int) -> None:
+        self._path, self._stream, self._packed = path, stream, packed
+        self.position = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read up to ``size`` bytes."""
+        try:
+            chunk = self._stream.read(_CHUNK if size < 0 else size)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise DataError(f"{self._path}: damaged after {self.position:,} bytes: {error}") from error
+        self.position += len(chunk)
+        refuse_bomb(self._path, self.position, self._packed)
+        return chunk

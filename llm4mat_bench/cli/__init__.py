@@ -1,0 +1,5 @@
+"""The command line: one program, a module for each command."""
+
+from .app import main
+
+__all__ = ["main"]

@@ -1,0 +1,99 @@
+"""The program ``llm4mat-bench``: its commands, and how it fails."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import LLM4MatError, UsageError
+from .build import build
+from .catalogue import sources, tasks
+from .check import check
+from .console import err
+from .demo import demo
+from .describe import describe
+from .leaderboard import leaderboard
+from .push import app as push
+from .score import score
+from .stats import stats
+from .train import train
+from .verify import verify
+
+EXTRAS = {
+    "evaluate": "evaluate",
+    "lightgbm": "baselines",
+    "matminer": "describe",
+    "pymatgen": "baselines",
+    "ray": "ray",
+    "robocrys": "describe",
+    "sklearn": "baselines",
+    "tokenizers": "stats",
+    "torch": "prompting",
+    "transformers": "prompting",
+}
+"""Which extra brings a library that a command asked for."""
+
+app = typer.Typer(
+    name="llm4mat-bench",
+    help="How well does a language model predict the properties of crystals?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"llm4mat-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+for command in (
+    demo,
+    sources,
+    tasks,
+    build,
+    describe,
+    check,
+    stats,
+    train,
+    score,
+    verify,
+    leaderboard,
+):
+    app.command()(command)
+app.add_typer(push)
+
+
+def main() -> None:
+    """Run the program; a failure is one line on standard error and a non-zero exit status."""
+    try:
+        app()
+    except LLM4MatError as error:
+        err.print(f"[bold red]{'usage' if isinstance(error, UsageError) else 'error'}:[/] ", end="")
+        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        err.print(f"error: {error.name} is not installed: pip install 'llm4mat-bench[{extra}]'", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("stopped. The same call goes on where it left off.")
+        sys.exit(130)
+    except BrokenPipeError:
+        # A reader such as `head` has had enough; close standard output quietly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)

@@ -1,0 +1,84 @@
+"""``score``: metrics of any predictions file."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from .console import JsonOption, out, print_json
+from .train import RevisionOption, SourceOption
+
+
+class ScoreKindName(StrEnum):
+    """What the scores of a classifier are."""
+
+    probability = "probability"
+    logit = "logit"
+    hard_label = "hard_label"
+
+
+class KindName(StrEnum):
+    """What a task asks for."""
+
+    regression = "regression"
+    classification = "classification"
+
+
+def score(
+    predictions: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PREDICTIONS...", help="Parquet or CSV with material_id, target, prediction (or score)."
+        ),
+    ],
+    task: Annotated[
+        str | None,
+        typer.Option("--task", "-t", help="The task: checks that the ids are exactly those of its test split."),
+    ] = None,
+    kind: Annotated[KindName | None, typer.Option(help="Needed where no task is given.")] = None,
+    score_kind: Annotated[
+        ScoreKindName, typer.Option(help="What the scores of a classifier are.")
+    ] = ScoreKindName.probability,
+    train_mean: Annotated[
+        float | None,
+        typer.Option(help="What a missing answer counts as in regression; taken from the data where a task is given."),
+    ] = None,
+    source: SourceOption = None,
+    revision: RevisionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute every metric of predictions files, both protocols, with intervals.
+
+    A missing answer is an empty (null) prediction. A file beside a result.json needs no --task.
+    """
+    from ..metrics.scoring import score_file
+    from .tables import report_table
+
+    if task is not None and kind is not None:
+        raise UsageError("--task says what kind it is: leave out --kind")
+    answers = []
+    for path in predictions:
+        scored = score_file(
+            path,
+            task=task,
+            kind=kind.value if kind else None,
+            score_kind=score_kind.value,
+            train_mean=train_mean,
+            source=source,
+            revision=revision,
+        )
+        if as_json:
+            named = {"file": str(path), "task": scored.task, "ids_checked": scored.ids_checked}
+            answers.append(named | scored.report.model_dump(mode="json"))
+            continue
+        out.print(
+            report_table(
+                scored.report, title=f"{path}" + (f" · {scored.task}" if scored.task else ""), unit=scored.unit
+            )
+        )
+        if not scored.ids_checked:
+            out.print("The ids were not compared with the test split: give --task to do so.", style="dim")
+    if as_json:
+        print_json(answers[0] if len(answers) == 1 else answers)

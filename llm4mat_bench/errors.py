@@ -1,0 +1,37 @@
+"""What can go wrong and be mended by the user: one line, no traceback."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LLM4MatError(Exception):
+    """A failure that is explained in one line; the command line exits with ``exit_code``."""
+
+    exit_code = 1
+
+
+class UsageError(LLM4MatError, ValueError):
+    """The call itself is wrong (an unknown name, options that exclude each other): exit status 2."""
+
+    exit_code = 2
+
+
+class DataError(LLM4MatError, ValueError):
+    """A file does not hold what it should; the message names file, column and count."""
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
+    """Build the error for a name that does not exist, with the nearest ones that do.
+
+    Args:
+        what: What the name should have been, for example ``"task"``.
+        name: The name as given.
+        known: All valid names.
+    """
+    choices = list(known)
+    by_folded = {choice.casefold(): choice for choice in choices}
+    near = [by_folded[folded] for folded in get_close_matches(name.casefold(), by_folded, n=4, cutoff=0.5)]
+    hint = f"Did you mean {', '.join(near)}?" if near else f"Known: {', '.join(choices[:12])}"
+    if not near and len(choices) > 12:
+        hint += f" and {len(choices) - 12} more"
+    return UsageError(f"unknown {what} '{name}'. {hint}")

@@ -1,0 +1,142 @@
+"""Training: what a run leaves, that it is found again, and that a killed one leaves nothing half-written."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from llm4mat_bench import get_task, load_task
+from llm4mat_bench.baselines.models import get_baseline
+from llm4mat_bench.baselines.run import read_settings, train_baseline
+from llm4mat_bench.errors import DataError, UsageError
+from llm4mat_bench.metrics.verify import find_runs, verify_results
+
+TASK = "sample/band_gap"
+
+
+def test_dummy_answers_the_training_mean(trained: Path) -> None:
+    folder = next((trained / "sample" / "band_gap" / "composition").glob("dummy-*"))
+    answers = pq.read_table(folder / "predictions.parquet")["prediction"].to_numpy()
+    splits = load_task(TASK, "composition")
+    assert np.unique(answers) == pytest.approx([np.mean(splits["train"]["target"][:])])
+    assert pq.read_table(folder / "predictions.parquet")["material_id"].to_pylist() == splits["test"]["material_id"][:]
+
+
+def test_boosting_beats_the_mean(trained: Path) -> None:
+    """A real model on real crystals has learnt something: not by a hair, and in both kinds of task."""
+    best = {
+        (one.record.task, one.record.model.id): one.record.metrics.whole
+        for one in verify_results(trained)
+        if one.record is not None
+    }
+    assert best["sample/band_gap", "composition_gbm"].mad_mae.value > 1.5
+    assert best["sample/is_stable", "composition_gbm"].roc_auc.value > 0.6
+    assert best["sample/is_stable", "dummy"].roc_auc.value == 0.5
+
+
+def test_the_same_call_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
+    baseline, task = get_baseline("composition_gbm"), get_task(TASK)
+    quick = read_settings(baseline, {"n_estimators": "30"})
+    folders = [
+        train_baseline(baseline, task, "composition", tmp_path / name, settings=quick, seed=seed).folder
+        for name, seed in (("one", 0), ("two", 0), ("three", 1))
+    ]
+    one, two, three = ((folder / "predictions.parquet").read_bytes() for folder in folders)
+    assert one == two != three
+    assert folders[0].name == folders[1].name != folders[2].name
+
+
+def test_the_program_finds_the_finished_run(tmp_path: Path, call: Callable[..., Any]) -> None:
+    words = ("train", "dummy", TASK, "--modality", "composition", "--out", tmp_path, "--json")
+    first = json.loads(call(*words).out)
+    record = Path(first["folder"]) / "result.json"
+    before = record.stat().st_mtime_ns
+    second = json.loads(call(*words).out)
+    assert (first["already_there"], second["already_there"]) == (False, True)
+    assert record.stat().st_mtime_ns == before
+    third = json.loads(call(*words, "--overwrite").out)
+    assert not third["already_there"]
+    assert record.stat().st_mtime_ns > before
+    assert len(find_runs(tmp_path)) == 1
+
+
+def test_a_damaged_run_is_not_taken_for_a_finished_one(tmp_path: Path) -> None:
+    baseline, task = get_baseline("dummy"), get_task(TASK)
+    folder = train_baseline(baseline, task, "composition", tmp_path).folder
+    (folder / "predictions.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match="--overwrite"):
+        train_baseline(baseline, task, "composition", tmp_path)
+    train_baseline(baseline, task, "composition", tmp_path, overwrite=True)
+    assert not verify_results(tmp_path)[0].faults
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (("composition_gmb", TASK), 2, "Did you mean composition_gbm"),
+        (("dummy", "sample/bandgap"), 2, "Did you mean sample/band_gap"),
+        (("dummy", TASK, "--modality", "cfi"), 2, "Did you mean cif"),
+        (("composition_gbm", TASK, "--modality", "cif"), 2, "composition_gbm reads composition, not cif"),
+        (("composition_gbm", TASK, "--set", "trees=5"), 2, "setting trees"),
+        (("composition_gbm", TASK, "--set", "n_estimators=many"), 2, "setting n_estimators"),
+        (("composition_gbm", TASK, "--set", "n_estimators"), 2, "NAME=VALUE"),
+        (("dummy", "mp/band_gap"), 2, "is not in the package"),
+        (("dummy", "mp/band_gap", "--source", "./nowhere"), 2, "no such folder"),
+        (("dummy",), 2, "Missing argument"),
+    ],
+)
+def test_a_wrong_call_is_one_line(
+    tmp_path: Path, call: Callable[..., Any], words: tuple[str, ...], status: int, message: str
+) -> None:
+    called = call("train", *words, "--out", tmp_path / "results")
+    assert called.status == status
+    assert message in " ".join(called.err.split())
+    assert "Traceback" not in called.err
+    assert not (tmp_path / "results").exists()
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(UsageError, match="less than or equal to 1"):
+        read_settings(get_baseline("composition_gbm"), {"learning_rate": "2"})
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_nothing_and_the_next_call_finishes(tmp_path: Path) -> None:
+    """Kill at the worst moment: when the predictions stand in the temporary folder and the record does not."""
+    script = (
+        "import sys, time\n"
+        "from llm4mat_bench.metrics import results\n"
+        "def stuck(*arguments):\n"
+        "    print('writing', flush=True)\n"
+        "    time.sleep(600)\n"
+        "results.write_record = stuck\n"
+        "sys.argv = ['llm4mat-bench', *sys.argv[1:]]\n"
+        "from llm4mat_bench.cli import main\n"
+        "main()\n"
+    )
+    words = ["train", "dummy", TASK, "--modality", "composition", "--out", str(tmp_path)]
+    process = subprocess.Popen([sys.executable, "-c", script, *words], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    leftovers = list(tmp_path.rglob("predictions.parquet"))
+    assert len(leftovers) == 1 and leftovers[0].parent.name.startswith(".")
+    with pytest.raises(DataError, match=r"no result\.json"):
+        find_runs(tmp_path)
+
+    run = train_baseline(get_baseline("dummy"), get_task(TASK), "composition", tmp_path)
+    assert not run.already_there
+    assert not leftovers[0].exists()
+    assert [path.name for path in run.folder.parent.iterdir()] == [run.folder.name]
+    assert not verify_results(tmp_path)[0].faults
+    assert time.time() - run.folder.stat().st_mtime < 600

@@ -1,0 +1,50 @@
+"""What all tests share."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from llm4mat_bench.cli import main
+
+
+class Called(NamedTuple):
+    """What a call of the program left: exit status, standard output, standard error."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Called]:
+    """Call the program in this process, as from a shell."""
+
+    def run(*arguments: object) -> Called:
+        monkeypatch.setattr(sys, "argv", ["llm4mat-bench", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as exit_:
+            status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        captured = capsys.readouterr()
+        return Called(status, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of four real runs on the embedded sample; copy what you change."""
+    from llm4mat_bench import get_task
+    from llm4mat_bench.baselines.models import get_baseline
+    from llm4mat_bench.baselines.run import train_baseline
+
+    results = tmp_path_factory.mktemp("trained") / "results"
+    for model in ("dummy", "composition_gbm"):
+        for task in ("sample/band_gap", "sample/is_stable"):
+            train_baseline(get_baseline(model), get_task(task), "composition", results)
+    return results
