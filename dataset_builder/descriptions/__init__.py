@@ -39,13 +39,14 @@ MAX_SITES = 3000
 def describe(structure: Structure, style: Style = "published", *, max_sites: int = MAX_SITES) -> str:
     """Describe a crystal in words, as Robocrystallographer does.
 
-    The structure is taken as it is: no oxidation states are guessed, nothing is looked up online, molecules get no names.
+    The structure is taken as it is: no oxidation states are guessed, nothing is looked up online, and molecules get no
+    names.
 
     Args:
         structure: An ordered crystal structure.
         style: `published` writes as the published benchmark does (en dashes in bond names and ranges, a fixed order of
-            "face, edge, corner", plain integers in directions); `upstream` exactly as the installed Robocrystallographer,
-            with a fixed order where its own changes from process to process.
+            "face, edge, corner", plain integers in directions); `upstream` exactly as the installed
+            Robocrystallographer, with a fixed order where its own changes from process to process.
         max_sites: How many sites the conventional cell may have.
 
     Returns:
@@ -67,8 +68,8 @@ def condense(structure: Structure, *, max_sites: int = MAX_SITES) -> dict[str, A
         max_sites: How many sites the conventional cell may have.
 
     Returns:
-        Formula, space group, mineral, dimensionality, sites, distances (Å), angles (degrees), distances to next neighbours
-        (Å) and components, in Robocrystallographer's format; keys that are numbers there are strings here.
+        Formula, space group, mineral, dimensionality, sites, distances (Å), angles (degrees), distances to next
+        neighbours (Å) and components, in Robocrystallographer's format; keys that are numbers there are strings here.
 
     Raises:
         DescriptionError: There is no description; its `reason` says in one word why.

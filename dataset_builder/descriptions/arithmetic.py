@@ -45,4 +45,5 @@ def exponential(exponents: Floats) -> Floats:
 
 def sums(values: Floats, groups: Integers, number: int) -> Floats:
     """The sum of the values of every group, added one after the other in the order given."""
-    return np.bincount(groups, weights=values, minlength=number)
+    result: Floats = np.bincount(groups, weights=values, minlength=number).astype(np.float64)
+    return result

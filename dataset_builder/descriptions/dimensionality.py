@@ -93,8 +93,8 @@ def _search(bonds: Bonds, start: int) -> _Span:
         span.add(image)
         for bond in bonds.of(index):
             a, b, c = bond.image
-            further = (bond.index, (a + image[0], b + image[1], c + image[2]))
-            if further not in seen and spans.setdefault(bond.index, _Span()).grows(further[1]):
+            further = (bond.site, (a + image[0], b + image[1], c + image[2]))
+            if further not in seen and spans.setdefault(bond.site, _Span()).grows(further[1]):
                 queue.append(further)
     return spans[start]
 
@@ -110,7 +110,7 @@ def _molecule(bonds: Bonds, start: int) -> Molecule:
             raise ValueError("Graph component is not zero-dimensional")
         placed[index] = image
         for bond in bonds.of(index, image):
-            node = (bond.index, bond.image)
+            node = (bond.site, bond.image)
             if node not in queued:
                 queued.add(node)
                 queue.append(node)

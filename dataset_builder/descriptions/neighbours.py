@@ -232,7 +232,7 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
         difference = abs(centre.electronegativity - other.electronegativity)
         if math.isnan(difference):
             return 1
-        return 1 + self.x_diff_weight * math.sqrt(difference / LARGEST_DIFFERENCE)
+        return float(1 + self.x_diff_weight * math.sqrt(difference / LARGEST_DIFFERENCE))
 
     def _nearness(self, centre: _Chemistry, other: _Chemistry, distance: float) -> float:
         if centre.radius > 0 and other.radius > 0:

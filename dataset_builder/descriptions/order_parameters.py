@@ -149,7 +149,8 @@ def _total(values: Floats) -> Floats:
 
 def _bent(shell: Shell, p: Parameters) -> Floats:
     values = np.where(shell.distinct, _gauss(shell.theta, p["IGW_TA"], p["TA"]), 0.0)
-    return _total(values) / (shell.size * (shell.size - 1))
+    result: Floats = _total(values) / (shell.size * (shell.size - 1))
+    return result
 
 
 def _planar(shell: Shell, p: Parameters) -> Floats:
@@ -229,7 +230,8 @@ def _body_centred(shell: Shell, p: Parameters) -> Floats:
     gauss = exponential(-0.5 * x * x)
     terms = sign[:, :, :, None] * shell.power(3, 1) * (1 / math.exp(-0.5)) * x[:, :, None, :] * gauss[:, :, None, :]
     sums.add(terms, shell.around & (later & ~south)[:, :, :, None])
-    return _total(np.where(later, sums.value, 0.0)) / (0.5 * n * (6 + (n - 2) * (n - 3)))
+    result: Floats = _total(np.where(later, sums.value, 0.0)) / (0.5 * n * (6 + (n - 2) * (n - 3)))
+    return result
 
 
 @lru_cache(maxsize=8)

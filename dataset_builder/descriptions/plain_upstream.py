@@ -26,7 +26,7 @@ def _condenser() -> Any:  # noqa: ANN401
     module = private_copy(upstream)
     if not hasattr(module, "MoleculeNamer"):
         raise RuntimeError("This Robocrystallographer names molecules in an unknown way, perhaps online; use 0.2.13")
-    module.MoleculeNamer = _NoNames
+    module.MoleculeNamer = _NoNames  # type: ignore[attr-defined]
     return module
 
 

@@ -93,8 +93,8 @@ def faces(cells: list[Cell], points: list[Floats]) -> list[tuple[Floats, Floats]
     distance = norms(centres - others) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         area = 3 * sums(volume, group, total) / distance
-    inner = starts[1:-1]
-    return list(zip(np.split(sums(angle, group, total), inner), np.split(area, inner), strict=True))
+    between = starts[1:-1]
+    return list(zip(np.split(sums(angle, group, total), between), np.split(area, between), strict=True))
 
 
 def _solid_angles(a: Floats, b: Floats, c: Floats) -> Floats:
