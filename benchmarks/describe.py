@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import argparse
 import ast
+import cProfile
 import csv
 import json
 import platform
+import pstats
 import statistics
 import time
 import warnings
@@ -99,6 +101,20 @@ def measure(chosen: list[tuple[str, Any]], repeats: int) -> list[dict[str, Any]]
     return rows
 
 
+def profile(chosen: list[tuple[str, Any]]) -> None:
+    """Print where the processor time of the fast way goes."""
+    from llm4mat_bench.dataset_builder.descriptions import describe, prepare
+
+    prepare()
+    for _, structure in chosen:
+        describe(structure)
+    profiler = cProfile.Profile(time.process_time)
+    with profiler:
+        for _, structure in chosen:
+            describe(structure)
+    pstats.Stats(profiler).strip_dirs().sort_stats("cumulative").print_stats(40)
+
+
 def show(rows: list[dict[str, Any]], summary: dict[str, Any]) -> None:
     """Print a table."""
     table = Table("Structure", "Sites", "Upstream, s", "Fast, s", "Ratio", "Same text")
@@ -125,11 +141,15 @@ def main() -> None:
     parser.add_argument("--number", type=int, default=20, help="structures at most")
     parser.add_argument("--repeats", type=int, default=3, help="runs of the fast way, of which the best counts")
     parser.add_argument("--json", type=Path, help="write the numbers here as well")
+    parser.add_argument("--profile", action="store_true", help="only show where the time of the fast way goes")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     chosen = list(structures(arguments.structures, arguments.number))[: arguments.number]
     if not chosen:
         parser.error(f"no structures in {arguments.structures}")
+    if arguments.profile:
+        profile(chosen)
+        return
     rows = measure(chosen, arguments.repeats)
     upstream, fast = sum(row["upstream"] for row in rows), sum(row["fast"] for row in rows)
     summary = {

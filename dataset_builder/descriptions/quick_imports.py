@@ -1,4 +1,4 @@
-"""Two thirds of the time to import Robocrystallographer go into two modules that a description hardly needs.
+"""More than half of the time to import Robocrystallographer goes into two modules that a description hardly needs.
 
 - pymatgen reads its whole AFLOW library (Robocrystallographer only wants a base class from beside it). Its loading is
   put
