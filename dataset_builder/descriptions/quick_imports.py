@@ -1,8 +1,7 @@
 """More than half of the time to import Robocrystallographer goes into two modules that a description hardly needs.
 
 - pymatgen reads its whole AFLOW library (Robocrystallographer only wants a base class from beside it). Its loading is
-  put
-  off here until somebody looks at it.
+  put off here until somebody looks at it.
 - inflect has each of its functions rewritten to check argument types at run time. Those checks are left out.
 
 Both are done only while these modules are imported for the first time, and nothing is done where they already are.
