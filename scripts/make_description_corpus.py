@@ -6,8 +6,9 @@ changes that a style makes are applied by the tests, never here.
 
     python scripts/make_description_corpus.py matminer-0.3.9.tar.gz
 
-The argument is the source distribution of matminer 0.3.9 (``pip download --no-deps --no-binary :all: matminer==0.3.9``),
-whose tables hold Materials Project structures (CC BY 4.0; Jain 2013, Faber 2015, Petousis 2017, de Jong 2015).
+The argument is the source distribution of matminer 0.3.9 (``pip download --no-deps --no-binary :all:
+matminer==0.3.9``), whose tables hold Materials Project structures (CC BY 4.0; Jain 2013, Faber 2015, Petousis 2017,
+de Jong 2015).
 
 Upstream needs 5 to 20 s for a structure, so the work is done smallest cell first, every result goes to a log at once,
 and a second run continues from that log. ``--pack`` only writes the corpus from what the log holds already.
@@ -36,9 +37,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20260719
+COMMON = {"materials project", "prototype", "perturbed", "decorated", "large cell"}
 
 
-def _exact(structure: Any) -> str:
+def _exact(structure: Any) -> str:  # noqa: ANN401
     """A structure as compact JSON that gives back the very same numbers."""
     data = structure.as_dict(verbosity=0)
     for site in data["sites"]:
@@ -61,7 +63,8 @@ def _tables(sdist: Path) -> dict[str, Any]:
     with tarfile.open(sdist) as archive:
         for name in names:
             member = archive.extractfile(f"matminer-0.3.9/matminer/datasets/{name}.csv")
-            assert member is not None
+            if member is None:
+                raise FileNotFoundError(f"{name}.csv is not in {sdist}")
             found[name] = pd.read_csv(io.BytesIO(member.read()), comment="#")
     return found
 
@@ -157,7 +160,7 @@ def _elements() -> Iterator[tuple[str, str, Any]]:
 def _low_dimensional() -> Iterator[tuple[str, str, Any]]:
     from pymatgen.core import Lattice, Structure
 
-    def group(symbol: str, lattice: Any, species: list[str], coords: list[list[float]]) -> Any:
+    def group(symbol: str, lattice: Any, species: list[str], coords: list[list[float]]) -> Any:  # noqa: ANN401
         return Structure.from_spacegroup(symbol, lattice, species, coords)
 
     hexagonal, cubic, tetragonal, orthorhombic = (
@@ -171,10 +174,26 @@ def _low_dimensional() -> Iterator[tuple[str, str, Any]]:
     yield "molecules", "SF6", group("Im-3m", cubic(5.92), ["S", "F"], [[0, 0, 0], [0.2635, 0, 0]])
     yield "molecules", "UF6-like", group("Im-3m", cubic(6.3), ["U", "F"], [[0, 0, 0], [0.315, 0, 0]])
     yield "molecules", "XeF2", group("I4/mmm", tetragonal(4.32, 6.99), ["Xe", "F"], [[0, 0, 0], [0, 0, 0.2837]])
-    yield "molecules", "XeF4", group("P2_1/c", Lattice.monoclinic(5.05, 5.92, 5.77, 99.6), ["Xe", "F", "F"],
-                                    [[0, 0, 0], [0.2356, 0.0297, 0.2943], [0.2356, 0.2486, -0.1557]])  # fmt: skip
-    yield "molecules", "HgCl2", group("Pnma", orthorhombic(12.75, 5.98, 4.33), ["Hg", "Cl", "Cl"],
-                                     [[0.126, 0.25, 0.05], [0.255, 0.25, 0.406], [0.496, 0.25, 0.806]])  # fmt: skip
+    yield (
+        "molecules",
+        "XeF4",
+        group(
+            "P2_1/c",
+            Lattice.monoclinic(5.05, 5.92, 5.77, 99.6),
+            ["Xe", "F", "F"],
+            [[0, 0, 0], [0.2356, 0.0297, 0.2943], [0.2356, 0.2486, -0.1557]],
+        ),
+    )
+    yield (
+        "molecules",
+        "HgCl2",
+        group(
+            "Pnma",
+            orthorhombic(12.75, 5.98, 4.33),
+            ["Hg", "Cl", "Cl"],
+            [[0.126, 0.25, 0.05], [0.255, 0.25, 0.406], [0.496, 0.25, 0.806]],
+        ),
+    )
     yield "molecules", "methane", group("P-43m", cubic(5.0), ["C", "H"], [[0.5] * 3, [0.626] * 3])
     yield "molecules", "CD4", group("P-43m", cubic(5.0), ["C", "D"], [[0.5] * 3, [0.626] * 3])
     yield (
@@ -188,10 +207,22 @@ def _low_dimensional() -> Iterator[tuple[str, str, Any]]:
         "deuteroammonia",
         group("P2_13", cubic(5.07), ["N", "D"], [[0.2107] * 3, [0.3689, 0.2671, 0.1159]]),
     )
-    yield "molecules", "two molecules", Structure(
-        cubic(9.0), ["C", "O", "O", "N", "N", "Ar"],
-        [[0.2, 0.2, 0.2], [0.329, 0.2, 0.2], [0.071, 0.2, 0.2], [0.7, 0.7, 0.64], [0.7, 0.7, 0.763], [0.2, 0.7, 0.3]],
-    )  # fmt: skip
+    yield (
+        "molecules",
+        "two molecules",
+        Structure(
+            cubic(9.0),
+            ["C", "O", "O", "N", "N", "Ar"],
+            [
+                [0.2, 0.2, 0.2],
+                [0.329, 0.2, 0.2],
+                [0.071, 0.2, 0.2],
+                [0.7, 0.7, 0.64],
+                [0.7, 0.7, 0.763],
+                [0.2, 0.7, 0.3],
+            ],
+        ),
+    )
     yield (
         "molecules",
         "clathrate",
@@ -224,8 +255,16 @@ def _low_dimensional() -> Iterator[tuple[str, str, Any]]:
         "CuCl2",
         group("C2/m", Lattice.monoclinic(6.9, 3.3, 6.82, 122.2), ["Cu", "Cl"], [[0, 0, 0], [0.5048, 0, 0.2294]]),
     )
-    yield "ribbons", "TiS3", group("P2_1/m", Lattice.monoclinic(4.96, 3.4, 8.78, 97.3), ["Ti", "S", "S", "S"],
-                                  [[0.285, 0.25, 0.653], [0.473, 0.25, 0.175], [0.881, 0.25, 0.169], [0.764, 0.25, 0.446]])  # fmt: skip
+    yield (
+        "ribbons",
+        "TiS3",
+        group(
+            "P2_1/m",
+            Lattice.monoclinic(4.96, 3.4, 8.78, 97.3),
+            ["Ti", "S", "S", "S"],
+            [[0.285, 0.25, 0.653], [0.473, 0.25, 0.175], [0.881, 0.25, 0.169], [0.764, 0.25, 0.446]],
+        ),
+    )
     yield (
         "ribbons",
         "K2PtCl4-chain",
@@ -256,8 +295,16 @@ def _low_dimensional() -> Iterator[tuple[str, str, Any]]:
         "GaSe",
         group("P6_3/mmc", hexagonal(3.75, 15.9), ["Ga", "Se"], [[third, 2 / 3, 0.175], [third, 2 / 3, 0.6]]),
     )
-    yield "sheets", "V2O5", group("Pmmn", orthorhombic(11.51, 3.56, 4.37), ["V", "O", "O", "O"],
-                                 [[0.101, 0.25, 0.892], [0.104, 0.25, 0.531], [0.931, 0.25, 0.003], [0.25, 0.25, 0.001]])  # fmt: skip
+    yield (
+        "sheets",
+        "V2O5",
+        group(
+            "Pmmn",
+            orthorhombic(11.51, 3.56, 4.37),
+            ["V", "O", "O", "O"],
+            [[0.101, 0.25, 0.892], [0.104, 0.25, 0.531], [0.931, 0.25, 0.003], [0.25, 0.25, 0.001]],
+        ),
+    )
     yield (
         "sheets",
         "Mg(OD)2",
@@ -270,16 +317,37 @@ def _low_dimensional() -> Iterator[tuple[str, str, Any]]:
         "LiCoO2",
         group("R-3m", hexagonal(2.82, 14.05), ["Li", "Co", "O"], [[0, 0, 0.5], [0, 0, 0], [0, 0, 0.26]]),
     )
-    yield "sheets", "heterostructure", Structure(
-        hexagonal(3.25, 14.0), ["Mo", "S", "S", "W", "Se", "Se"],
-        [[third, 2 / 3, 0.25], [2 / 3, third, 0.365], [2 / 3, third, 0.135],
-         [2 / 3, third, 0.75], [third, 2 / 3, 0.868], [third, 2 / 3, 0.632]],
-    )  # fmt: skip
-    yield "sheets", "intercalated", Structure(
-        hexagonal(3.16, 8.8), ["Mo", "S", "S", "Ar"],
-        [[third, 2 / 3, 0.25], [2 / 3, third, 0.428], [2 / 3, third, 0.072], [0, 0, 0.75]],
-    )  # fmt: skip
-    yield "sheets", "slanted sheets", group("P-3m1", hexagonal(3.36, 6.4), ["Zr", "S"], [[0, 0, 0], [third, 2 / 3, 0.24]]) * [[1, 0, 1], [0, 1, 0], [0, 0, 1]]  # fmt: skip
+    yield (
+        "sheets",
+        "heterostructure",
+        Structure(
+            hexagonal(3.25, 14.0),
+            ["Mo", "S", "S", "W", "Se", "Se"],
+            [
+                [third, 2 / 3, 0.25],
+                [2 / 3, third, 0.365],
+                [2 / 3, third, 0.135],
+                [2 / 3, third, 0.75],
+                [third, 2 / 3, 0.868],
+                [third, 2 / 3, 0.632],
+            ],
+        ),
+    )
+    yield (
+        "sheets",
+        "intercalated",
+        Structure(
+            hexagonal(3.16, 8.8),
+            ["Mo", "S", "S", "Ar"],
+            [[third, 2 / 3, 0.25], [2 / 3, third, 0.428], [2 / 3, third, 0.072], [0, 0, 0.75]],
+        ),
+    )
+    yield (
+        "sheets",
+        "slanted sheets",
+        group("P-3m1", hexagonal(3.36, 6.4), ["Zr", "S"], [[0, 0, 0], [third, 2 / 3, 0.24]])
+        * [[1, 0, 1], [0, 1, 0], [0, 0, 1]],
+    )
     yield "deuterium", "LiD", group("Fm-3m", cubic(4.08), ["Li", "D"], [[0, 0, 0], [0.5] * 3])
     yield "deuterium", "LiT", group("Fm-3m", cubic(4.08), ["Li", "T"], [[0, 0, 0], [0.5] * 3])
     yield "deuterium", "PdD0.5", group("Pm-3m", cubic(4.05), ["Pd", "Pd", "D"], [[0, 0, 0], [0.5, 0.5, 0], [0.5] * 3])
@@ -319,27 +387,60 @@ def _frameworks() -> Iterator[tuple[str, str, Any]]:
         ),
     )
     # MOF-5 (Zn4O(bdc)3) from its cell and standard bond lengths
-    yield "framework", "MOF-5", Structure.from_spacegroup(
-        "Fm-3m", cubic(25.83), ["Zn", "O", "O", "C", "C", "C", "H"],
-        [[0.2065] * 3, [0.25] * 3, [0.2194, 0.2194, 0.134], [0.1113, 0.25, 0.25], [0.0538, 0.25, 0.25],
-         [0.2827, 0.2827, 0.0265], [0.305, 0.305, 0.045]],
-    )  # fmt: skip
+    yield (
+        "framework",
+        "MOF-5",
+        Structure.from_spacegroup(
+            "Fm-3m",
+            cubic(25.83),
+            ["Zn", "O", "O", "C", "C", "C", "H"],
+            [
+                [0.2065] * 3,
+                [0.25] * 3,
+                [0.2194, 0.2194, 0.134],
+                [0.1113, 0.25, 0.25],
+                [0.0538, 0.25, 0.25],
+                [0.2827, 0.2827, 0.0265],
+                [0.305, 0.305, 0.045],
+            ],
+        ),
+    )
     # a small one of the same net: octahedral nodes joined by pairs of carbon atoms
     yield (
         "framework",
         "pcu net",
         Structure.from_spacegroup("Pm-3m", cubic(6.95), ["Ti", "O", "C"], [[0, 0, 0], [0.2806, 0, 0], [0.4, 0, 0]]),
     )
-    yield "framework", "sodalite", Structure.from_spacegroup(
-        "P-43n", cubic(8.88), ["Al", "Si", "O", "Na", "Cl"],
-        [[0.25, 0, 0.5], [0.25, 0.5, 0], [0.139, 0.149, 0.438], [0.178] * 3, [0, 0, 0]],
-    )  # fmt: skip
+    yield (
+        "framework",
+        "sodalite",
+        Structure.from_spacegroup(
+            "P-43n",
+            cubic(8.88),
+            ["Al", "Si", "O", "Na", "Cl"],
+            [[0.25, 0, 0.5], [0.25, 0.5, 0], [0.139, 0.149, 0.438], [0.178] * 3, [0, 0, 0]],
+        ),
+    )
     yield "framework", "ReO3", Structure.from_spacegroup("Pm-3m", cubic(3.75), ["Re", "O"], [[0, 0, 0], [0.5, 0, 0]])
-    yield "framework", "copper formate-like", Structure(
-        Lattice.from_parameters(5.2, 5.6, 7.9, 90, 101, 90), ["Cu", "O", "O", "C", "H", "O", "O", "C", "H"],
-        [[0, 0, 0], [0.25, 0.22, 0.05], [0.48, 0.30, 0.22], [0.33, 0.35, 0.15], [0.27, 0.52, 0.19],
-         [0.75, 0.78, 0.95], [0.52, 0.70, 0.78], [0.67, 0.65, 0.85], [0.73, 0.48, 0.81]],
-    )  # fmt: skip
+    yield (
+        "framework",
+        "copper formate-like",
+        Structure(
+            Lattice.from_parameters(5.2, 5.6, 7.9, 90, 101, 90),
+            ["Cu", "O", "O", "C", "H", "O", "O", "C", "H"],
+            [
+                [0, 0, 0],
+                [0.25, 0.22, 0.05],
+                [0.48, 0.30, 0.22],
+                [0.33, 0.35, 0.15],
+                [0.27, 0.52, 0.19],
+                [0.75, 0.78, 0.95],
+                [0.52, 0.70, 0.78],
+                [0.67, 0.65, 0.85],
+                [0.73, 0.48, 0.81],
+            ],
+        ),
+    )
 
 
 def _alloys() -> Iterator[tuple[str, str, Any]]:
@@ -358,7 +459,7 @@ def _alloys() -> Iterator[tuple[str, str, Any]]:
 
 
 def _decorated(base: list[tuple[str, str, Any]]) -> Iterator[tuple[str, str, Any]]:
-    """Perturbed copies, supercells, oxidation states, site properties, disorder: all from structures that came before."""
+    """Perturbed copies, supercells, oxidation states, site properties, disorder, all of earlier structures."""
     from pymatgen.core import Species
 
     rng = random.Random(SEED + 2)  # noqa: S311
@@ -414,10 +515,11 @@ def structures(sdist: Path) -> list[tuple[str, str, str, int]]:
         except Exception:  # upstream will say what is wrong
             size = len(structure)
         rows.append((category, name, text, size))
-    assert len({name for _, name, _, _ in rows}) == len(rows)
-    # sizes in steps, categories mixed within a step, so that a cut-off corpus still has a bit of everything
+    if len({name for _, name, _, _ in rows}) != len(rows):
+        raise RuntimeError("Two structures have the same name")
+    # rare kinds first, sizes in steps, categories mixed within a step: a cut-off corpus still has a bit of everything
     order = random.Random(SEED + 3)  # noqa: S311
-    return sorted(rows, key=lambda row: (row[3] // 12, order.random()))
+    return sorted(rows, key=lambda row: (row[3] > 200, row[0] in COMMON, row[3] // 12, order.random()))
 
 
 def _key(name: str, text: str) -> str:
@@ -444,7 +546,7 @@ def _read_log(log: Path) -> dict[str, dict[str, Any]]:
     return done
 
 
-def _time_out(_signal: int, _frame: Any) -> None:
+def _time_out(_signal: int, _frame: Any) -> None:  # noqa: ANN401
     raise TimeoutError
 
 
@@ -499,15 +601,22 @@ def pack(rows: list[tuple[str, str, str, int]], log: Path, out: Path) -> int:
                 "text": record.get("text"),
                 "error": record.get("error"),
                 "seconds": record["seconds"],
-            }  # fmt: skip
+            }
         )
     packages = ("robocrys", "pymatgen", "pymatgen-core", "matminer", "numpy", "scipy", "spglib", "networkx", "inflect")
     versions = {name: version(name) for name in packages} | {"python": platform.python_version(), "PYTHONHASHSEED": "0"}
     schema = pa.schema(
-        [("name", pa.string()), ("category", pa.string()), ("sites", pa.int32()), ("structure", pa.string()),
-         ("text", pa.string()), ("error", pa.string()), ("seconds", pa.float32())],
+        [
+            ("name", pa.string()),
+            ("category", pa.string()),
+            ("sites", pa.int32()),
+            ("structure", pa.string()),
+            ("text", pa.string()),
+            ("error", pa.string()),
+            ("seconds", pa.float32()),
+        ],
         metadata={"versions": json.dumps(versions), "licence": "Materials Project structures: CC BY 4.0"},
-    )  # fmt: skip
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_suffix(".partial")
     pq.write_table(pa.Table.from_pylist(records, schema=schema), partial, compression="zstd", compression_level=22)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from .many import describe_many
     from .records import DescriptionRecord, Status
-
     from .style import Style
 
 __all__ = [
@@ -40,13 +39,14 @@ MAX_SITES = 3000
 def describe(structure: Structure, style: Style = "published", *, max_sites: int = MAX_SITES) -> str:
     """Describe a crystal in words, as Robocrystallographer does.
 
-    The structure is taken as it is: no oxidation states are guessed, nothing is looked up online, molecules get no names.
+    The structure is taken as it is: no oxidation states are guessed, nothing is looked up online, and molecules get no
+    names.
 
     Args:
         structure: An ordered crystal structure.
         style: `published` writes as the published benchmark does (en dashes in bond names and ranges, a fixed order of
-            "face, edge, corner", plain integers in directions); `upstream` exactly as the installed Robocrystallographer,
-            with a fixed order where its own changes from process to process.
+            "face, edge, corner", plain integers in directions); `upstream` exactly as the installed
+            Robocrystallographer, with a fixed order where its own changes from process to process.
         max_sites: How many sites the conventional cell may have.
 
     Returns:
@@ -56,7 +56,8 @@ def describe(structure: Structure, style: Style = "published", *, max_sites: int
         DescriptionError: There is no description; its `reason` says in one word why.
         ValueError: An unknown style.
     """
-    return describe_and_condense(structure, style, max_sites=max_sites)[0]
+    text: str = _describer().text(structure, style, max_sites)
+    return text
 
 
 def condense(structure: Structure, *, max_sites: int = MAX_SITES) -> dict[str, Any]:
@@ -67,20 +68,22 @@ def condense(structure: Structure, *, max_sites: int = MAX_SITES) -> dict[str, A
         max_sites: How many sites the conventional cell may have.
 
     Returns:
-        Formula, space group, mineral, dimensionality, sites, distances (Å), angles (degrees), distances to next neighbours
-        (Å) and components, in Robocrystallographer's format; keys that are numbers there are strings here.
+        Formula, space group, mineral, dimensionality, sites, distances (Å), angles (degrees), distances to next
+        neighbours (Å) and components, in Robocrystallographer's format; keys that are numbers there are strings here.
 
     Raises:
         DescriptionError: There is no description; its `reason` says in one word why.
     """
-    return _describer().summary(structure, max_sites)
+    summary: dict[str, Any] = _describer().summary(structure, max_sites)
+    return summary
 
 
 def describe_and_condense(
     structure: Structure, style: Style = "published", *, max_sites: int = MAX_SITES
 ) -> tuple[str, dict[str, Any]]:
     """Both in one go, for little more than the price of one. See `describe` and `condense`."""
-    return _describer().text_and_summary(structure, style, max_sites)
+    both: tuple[str, dict[str, Any]] = _describer().text_and_summary(structure, style, max_sites)
+    return both
 
 
 def prepare() -> None:
@@ -88,7 +91,7 @@ def prepare() -> None:
     _describer().prepare()
 
 
-def _describer() -> Any:
+def _describer() -> Any:  # noqa: ANN401
     from . import quick_imports
 
     quick_imports.load()

@@ -1,10 +1,10 @@
 """Arithmetic on many small vectors with the very bits of the one-at-a-time calls.
 
-The text of a description hangs on the last bit of some angles (an angle a hair above or below 90° changes the sign of an
-order parameter), so arrays of vectors must give exactly what pymatgen gets for each vector by itself. NumPy's `vecdot`
-runs the same inner product per row as `np.inner` and `np.linalg.norm`, and a stacked `matmul` of single rows the same
-matrix product as `np.dot(vector, matrix)`; `einsum` or one big matrix product do not. NumPy's arc cosine and exponential
-differ from those of `math` in the last bit on many processors, so the latter are called for each value.
+The text of a description hangs on the last bit of some angles (an angle a hair above or below 90° changes the sign of
+an order parameter), so arrays of vectors must give exactly what pymatgen gets for each vector by itself. NumPy's
+`vecdot` runs the same inner product per row as `np.inner` and `np.linalg.norm`, and a stacked `matmul` of single rows
+the same matrix product as `np.dot(vector, matrix)`; `einsum` or one big matrix product do not. NumPy's arc cosine and
+exponential differ from those of `math` in the last bit on many processors, so the latter are called for each value.
 """
 
 from __future__ import annotations
@@ -45,4 +45,5 @@ def exponential(exponents: Floats) -> Floats:
 
 def sums(values: Floats, groups: Integers, number: int) -> Floats:
     """The sum of the values of every group, added one after the other in the order given."""
-    return np.bincount(groups, weights=values, minlength=number)
+    result: Floats = np.bincount(groups, weights=values, minlength=number).astype(np.float64)
+    return result

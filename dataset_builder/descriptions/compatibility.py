@@ -1,8 +1,8 @@
 """Whether the libraries installed are those whose work the shortcuts repeat.
 
-A shortcut gives the text of upstream only as long as upstream computes what it did when the shortcut was tested. So two things
-are looked at once: the versions, and the source of every function that is replaced or whose details are relied on. Where
-either differs, descriptions are made by the plain upstream code, slowly, with a warning.
+A shortcut gives the text of upstream only as long as upstream computes what it did when the shortcut was tested. So
+two things are looked at once: the versions, and the source of every function that is replaced or whose details are
+relied on. Where either differs, descriptions are made by the plain upstream code, slowly, with a warning.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Bonds between sites, and the polyhedra that share corners, edges or faces, as tuples of integers.
 
-pymatgen keeps bonds in a networkx graph and makes a new site object for every neighbour it is asked for. Here a neighbour
-is `(site index, lattice translation)`. Order matters: neighbours at the same distance come in the order of a set of named
-tuples upstream, which is repeated here with tuples that have the same hashes.
+pymatgen keeps bonds in a networkx graph and makes a new site object for every neighbour it is asked for. Here a
+neighbour is `(site index, lattice translation)`. Order matters: neighbours at the same distance come in the order of
+a set of named tuples upstream, which is repeated here with tuples that have the same hashes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Node = tuple[int, Image]
 class Bond(NamedTuple):
     """A bonded neighbour: which site, in which cell, and how far in Å."""
 
-    index: int
+    site: int
     image: Image
     distance: float
 
@@ -32,13 +32,13 @@ class Shared(NamedTuple):
     """A next neighbour: a site bonded to a neighbour.
 
     Attributes:
-        index: Which site.
+        site: Which site.
         image: In which cell.
         angles: At every neighbour shared, in degrees.
         distance: In Å.
     """
 
-    index: int
+    site: int
     image: Image
     angles: list[float]
     distance: float
@@ -117,7 +117,7 @@ class Bonds:
             x, y, z = image
             # hashed as upstream's named tuple (site, jimage, index, weight, dist): a site's hash is its nuclear charge
             hashed = {
-                (self._nuclear[bond.index], (bond.image[0] + x, bond.image[1] + y, bond.image[2] + z), bond.index, 1,
+                (self._nuclear[bond.site], (bond.image[0] + x, bond.image[1] + y, bond.image[2] + z), bond.site, 1,
                  bond.distance)
                 for bond in self._unsorted[index]
             }  # fmt: skip
@@ -130,17 +130,17 @@ class Bonds:
         nodes_of: dict[Node, set[Node]] = {}
         here = (0, 0, 0)
         for index in range(len(self.structure)):
-            own = {(bond.index, bond.image) for bond in self.of(index)}
+            own = {(bond.site, bond.image) for bond in self.of(index)}
             seen: set[Node] = {(index, here)}
             for bond in self.of(index):
-                for further in self.of(bond.index, bond.image):
-                    node = (further.index, further.image)
+                for further in self.of(bond.site, bond.image):
+                    node = (further.site, further.image)
                     if node in seen:
                         continue
                     seen.add(node)
                     nodes = nodes_of.get(node)
                     if nodes is None:
-                        nodes = nodes_of[node] = {(b.index, b.image) for b in self.of(*node)}
+                        nodes = nodes_of[node] = {(b.site, b.image) for b in self.of(*node)}
                     flat.append((index, node, list(own.intersection(nodes))))
         result: list[list[Shared]] = [[] for _ in self.structure]
         if flat:
@@ -171,5 +171,5 @@ class Bonds:
         return cartesian(frac, self.structure.lattice.matrix)
 
 
-def _distance(bond: Any) -> float:
+def _distance(bond: Any) -> float:  # noqa: ANN401
     return float(bond.distance)

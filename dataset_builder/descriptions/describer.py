@@ -15,6 +15,8 @@ from . import compatibility, style
 from .errors import DescriptionError
 
 CLOSEST = 0.01  # Å; atoms nearer than the symmetry tolerance cannot be told apart
+FARTHEST = 100_000  # cells; beyond, a coordinate has no meaningful decimals
+LONGEST = 1_000  # Å
 SMALLEST_VOLUME = 1e-3  # Å³
 
 
@@ -37,6 +39,10 @@ def check(structure: Structure, max_sites: int) -> None:
         raise DescriptionError("bad_structure", "The structure is not periodic in all three directions")
     if not np.isfinite(structure.frac_coords).all():
         raise DescriptionError("bad_structure", "Some coordinates are not numbers")
+    if np.abs(structure.frac_coords).max() > FARTHEST:
+        raise DescriptionError("bad_structure", f"Some atoms are more than {FARTHEST:,} cells away from the origin")
+    if max(structure.lattice.abc) > LONGEST:
+        raise DescriptionError("bad_structure", f"The cell is longer than {LONGEST:,} Å")
     if not structure.is_ordered:
         sites = [index for index, site in enumerate(structure) if not site.is_ordered]
         message = f"The structure is disordered: {len(sites)} of {len(structure)} sites, the first is number {sites[0]}"
@@ -53,14 +59,16 @@ def _check_distances(structure: Structure) -> None:
     heights = [structure.volume / float(np.linalg.norm(np.cross(*pair))) for pair in _pairs(structure.lattice.matrix)]
     if min(heights) < 0.3 or shortest < 0.3 or max(structure.lattice.abc) / min(heights) > 1e4:
         raise DescriptionError("bad_structure", f"The cell is too flat: {min(heights):.3g} Å between its faces")
-    first, second, _, distances = structure.get_neighbor_list(CLOSEST)
+    wrapped = Structure(structure.lattice, structure.species, structure.frac_coords, to_unit_cell=True)
+    # coordinates far outside the cell would make the search reserve memory for all the space between
+    first, second, _, distances = wrapped.get_neighbor_list(CLOSEST)
     if len(distances):
         worst = int(np.argmin(distances))
         message = f"Sites {first[worst]} and {second[worst]} overlap: {distances[worst]:.2g} Å apart"
         raise DescriptionError("overlapping_atoms", message)
 
 
-def _pairs(matrix: Any) -> Iterator[tuple[Any, Any]]:
+def _pairs(matrix: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401
     for i in range(3):
         yield matrix[i], matrix[(i + 1) % 3]
 
@@ -79,12 +87,22 @@ def _one_line_errors() -> Iterator[None]:
             raise DescriptionError(reason, f"{type(error).__name__}: {text[:300]}") from error  # type: ignore[arg-type]
 
 
+def text(structure: Structure, how: str, max_sites: int) -> str:
+    """The description."""
+    return _both(structure, how, max_sites)[0]
+
+
 def text_and_summary(structure: Structure, how: str, max_sites: int) -> tuple[str, dict[str, Any]]:
     """The description and the condensed form."""
+    written, condensed = _both(structure, how, max_sites)
+    return written, plain(condensed)
+
+
+def _both(structure: Structure, how: str, max_sites: int) -> tuple[str, dict[str, Any]]:
     style.styled("", how)  # an unknown style is said before any work
     condensed = _condensed(structure, max_sites)
     with _one_line_errors():
-        return style.styled(_engine().write(condensed), how), plain(condensed)
+        return style.styled(_engine().write(condensed), how), condensed
 
 
 def summary(structure: Structure, max_sites: int) -> dict[str, Any]:
@@ -93,7 +111,7 @@ def summary(structure: Structure, max_sites: int) -> dict[str, Any]:
     return result
 
 
-def _engine() -> Any:
+def _engine() -> Any:  # noqa: ANN401
     if compatibility.shortcuts():
         from . import engine
 
@@ -111,7 +129,7 @@ def _condensed(structure: Structure, max_sites: int) -> dict[str, Any]:
         return result
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: ANN401
     """Only what JSON has: strings as keys, lists, Python numbers; no NaN."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}

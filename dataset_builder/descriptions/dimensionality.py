@@ -1,7 +1,7 @@
 """The parts of a structure that bonds hold together, and in how many dimensions each goes on for ever.
 
-The search is that of Larsen et al., Phys. Rev. Materials 3, 034003 (2019), as in `pymatgen.analysis.dimensionality`; ranks
-of lattice translations are found with integers, and no graph objects are made.
+The search is that of Larsen et al., Phys. Rev. Materials 3, 034003 (2019), as in `pymatgen.analysis.dimensionality`;
+ranks of lattice translations are found with integers, and no graph objects are made.
 """
 
 from __future__ import annotations
@@ -59,8 +59,7 @@ class _Span:
         self.images.add(image)
 
     def _step(self, image: Image) -> Image:
-        assert self._origin is not None
-        a, b, c = self._origin
+        a, b, c = self._origin or (0, 0, 0)
         return (image[0] - a, image[1] - b, image[2] - c)
 
     def _independent(self, step: Image) -> bool:
@@ -94,8 +93,8 @@ def _search(bonds: Bonds, start: int) -> _Span:
         span.add(image)
         for bond in bonds.of(index):
             a, b, c = bond.image
-            further = (bond.index, (a + image[0], b + image[1], c + image[2]))
-            if further not in seen and spans.setdefault(bond.index, _Span()).grows(further[1]):
+            further = (bond.site, (a + image[0], b + image[1], c + image[2]))
+            if further not in seen and spans.setdefault(bond.site, _Span()).grows(further[1]):
                 queue.append(further)
     return spans[start]
 
@@ -111,7 +110,7 @@ def _molecule(bonds: Bonds, start: int) -> Molecule:
             raise ValueError("Graph component is not zero-dimensional")
         placed[index] = image
         for bond in bonds.of(index, image):
-            node = (bond.index, bond.image)
+            node = (bond.site, bond.image)
             if node not in queued:
                 queued.add(node)
                 queue.append(node)
@@ -143,7 +142,8 @@ def _connected(bonds: Bonds) -> list[list[int]]:
                     stack.append(neighbour)
         seen |= part
         # a networkx subgraph lists its nodes in the order of their set when it holds less than half of the graph
-        parts.append(list(set(sorted(part))) if 2 * len(part) < len(bonds.structure) else sorted(part))
+        ordered = sorted(part)
+        parts.append(list(set(ordered)) if 2 * len(part) < len(bonds.structure) else ordered)
     return parts
 
 

@@ -121,7 +121,7 @@ def _same(a: Structure, b: Structure) -> bool:
     if len(a) != len(b):
         return False
 
-    def key(site: PeriodicSite) -> Any:
+    def key(site: PeriodicSite) -> Any:  # noqa: ANN401
         return (site.species_string, *site.coords.round(6).tolist())
 
     first, second = sorted(a, key=key), sorted(b, key=key)

@@ -1,7 +1,7 @@
 """Fingerprints of sites and structures: how likely each coordination number is, and how close to each ideal geometry.
 
-What matminer's `CrystalNNFingerprint` with its preset "ops" and `SiteStatsFingerprint` give, computed for all sites of a
-structure from neighbours that are known already.
+What matminer's `CrystalNNFingerprint` with its preset "ops" and `SiteStatsFingerprint` give, computed for all sites
+of a structure from neighbours that are known already.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def _layout() -> _Layout:
                 entry = (column, parameter.get_type(0), parameter.get_parameters(0))
                 parameters.setdefault(number, []).append(entry)
             column += 1
-    assert column == len(labels)
+    if column != len(labels):
+        raise RuntimeError("The columns of the fingerprint have no labels")
     return _Layout(labels, weights, parameters)
 
 

@@ -1,8 +1,8 @@
 """Near neighbours of every site, computed once and shared by everything that asks for them.
 
 The method is CrystalNN (Pan et al., Inorg. Chem. 60, 1590, 2021): faces of the Voronoi cell, weighted by solid angle,
-difference of electronegativity and distance. Robocrystallographer computes it three times for every structure (structure
-fingerprint, site fingerprints, bonds).
+difference of electronegativity and distance. Robocrystallographer computes it three times for every structure
+(structure fingerprint, site fingerprints, bonds).
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from pymatgen.core.local_env import CrystalNN, _get_default_radius, _get_radius
 
 from . import polar, voronoi
 from .arithmetic import Floats, Integers, cartesian, norms
+from .errors import DescriptionError
 
 Image = tuple[int, int, int]
 UNCERTAIN = 1e-7  # a difference of weights below which rounding errors might decide
+MAX_POINTS = 30_000  # in a tessellation, which takes seconds for so many
 LARGEST_DIFFERENCE = 3.3  # of electronegativity between two elements, as in CrystalNN
 
 
@@ -80,7 +82,8 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
 
         Args:
             structure: An ordered structure.
-            exact: Whether to tessellate for every site, as upstream does, so that even neighbours of equal weight come in
+            exact: Whether to tessellate for every site, as upstream does, so that even neighbours of equal weight
+            come in
                 the same order. Otherwise only where the outcome could hang on rounding errors.
 
         Raises:
@@ -120,12 +123,16 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
     ) -> None:
         cells, points, indices = [], [], []
         for index, centre in enumerate(centres):
-            around = next(self._spheres(structure, frac_coords, centre))
-            cell = polar.cell(around.coords)
-            if cell is not None:
-                cells.append(cell)
-                points.append(around)
-                indices.append(index)
+            for around in self._spheres(structure, frac_coords, centre):
+                try:
+                    cell = polar.cell(around.coords)
+                except polar.OpenCellError:
+                    continue
+                if cell is not None:
+                    cells.append(cell)
+                    points.append(around)
+                    indices.append(index)
+                break
         for index, cell, around, (angles, areas) in zip(indices, cells, points, polar.faces(cells), strict=True):
             faces = _Faces(cell.others, angles, areas)
             found[index] = self._weigh(index, faces, around, centres[index], species, exact=False)
@@ -155,6 +162,10 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
     ) -> tuple[_Points, voronoi.Cell]:
         for around in self._spheres(structure, frac_coords, centre):
             try:
+                polar.cell(around.coords)  # whether it is open at all, at a small part of the cost
+                if len(around.coords) > MAX_POINTS:
+                    message = f"Site {index} has no neighbours within {MAX_POINTS} atoms: the structure is nearly empty"
+                    raise DescriptionError("robocrys_error", message)
                 cell = voronoi.cell(around.coords)
             except RuntimeError:  # of Qhull as well: too few points, or all in one plane
                 continue
@@ -163,7 +174,7 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
             return around, cell
         raise RuntimeError(f"The Voronoi cell of site {index} is not closed")
 
-    def _properties(self, site: Any) -> _Chemistry:
+    def _properties(self, site: Any) -> _Chemistry:  # noqa: ANN401
         key = site.specie
         if key not in self._chemistry:
             self._chemistry[key] = _Chemistry(float(key.X), float(_get_radius(site)), _get_default_radius(site))
@@ -221,7 +232,7 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
         difference = abs(centre.electronegativity - other.electronegativity)
         if math.isnan(difference):
             return 1
-        return 1 + self.x_diff_weight * math.sqrt(difference / LARGEST_DIFFERENCE)
+        return float(1 + self.x_diff_weight * math.sqrt(difference / LARGEST_DIFFERENCE))
 
     def _nearness(self, centre: _Chemistry, other: _Chemistry, distance: float) -> float:
         if centre.radius > 0 and other.radius > 0:

@@ -1,12 +1,13 @@
 """Local order parameters of many sites at once.
 
-The order parameters say how much the neighbours of a site look like an octahedron, a tetrahedron and so on (Zimmermann and
-Jain, RSC Adv. 10, 6063, 2020). pymatgen computes one of them for one site in nested Python loops; here one call takes all
-sites with the same coordination number and shares angles and azimuths among the parameters. The definitions are those of
-`pymatgen.core.local_env.LocalStructOrderParams`, whose types and parameters are read from its objects.
+The order parameters say how much the neighbours of a site look like an octahedron, a tetrahedron and so on
+(Zimmermann and Jain, RSC Adv. 10, 6063, 2020). pymatgen computes one of them for one site in nested Python loops;
+here one call takes all sites with the same coordination number and shares angles and azimuths among the parameters.
+The definitions are those of `pymatgen.core.local_env.LocalStructOrderParams`, whose types and parameters are read
+from its objects.
 
-Shapes: s sites, n neighbours; `theta[s, j, m]` is the angle between neighbours j and m, `phi[s, j, k, m]` the azimuth of m
-around the axis j, counted from k.
+Shapes: s sites, n neighbours; `theta[s, j, m]` is the angle between neighbours j and m, `phi[s, j, k, m]` the azimuth
+of m around the axis j, counted from k.
 """
 
 from __future__ import annotations
@@ -148,7 +149,8 @@ def _total(values: Floats) -> Floats:
 
 def _bent(shell: Shell, p: Parameters) -> Floats:
     values = np.where(shell.distinct, _gauss(shell.theta, p["IGW_TA"], p["TA"]), 0.0)
-    return _total(values) / (shell.size * (shell.size - 1))
+    result: Floats = _total(values) / (shell.size * (shell.size - 1))
+    return result
 
 
 def _planar(shell: Shell, p: Parameters) -> Floats:
@@ -228,7 +230,8 @@ def _body_centred(shell: Shell, p: Parameters) -> Floats:
     gauss = exponential(-0.5 * x * x)
     terms = sign[:, :, :, None] * shell.power(3, 1) * (1 / math.exp(-0.5)) * x[:, :, None, :] * gauss[:, :, None, :]
     sums.add(terms, shell.around & (later & ~south)[:, :, :, None])
-    return _total(np.where(later, sums.value, 0.0)) / (0.5 * n * (6 + (n - 2) * (n - 3)))
+    result: Floats = _total(np.where(later, sums.value, 0.0)) / (0.5 * n * (6 + (n - 2) * (n - 3)))
+    return result
 
 
 @lru_cache(maxsize=8)

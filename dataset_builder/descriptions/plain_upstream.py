@@ -17,16 +17,16 @@ from .private_copy import private_copy
 class _NoNames:
     """In place of the namer of molecules, which would ask a web service and finds nothing offline."""
 
-    def get_name_from_molecule_graph(self, _graph: Any) -> None:
+    def get_name_from_molecule_graph(self, _graph: Any) -> None:  # noqa: ANN401
         return None
 
 
 @cache
-def _condenser() -> Any:
+def _condenser() -> Any:  # noqa: ANN401
     module = private_copy(upstream)
     if not hasattr(module, "MoleculeNamer"):
         raise RuntimeError("This Robocrystallographer names molecules in an unknown way, perhaps online; use 0.2.13")
-    module.MoleculeNamer = _NoNames
+    module.MoleculeNamer = _NoNames  # type: ignore[attr-defined]
     return module
 
 

@@ -1,12 +1,12 @@
 """Voronoi cells by polar duality, thirty times faster than a tessellation.
 
 The planes half-way to the points v are x·v = v²/2. The cell that they cut out is the polar dual of the convex hull of
-2v/v²: every facet of the hull is a vertex of the cell. That hull has some fifteen corners however many points there are,
-while a tessellation also works out the cells of all the others.
+2v/v²: every facet of the hull is a vertex of the cell. That hull has some fifteen corners however many points there
+are, while a tessellation also works out the cells of all the others.
 
-The result agrees with a tessellation to about 1e-14, not to the last bit, and faces come in another order. Where more than
-three faces meet in one vertex, which symmetric crystals have often, the tessellation's faces depend on rounding errors;
-such cells are refused here.
+The result agrees with a tessellation to about 1e-14, not to the last bit, and faces come in another order. Where more
+than three faces meet in one vertex, which symmetric crystals have often, the tessellation's faces depend on rounding
+errors; such cells are refused here.
 """
 
 from __future__ import annotations
@@ -38,15 +38,24 @@ class PolarCell:
     faces: Integers
 
 
+class OpenCellError(RuntimeError):
+    """The cell reaches to infinity."""
+
+
 def cell(points: Floats) -> PolarCell | None:
-    """The Voronoi cell of the first point; None where it is open or degenerate.
+    """The Voronoi cell of the first point; None where it is degenerate.
 
     Args:
         points: In Å, shape (n, 3); the nearest ones first.
+
+    Raises:
+        OpenCellError: The points do not close it.
     """
     vectors = points[1:] - points[0]
     squares = np.vecdot(vectors, vectors)
-    if len(vectors) < 4 or squares[0] < 1e-6:
+    if len(vectors) < 4:
+        raise OpenCellError
+    if squares[0] < 1e-6:
         return None
     try:
         hull = ConvexHull(2 * vectors / squares[:, None])
@@ -54,7 +63,7 @@ def cell(points: Floats) -> PolarCell | None:
         return None
     distances = hull.equations[:, 3]
     if (distances > -1e-6).any():
-        return None
+        raise OpenCellError
     vertices = -hull.equations[:, :3] / distances[:, None]
     edges = vertices[:, None, :] - vertices[hull.neighbors]
     if norms(edges).min() < SMALLEST_EDGE:
@@ -71,7 +80,9 @@ def faces(cells: list[PolarCell]) -> list[tuple[Floats, Floats]]:
     counts = [len(one.others) for one in cells]
     ends = np.cumsum(counts)
     vertex_ends = np.cumsum([len(one.vertices) for one in cells])
-    face = np.concatenate([one.faces.ravel() + end - count for one, end, count in zip(cells, ends, counts, strict=True)])
+    face = np.concatenate(
+        [one.faces.ravel() + end - count for one, end, count in zip(cells, ends, counts, strict=True)]
+    )
     vertices = np.concatenate([one.vertices for one in cells])
     offsets = np.concatenate([one.offsets for one in cells])
     corner = np.repeat(np.arange(vertex_ends[-1]), 3)

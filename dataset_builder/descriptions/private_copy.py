@@ -12,7 +12,8 @@ def private_copy(module: ModuleType) -> ModuleType:
     name = f"{__name__}.{module.__name__.replace('.', '_')}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, module.__file__)
-        assert spec is not None and spec.loader is not None
+        if spec is None or spec.loader is None:
+            raise ImportError(f"No source of {module.__name__}")
         copy = importlib.util.module_from_spec(spec)
         sys.modules[name] = copy
         spec.loader.exec_module(copy)

@@ -1,8 +1,8 @@
 """The mineral that a structure looks like, matched against the AFLOW prototypes that Robocrystallographer ships.
 
-Upstream reduces all 180 prototypes to primitive cells again for every structure. Here they are reduced once, and only those
-are compared that have the composition pattern and the number of sites of the query; for ordered structures no other one can
-match.
+Upstream reduces all 180 prototypes to primitive cells again for every structure. Here they are reduced once, and only
+those are compared that have the composition pattern and the number of sites of the query; for ordered structures no
+other one can match.
 """
 
 from __future__ import annotations

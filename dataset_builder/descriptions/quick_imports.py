@@ -1,7 +1,7 @@
-"""Two thirds of the time to import Robocrystallographer go into two modules that a description hardly needs.
+"""More than half of the time to import Robocrystallographer goes into two modules that a description hardly needs.
 
-- pymatgen reads its whole AFLOW library (Robocrystallographer only wants a base class from beside it). Its loading is put
-  off here until somebody looks at it.
+- pymatgen reads its whole AFLOW library (Robocrystallographer only wants a base class from beside it). Its loading is
+  put off here until somebody looks at it.
 - inflect has each of its functions rewritten to check argument types at run time. Those checks are left out.
 
 Both are done only while these modules are imported for the first time, and nothing is done where they already are.
@@ -31,7 +31,7 @@ class Deferred(Sequence[Any]):
             self._items = self._load()
         return self._items
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401
         return self._loaded[index]
 
     def __len__(self) -> int:
@@ -39,7 +39,7 @@ class Deferred(Sequence[Any]):
 
 
 @contextmanager
-def _replaced(module: Any, name: str, value: Any) -> Iterator[None]:
+def _replaced(module: Any, name: str, value: Any) -> Iterator[None]:  # noqa: ANN401
     original = getattr(module, name)
     setattr(module, name, value)
     try:
@@ -52,7 +52,7 @@ def _import_prototypes() -> None:
     serialization = importlib.import_module("monty.serialization")
     loadfn = serialization.loadfn
 
-    def load(path: Any, *arguments: Any, **options: Any) -> Any:
+    def load(path: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
         if str(path).endswith(LIBRARY):
             return Deferred(lambda: loadfn(path, *arguments, **options))
         return loadfn(path, *arguments, **options)
@@ -61,7 +61,7 @@ def _import_prototypes() -> None:
         importlib.import_module("pymatgen.analysis.prototypes")
 
 
-def _unchecked(target: Any = None, **_options: Any) -> Any:
+def _unchecked(target: Any = None, **_options: Any) -> Any:  # noqa: ANN401
     return target if target is not None else lambda decorated: decorated
 
 

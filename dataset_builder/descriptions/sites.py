@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,7 +78,9 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
         if not self._exact:
             second, first = np.partition(parameters, -2)[-2:]
             doubt.unless(first - second > doubt.CLOSE or first < self.minimum_geometry_op - doubt.CLOSE)
-            doubt.unless(all(abs(first - threshold) > doubt.CLOSE for threshold in (self.minimum_geometry_op, DISTORTED)))
+            doubt.unless(
+                all(abs(first - threshold) > doubt.CLOSE for threshold in (self.minimum_geometry_op, DISTORTED))
+            )
         if values[best] < self.minimum_geometry_op:
             number = labels[int(np.argmax(values))].split()[-1].split("_")[-1]
             return {"type": f"{number}-coordinate", "likeness": 1.0}
@@ -87,10 +90,10 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
     def get_nearest_neighbors(self, site_index: int, inc_inequivalent_site_index: bool = True) -> list[dict[str, Any]]:
         """The bonded neighbours of a site."""
         return [
-            {"element": self._elements[bond.index], "inequiv_index": self.equivalent_sites[bond.index],
+            {"element": self._elements[bond.site], "inequiv_index": self.equivalent_sites[bond.site],
              "dist": bond.distance}
             if inc_inequivalent_site_index
-            else {"element": self._elements[bond.index], "dist": bond.distance}
+            else {"element": self._elements[bond.site], "dist": bond.distance}
             for bond in self._bonds.of(site_index)
         ]  # fmt: skip
 
@@ -101,34 +104,32 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
         summaries = []
         for shared in self._next[site_index]:
             summary = {
-                "element": self._elements[shared.index],
+                "element": self._elements[shared.site],
                 "connectivity": shared.connectivity,
-                "geometry": self.get_site_geometry(shared.index),
+                "geometry": self.get_site_geometry(shared.site),
                 "angles": shared.angles,
                 "distance": shared.distance,
             }
             if inc_inequivalent_site_index:
-                summary["inequiv_index"] = self.equivalent_sites[shared.index]
+                summary["inequiv_index"] = self.equivalent_sites[shared.site]
             summaries.append(summary)
         return summaries
 
     def _profile(self, index: int) -> _Likeness:
         entries = []
         for shared in self._next[index]:
-            geometry = self.get_site_geometry(shared.index)
-            kind = (self._elements[shared.index], geometry["type"], shared.connectivity)
+            geometry = self.get_site_geometry(shared.site)
+            kind = (self._elements[shared.site], geometry["type"], shared.connectivity)
             entries.append((kind, sorted(shared.angles), geometry["likeness"]))
         # by element, geometry, connectivity and raw angles, as upstream: 89.99999999999997 comes before 90.0
         entries.sort(key=lambda entry: entry[:2])
         if not self._exact:
             # entries with the same angles keep the order of the bonds, which tells only where their likeness differs
-            doubt.unless(
-                all(a[:2] != b[:2] or abs(a[2] - b[2]) < doubt.CLOSE for a, b in zip(entries, entries[1:], strict=False))
-            )
+            doubt.unless(all(a[:2] != b[:2] or abs(a[2] - b[2]) < doubt.CLOSE for a, b in pairwise(entries)))
         return _Likeness(
             element=get_el_sp(self._structure[index].specie),
             geometry=self.get_site_geometry(index),
-            near=sorted((self._elements[bond.index], bond.distance) for bond in self._bonds.of(index)),
+            near=sorted((self._elements[bond.site], bond.distance) for bond in self._bonds.of(index)),
             kinds=[entry[0] for entry in entries],
             likenesses=[entry[2] for entry in entries],
             angles=[entry[1] for entry in entries],
@@ -151,7 +152,7 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
                 result.append(index)
         return result
 
-    def _calculate_symmetry_labels(self, sym_equivalent_atoms: Any) -> list[int]:
+    def _calculate_symmetry_labels(self, sym_equivalent_atoms: Any) -> list[int]:  # noqa: ANN401
         """Number the symmetry-distinct sites of every element from 1."""
         labels: dict[int, int] = {}
         for symbol in dict.fromkeys(get_el(specie) for specie in self._structure.species):

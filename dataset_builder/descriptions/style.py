@@ -1,7 +1,8 @@
 """The two ways to write a description, as changes to the text that Robocrystallographer prints.
 
-`upstream`: as the installed Robocrystallographer prints it, except that words which it takes from a Python set, in an order
-that changes from process to process, come in a fixed order: face, edge, corner for kinds of sharing, and directions sorted.
+`upstream`: as the installed Robocrystallographer prints it, except that words which it takes from a Python set, in an
+order that changes from process to process, come in a fixed order: face, edge, corner for kinds of sharing, and
+directions sorted.
 
 `published`: as in the published benchmark. The same order; an en dash in bond names and ranges, as Robocrystallographer
 printed before its version 0.2.8; plain integers in directions, as it printed with NumPy 1.

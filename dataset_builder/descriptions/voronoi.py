@@ -1,9 +1,9 @@
 """Voronoi cells: solid angle, area and volume of every face, for many sites at once.
 
-The tessellation is SciPy's (Qhull), one site after the other; the geometry of all faces of all cells is then one batch of
-triangles. The formulas are those of `pymatgen.core.local_env.VoronoiNN` with its tetrahedra (solid angle after van Oosterom
-and Strackee, IEEE Trans. Biomed. Eng. 30, 125, 1983), and the sums run in the same order, so that the numbers are the same
-to the last bit.
+The tessellation is SciPy's (Qhull), one site after the other; the geometry of all faces of all cells is then one
+batch of triangles. The formulas are those of `pymatgen.core.local_env.VoronoiNN` with its tetrahedra (solid angle
+after van Oosterom and Strackee, IEEE Trans. Biomed. Eng. 30, 125, 1983), and the sums run in the same order, so that
+the numbers are the same to the last bit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy.spatial import Voronoi
 from .arithmetic import Floats, Integers, norms, sums
 
 
-class InfiniteCell(RuntimeError):
+class InfiniteCellError(RuntimeError):
     """The cell of the site is not closed by the points given."""
 
 
@@ -45,7 +45,7 @@ def cell(points: Floats) -> Cell:
         points: In Å, shape (n, 3); the nearest ones first.
 
     Raises:
-        InfiniteCell: A face of the cell reaches to infinity.
+        InfiniteCellError: A face of the cell reaches to infinity.
         scipy.spatial.QhullError: The points span no volume.
     """
     diagram = Voronoi(points)
@@ -53,7 +53,7 @@ def cell(points: Floats) -> Cell:
     ridges = np.flatnonzero((pairs == 0).any(axis=1))
     faces = [diagram.ridge_vertices[ridge] for ridge in ridges.tolist()]
     if any(-1 in face for face in faces):
-        raise InfiniteCell
+        raise InfiniteCellError
     return Cell(points[0], pairs[ridges].sum(axis=1), faces, diagram.vertices)
 
 
@@ -93,8 +93,8 @@ def faces(cells: list[Cell], points: list[Floats]) -> list[tuple[Floats, Floats]
     distance = norms(centres - others) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         area = 3 * sums(volume, group, total) / distance
-    inner = starts[1:-1]
-    return list(zip(np.split(sums(angle, group, total), inner), np.split(area, inner), strict=True))
+    between = starts[1:-1]
+    return list(zip(np.split(sums(angle, group, total), between), np.split(area, between), strict=True))
 
 
 def _solid_angles(a: Floats, b: Floats, c: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Outside the versions that were tested, the plain upstream code is used, with a warning; and nothing ever goes online."""
+"""Outside the tested versions the plain upstream code is used, with a warning; and nothing ever goes online."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fast text against the stored text of an untouched, slow Robocrystallographer (scripts/make_description_corpus.py)."""
+"""The fast text against the stored text of an untouched upstream (scripts/make_description_corpus.py)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ print(json.dumps({row["name"]: describe(Structure.from_dict(json.loads(row["stru
 @pytest.mark.slow
 def test_hash_seed_and_order_change_nothing() -> None:
     rows = [row for row in corpus() if row["text"] is not None]
-    mixed = [row for row in rows if "mixture" in row["text"] or "directions" in row["text"] or "oriented" in row["text"]]
+    mixed = [
+        row for row in rows if "mixture" in row["text"] or "directions" in row["text"] or "oriented" in row["text"]
+    ]
     rows = mixed[:15] + random.Random(0).sample(rows, 15)
     sent = json.dumps([{"name": row["name"], "structure": row["structure"]} for row in rows])
     results = [

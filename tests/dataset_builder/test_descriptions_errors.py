@@ -54,6 +54,22 @@ def test_a_lattice_that_is_not_one() -> None:
     assert reason(slab) == "bad_structure"
 
 
+def test_coordinates_out_of_all_bounds() -> None:
+    far = Structure(Lattice.cubic(4), ["Cs", "Cl"], [[1e9, 0, 0], [0.5, 0.5, 0.5]])
+    assert reason(far) == "bad_structure"
+    long = Structure(Lattice.cubic(5000), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    assert reason(long) == "bad_structure"
+    near = Structure(Lattice.cubic(4.12), ["Cs", "Cl"], [[1000, 0, -1000], [0.5, 0.5, 0.5]])
+    assert describe(near) == describe(Structure(Lattice.cubic(4.12), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]))
+
+
+def test_nearly_empty_cells_come_to_an_end() -> None:
+    gap = Structure(Lattice.orthorhombic(3, 3, 300), ["Fe", "O"], [[0, 0, 0], [0, 0, 0.01]])
+    assert describe(gap)
+    alone = Structure(Lattice.cubic(60), ["Fe"], [[0, 0, 0]])
+    assert "zero-dimensional" in describe(alone)
+
+
 def test_overlapping_atoms() -> None:
     structure = Structure(Lattice.cubic(4), ["Cs", "Cl", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]])
     assert reason(structure) == "overlapping_atoms"

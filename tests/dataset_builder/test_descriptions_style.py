@@ -52,8 +52,12 @@ def test_upstream_only_settles_the_order() -> None:
     text = "a mixture of corner and edge-sharing; Na(1)-O(2) bond; (np.int64(0), np.int64(0), np.int64(1))"
     expected = "a mixture of edge and corner-sharing; Na(1)-O(2) bond; (np.int64(0), np.int64(0), np.int64(1))"
     assert styled(text, "upstream") == expected
-    two = "oriented in the (np.int64(1), np.int64(0), np.int64(0)) and (np.int64(0), np.int64(0), np.int64(1)) directions"
-    assert settle(two).index("int64(0), np.int64(0), np.int64(1)") < settle(two).index("np.int64(1), np.int64(0), np.int64(0)")
+    two = (
+        "oriented in the (np.int64(1), np.int64(0), np.int64(0)) and (np.int64(0), np.int64(0), np.int64(1)) directions"
+    )
+    assert settle(two).index("int64(0), np.int64(0), np.int64(1)") < settle(two).index(
+        "np.int64(1), np.int64(0), np.int64(0)"
+    )
 
 
 def test_unknown() -> None:
