@@ -60,6 +60,7 @@ class Plan(BaseModel):
 
     pieces: tuple[Piece, ...]
     inputs: tuple[InputIdentity, ...]
+    absent: tuple[str, ...] = ()  # files that should be there; only --allow-partial goes on without them
     notes: tuple[str, ...] = ()
 
 

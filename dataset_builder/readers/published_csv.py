@@ -28,9 +28,12 @@ class PublishedCsv:
         """Scan the three files."""
         folder = self._folder(source, origin)
         pieces: list[Piece] = []
-        inputs, notes = [], []
+        inputs, notes, absent = [], [], []
         for split in SPLITS:
             path = self._file(folder, split)
+            if path is None:
+                absent.append(str(folder / f"{split}.csv"))
+                continue
             if path.suffix == ".gz":
                 path = gunzip(path, work / "unpacked" / path.stem, progress)
             scan = scan_csv(path, split, progress)
@@ -44,7 +47,7 @@ class PublishedCsv:
                 notes.append(f"{path.name}: no column with descriptions")
             pieces += scan.pieces
             inputs.append(scan.identity)
-        return Plan(pieces=tuple(pieces), inputs=tuple(inputs), notes=tuple(notes))
+        return Plan(pieces=tuple(pieces), inputs=tuple(inputs), absent=tuple(absent), notes=tuple(notes))
 
     def read(self, source: Source, piece: Piece, origin: Path) -> Iterator[RawBatch]:
         """Read a piece; a CIF that is missing is made from the structure column."""
@@ -89,10 +92,10 @@ class PublishedCsv:
             f"'{source.published.folder}'"
         )
 
-    def _file(self, folder: Path, split: str) -> Path:
+    def _file(self, folder: Path, split: str) -> Path | None:
         found = self._candidates(folder, split)
         if not found:
-            raise DataError(f"{folder / split}.csv: no such file; a build needs train.csv, validation.csv and test.csv")
+            return None
         if len(found) > 1:
             raise DataError(f"{folder}: both {found[0].name} and {found[1].name}; leave one of them")
         return found[0]
