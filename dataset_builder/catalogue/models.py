@@ -150,6 +150,13 @@ class Source(Declaration):
         return tuple(Task(source=self, property=prop) for prop in self.properties)
 
 
+class StatedWords(Declaration):
+    """A number of words as the publication gives it, and to what it was rounded."""
+
+    words: int = Field(gt=0)
+    rounded_to: int = Field(gt=0)
+
+
 class Benchmark(Declaration):
     """What the publication states of the benchmark as a whole."""
 
@@ -157,6 +164,8 @@ class Benchmark(Declaration):
     citation: Citation
     stated_rows: int
     stated_rows_note: str
+    stated_words: dict[Modality, StatedWords]
+    stated_words_note: str
 
 
 class Task(Declaration):

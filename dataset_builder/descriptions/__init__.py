@@ -12,13 +12,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import DescriptionError, Reason
+from .many import describe_many
+from .records import DescriptionRecord, Status
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from .style import Style
 
-__all__ = ["DescriptionError", "Reason", "condense", "describe", "describe_and_condense", "prepare"]
+__all__ = [
+    "DescriptionError",
+    "DescriptionRecord",
+    "Reason",
+    "Status",
+    "condense",
+    "describe",
+    "describe_and_condense",
+    "describe_many",
+    "prepare",
+]
 
 MAX_SITES = 3000
 
@@ -59,22 +71,25 @@ def condense(structure: Structure, *, max_sites: int = MAX_SITES) -> dict[str, A
     Raises:
         DescriptionError: There is no description; its `reason` says in one word why.
     """
-    from .describer import summary
-
-    return summary(structure, max_sites)
+    return _describer().summary(structure, max_sites)
 
 
 def describe_and_condense(
     structure: Structure, style: Style = "published", *, max_sites: int = MAX_SITES
 ) -> tuple[str, dict[str, Any]]:
     """Both in one go, for little more than the price of one. See `describe` and `condense`."""
-    from .describer import text_and_summary
-
-    return text_and_summary(structure, style, max_sites)
+    return _describer().text_and_summary(structure, style, max_sites)
 
 
 def prepare() -> None:
     """Import and load everything that a description needs."""
-    from .describer import prepare as load
+    _describer().prepare()
 
-    load()
+
+def _describer() -> Any:
+    from . import quick_imports
+
+    quick_imports.load()
+    from . import describer
+
+    return describer

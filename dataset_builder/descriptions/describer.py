@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pymatgen.core import DummySpecies, Structure
 
-from . import engine, style
+from . import compatibility, style
 from .errors import DescriptionError
 
 CLOSEST = 0.01  # Å; atoms nearer than the symmetry tolerance cannot be told apart
@@ -81,11 +81,10 @@ def _one_line_errors() -> Iterator[None]:
 
 def text_and_summary(structure: Structure, how: str, max_sites: int) -> tuple[str, dict[str, Any]]:
     """The description and the condensed form."""
-    if how not in style.STYLES:
-        raise ValueError(f"Unknown style {how!r}; choose one of {', '.join(style.STYLES)}")
+    style.styled("", how)  # an unknown style is said before any work
     condensed = _condensed(structure, max_sites)
     with _one_line_errors():
-        return style.write(condensed, how), plain(condensed)
+        return style.styled(_engine().write(condensed), how), plain(condensed)
 
 
 def summary(structure: Structure, max_sites: int) -> dict[str, Any]:
@@ -94,10 +93,21 @@ def summary(structure: Structure, max_sites: int) -> dict[str, Any]:
     return result
 
 
+def _engine() -> Any:
+    if compatibility.shortcuts():
+        from . import engine
+
+        return engine
+    from . import plain_upstream
+
+    return plain_upstream
+
+
 def _condensed(structure: Structure, max_sites: int) -> dict[str, Any]:
     check(structure, max_sites)
+    engine = _engine()
     with _one_line_errors():
-        result: dict[str, Any] = engine.condenser(max_sites).condense_structure(structure)
+        result: dict[str, Any] = engine.condense(structure, max_sites)
         return result
 
 
@@ -116,7 +126,4 @@ def plain(value: Any) -> Any:
 
 def prepare() -> None:
     """Load the tables and reduce the prototypes."""
-    from . import fingerprints
-
-    fingerprints.labels()
-    engine.condenser(0).mineral_matcher.prepare()
+    _engine().prepare()

@@ -24,23 +24,25 @@ from .errors import DescriptionError
 from .neighbours import SharedCrystalNN
 from .prototypes import SharedMineralMatcher
 from .sites import SharedSiteAnalyzer
+from .writer import write
+
+__all__ = ["SharedCondenser", "condense", "prepare", "write"]
 
 Component = dict[str, Any]
 
 
 class SharedCondenser(StructureCondenser):  # type: ignore[misc]
-    """Robocrystallographer's condenser with its default settings, without the repeated work and the molecule namer.
+    """Robocrystallographer's condenser with its default settings, without the repeated work and the molecule namer."""
 
-    Args:
-        max_sites: Sites that the conventional cell may have.
-    """
-
-    def __init__(self, max_sites: int) -> None:
+    def __init__(self) -> None:
         super().__init__(near_neighbors=SharedCrystalNN(), mineral_matcher=SharedMineralMatcher())
-        self.max_sites = max_sites
 
-    def condense_structure(self, structure: Structure) -> dict[str, Any]:
+    def condense_structure(self, structure: Structure, max_sites: int | None = None) -> dict[str, Any]:
         """The condensed form, in the same format as upstream's.
+
+        Args:
+            structure: An ordered structure.
+            max_sites: How many sites the conventional cell may have.
 
         Raises:
             DescriptionError: The conventional cell is too large.
@@ -49,8 +51,8 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
         structure.translate_sites(range(len(structure)), [1, 1, 1])
         symmetry = SpacegroupAnalyzer(structure, symprec=self.symprec)
         structure = symmetry.get_conventional_standard_structure()
-        if len(structure) > self.max_sites:
-            message = f"The conventional cell has {len(structure)} sites; at most {self.max_sites} are described"
+        if max_sites is not None and len(structure) > max_sites:
+            message = f"The conventional cell has {len(structure)} sites; at most {max_sites} are described"
             raise DescriptionError("too_many_sites", message)
 
         try:
@@ -130,6 +132,16 @@ def _same(a: Structure, b: Structure) -> bool:
 
 
 @cache
-def condenser(max_sites: int) -> SharedCondenser:
-    """The condenser of this process."""
-    return SharedCondenser(max_sites)
+def _condenser() -> SharedCondenser:
+    return SharedCondenser()
+
+
+def condense(structure: Structure, max_sites: int) -> dict[str, Any]:
+    """The condensed form, in upstream's format; see `SharedCondenser`."""
+    return _condenser().condense_structure(structure, max_sites)
+
+
+def prepare() -> None:
+    """Load the tables and reduce the prototypes, e.g. before forking."""
+    fingerprints.labels()
+    _condenser().mineral_matcher.prepare()

@@ -78,11 +78,12 @@ def faces(cells: list[PolarCell]) -> list[tuple[Floats, Floats]]:
 
     # the corners of every face in the order in which they go round it
     across, up = _frames(offsets)
-    relative = vertices[corner]
-    turn = np.arctan2(np.vecdot(relative, up[face]), np.vecdot(relative - offsets[face] / 2, across[face]))
+    sizes = np.bincount(face, minlength=len(offsets))
+    middles = np.stack([sums(vertices[corner, axis], face, len(offsets)) for axis in range(3)], axis=1) / sizes[:, None]
+    relative = vertices[corner] - middles[face]
+    turn = np.arctan2(np.vecdot(relative, up[face]), np.vecdot(relative, across[face]))
     order = np.lexsort((turn, face))
     face, ring = face[order], vertices[corner[order]]
-    sizes = np.bincount(face, minlength=len(offsets))
     first = np.repeat(np.cumsum(sizes) - sizes, sizes)
     last = np.repeat(np.cumsum(sizes) - 1, sizes)
     middle = np.flatnonzero((np.arange(len(face)) > first) & (np.arange(len(face)) < last))

@@ -10,11 +10,14 @@ from .. import __version__
 from ..errors import LLM4MatError, UsageError
 from .build import build
 from .catalogue import sources, tasks
+from .check import check
 from .console import err
 from .demo import demo
+from .describe import describe
 from .leaderboard import leaderboard
 from .push import app as push
 from .score import score
+from .stats import stats
 from .train import train
 from .verify import verify
 
@@ -26,6 +29,7 @@ EXTRAS = {
     "ray": "ray",
     "robocrys": "describe",
     "sklearn": "baselines",
+    "tokenizers": "stats",
     "torch": "prompting",
     "transformers": "prompting",
 }
@@ -60,6 +64,9 @@ for command in (
     sources,
     tasks,
     build,
+    describe,
+    check,
+    stats,
     train,
     score,
     verify,

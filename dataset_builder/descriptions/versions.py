@@ -1,0 +1,31 @@
+"""Which releases and which code make a description what it is."""
+
+import hashlib
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("llm4mat-bench", "robocrys", "pymatgen", "pymatgen-core", "matminer", "spglib", "numpy", "scipy")
+
+
+def library_versions() -> dict[str, str | None]:
+    """Look up the installed releases, nothing for one that is not installed, and the hash of this package's code."""
+
+    def find(name: str) -> str | None:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            return None
+
+    return {"python": platform.python_version(), **{name: find(name) for name in PACKAGES}, "code": code_hash()}
+
+
+@cache
+def code_hash() -> str:
+    """Hash the modules of descriptions, so that work in progress on them is not mixed in one file."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,124 @@
+"""Compare the structures of rows that share a reduced formula across splits."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from itertools import chain, combinations, islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..built_folder import SourceFiles, iter_batches
+from ..progress_types import Advance, silent
+from .groups import Groups, Rows, crossing_groups
+from .keys import NO_KEY, Hashes, KeyTable
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+    from pymatgen.core.structure import Structure
+
+Pair = tuple[int, int]
+_PAIRS_PER_GROUP = 50
+
+
+def count_pairs(groups: Groups) -> int:
+    """Count the pairs of rows of two splits in one group, over all groups."""
+    total = groups.counts.sum(axis=1)
+    return int(((total**2 - (groups.counts**2).sum(axis=1)) // 2).sum())
+
+
+def choose_pairs(groups: Groups, table: KeyTable, cap: int) -> list[Pair]:
+    """Choose pairs of rows of two splits that share a group, the row of the earlier split first.
+
+    All of them where the cap allows it. Otherwise first a few of each group, the groups in the order of their hashes,
+    and then the rest: one formula with thousands of rows does not use up the whole cap, and the choice depends on the
+    data alone.
+    """
+    order = np.flatnonzero((groups.counts > 0).sum(axis=1) > 1)
+    if count_pairs(groups) <= cap:
+        order = crossing_groups(groups)
+        return [pair for group in order for pair in _pairs_of(groups.members(int(group)), table)]
+    few = (islice(_pairs_of(groups.members(int(group)), table), _PAIRS_PER_GROUP) for group in order)
+    rest = (islice(_pairs_of(groups.members(int(group)), table), _PAIRS_PER_GROUP, None) for group in order)
+    return list(islice(chain.from_iterable(chain(few, rest)), cap))
+
+
+def read_texts(source: SourceFiles, column: str, rows: Iterable[int]) -> dict[int, str | None]:
+    """Read the cells of some rows, numbered over all splits."""
+    wanted = np.unique(np.fromiter(rows, dtype=np.int64))
+    texts: dict[int, str | None] = {}
+    offset = 0
+    for split, paths in source.shards.items():
+        if np.searchsorted(wanted, offset) < np.searchsorted(wanted, offset + source.rows[split]):
+            for start, batch in iter_batches(paths, [column], batch_rows=2048):
+                first = offset + start
+                low, high = np.searchsorted(wanted, [first, first + batch.num_rows])
+                for row in wanted[low:high]:
+                    value = batch.column(0)[int(row) - first].as_py()
+                    texts[int(row)] = None if value is None else str(value)
+        offset += source.rows[split]
+    return texts
+
+
+def matching_pairs(
+    pairs: list[Pair],
+    texts: dict[int, str | None],
+    hashes: Hashes,
+    advance: Advance = silent,
+) -> tuple[list[Pair], int, int]:
+    """Compare the pairs.
+
+    Returns:
+        The pairs that match, how many of them have the same CIF text, and how many CIFs could not be read.
+    """
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    matcher = StructureMatcher()
+    parsed: dict[int, Structure | None] = {}
+    unreadable: set[int] = set()
+    matching: list[Pair] = []
+    identical = 0
+    for first, second in pairs:
+        if hashes[first] == hashes[second] != NO_KEY:
+            identical += 1
+            matching.append((first, second))
+        else:
+            # Pairs come group by group, so that a few structures are enough to keep.
+            if len(parsed) > 256:
+                parsed.clear()
+            for row in (first, second):
+                if row not in parsed:
+                    parsed[row] = _parse(texts.get(row))
+                    if parsed[row] is None:
+                        unreadable.add(row)
+            one, other = parsed[first], parsed[second]
+            if one is not None and other is not None and _fit(matcher, one, other):
+                matching.append((first, second))
+        advance(1)
+    return matching, identical, len(unreadable)
+
+
+def _pairs_of(members: Rows, table: KeyTable) -> Iterator[Pair]:
+    by_split = [members[table.split[members] == number].tolist() for number in range(len(table.split_names))]
+    for earlier, later in combinations(by_split, 2):
+        for second in later:
+            for first in earlier:
+                yield first, second
+
+
+def _fit(matcher: "StructureMatcher", one: "Structure", other: "Structure") -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # noble gases have no electronegativity, which matters to nobody here
+        return bool(matcher.fit(one, other))
+
+
+def _parse(text: str | None) -> "Structure | None":
+    from pymatgen.core.structure import Structure
+
+    if not text:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Structure.from_str(text, fmt="cif")
+    except Exception:
+        return None
