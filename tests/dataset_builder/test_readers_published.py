@@ -139,7 +139,7 @@ def _good(tmp_path: Path) -> bytes:
         (lambda good: gzip.compress(good)[:60] + b"\x00" * 90, "train.csv.gz", r"train\.csv\.gz: .*damaged"),
         (lambda good: b"", "train.csv", r"train\.csv: the file is empty"),
         (lambda good: good.decode().encode("utf-16"), "train.csv", r"train\.csv: UTF-16"),
-        (lambda good: gzip.compress(good), "train.csv", r"train\.csv: gzip data under the name"),
+        (gzip.compress, "train.csv", r"train\.csv: gzip data under the name"),
         (lambda good: b"PK\x03\x04" + good, "train.csv", r"train\.csv: a zip archive"),
         (lambda good: b"<!DOCTYPE html><html>", "train.csv", r"train\.csv: a web page"),
         (lambda good: bytes(5000), "train.csv", r"train\.csv: binary data"),
