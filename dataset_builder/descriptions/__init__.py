@@ -9,14 +9,16 @@ instance before worker processes are forked.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import DescriptionError, Reason
-from .many import describe_many
-from .records import DescriptionRecord, Status
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+    from .many import describe_many
+    from .records import DescriptionRecord, Status
 
     from .style import Style
 
@@ -93,3 +95,13 @@ def _describer() -> Any:
     from . import describer
 
     return describer
+
+
+_HOMES = {"describe_many": ".many", "DescriptionRecord": ".records", "Status": ".records"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the name asked for
+    """Import what runs of many need when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name], __name__), name)

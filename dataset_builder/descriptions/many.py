@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 
+from .defaults import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT, DESCRIBER, Style
 from .pool import LocalPool
-from .records import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT, DESCRIBER, DescriptionRecord, Outcome, Settings, Style, Task
+from .records import DescriptionRecord, Outcome, Settings, Task
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -1,15 +1,11 @@
 """The records that a run of many descriptions passes around: settings, task, outcome, record."""
 
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-DEFAULT_TIMEOUT = 300.0
-DEFAULT_MEMORY_MB = 2048
-DESCRIBER = "llm4mat_bench.dataset_builder.descriptions:describe_and_condense"
-
-Style = Literal["published", "upstream"]
+from .defaults import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT, DESCRIBER, Style
 
 
 class Status(StrEnum):
