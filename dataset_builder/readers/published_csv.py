@@ -84,25 +84,33 @@ class PublishedCsv:
     def _folder(self, source: Source, origin: Path) -> Path:
         if not origin.is_dir():
             raise DataError(f"{origin}: no such folder; --from takes the folder of the published CSVs")
-        for folder in (origin / source.published.folder, origin):
-            if any(self._candidates(folder, split) for split in SPLITS):
-                return folder
-        raise DataError(
-            f"{origin}: neither {source.published.folder}/train.csv nor train.csv; --from takes the folder that holds "
-            f"'{source.published.folder}'"
-        )
+        folder = published_folder(source, origin)
+        if folder is None:
+            raise DataError(
+                f"{origin}: neither {source.published.folder}/train.csv nor train.csv; --from takes the folder that "
+                f"holds '{source.published.folder}'"
+            )
+        return folder
 
     def _file(self, folder: Path, split: str) -> Path | None:
-        found = self._candidates(folder, split)
+        found = _candidates(folder, split)
         if not found:
             return None
         if len(found) > 1:
             raise DataError(f"{folder}: both {found[0].name} and {found[1].name}; leave one of them")
         return found[0]
 
-    @staticmethod
-    def _candidates(folder: Path, split: str) -> list[Path]:
-        return [path for ending in (".csv", ".csv.gz") if (path := folder / f"{split}{ending}").is_file()]
+
+def published_folder(source: Source, origin: Path) -> Path | None:
+    """Find the folder with a source's CSVs: named as published, by an older name, or ``origin`` itself."""
+    for folder in (origin / source.published.folder, *(origin / alias for alias in source.aliases), origin):
+        if any(_candidates(folder, split) for split in SPLITS):
+            return folder
+    return None
+
+
+def _candidates(folder: Path, split: str) -> list[Path]:
+    return [path for ending in (".csv", ".csv.gz") if (path := folder / f"{split}{ending}").is_file()]
 
 
 def _missing(cifs: pa.Array | None, count: int) -> Mask:

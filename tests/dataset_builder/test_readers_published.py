@@ -19,6 +19,7 @@ from llm4mat_bench.dataset_builder.readers.base import no_progress
 from llm4mat_bench.dataset_builder.readers.csv_batches import read_piece
 from llm4mat_bench.dataset_builder.readers.csv_scan import scan_csv
 from llm4mat_bench.dataset_builder.readers.published_csv import PublishedCsv
+from llm4mat_bench.dataset_builder.readers.registry import choose_reader
 from llm4mat_bench.errors import DataError
 
 READER = PublishedCsv()
@@ -104,6 +105,14 @@ def test_pandas_index_column_other_id_and_blanks_in_names(tmp_path: Path) -> Non
     assert "columns not taken: (no name)" in plan.notes[0]
     table = next(READER.read(gnome, plan.pieces[0], tmp_path)).table.to_pylist()
     assert [one["Formation_Energy_Per_Atom"] for one in table] == [b"0.0", b"0.125", b"0.25"]
+
+
+def test_folders_by_older_names(tmp_path: Path) -> None:
+    source = write_published(tmp_path, "cantor_hea")
+    (tmp_path / "cantor_hea").rename(tmp_path / "hea")
+    assert len(READER.plan(source, tmp_path, tmp_path / "work", no_progress).pieces) == 3
+    assert choose_reader(source, tmp_path) == "published_csv"
+    assert choose_reader(source, tmp_path / "hea") == "published_csv"
 
 
 def test_gzip_is_unpacked_once(tmp_path: Path) -> None:
