@@ -90,9 +90,10 @@ def main() -> None:
             raise
         err.print(f"error: {error.name} is not installed: pip install 'llm4mat-bench[{extra}]'", markup=False)
         sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("stopped. The same call goes on where it left off.")
-        sys.exit(130)
+    except SystemExit as leaving:
+        if leaving.code == 130:  # typer makes this of Ctrl-C, without a word
+            err.print("stopped. What was finished is kept.")
+        raise
     except BrokenPipeError:
         # A reader such as `head` has had enough; close standard output quietly.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
