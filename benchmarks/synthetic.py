@@ -40,8 +40,29 @@ WEIGHTS = np.array([133, 39, 23, 7, 137, 40, 139, 24, 89, 91, 27, 48, 55, 65, 56
 GEOMETRIES = ("octahedral", "tetrahedral", "trigonal planar", "distorted bent 120 degrees", "6-coordinate", "linear")
 
 
+POOL = 4_000
+
+
 def rows(count: int, seed: int = 0) -> Iterator[list[str]]:
-    """Yield rows of the published layout."""
+    """Yield rows of the published layout.
+
+    After `POOL` rows the crystals come again with another id, another first edge and another first bond length: no two
+    texts are equal, repeats lie farther apart than a compressor looks, and a row takes microseconds.
+    """
+    cif, description = HEADER.index("cif_structure"), HEADER.index("description")
+    pool = []
+    for row in _invented(min(count, POOL), seed):
+        pool.append(row)
+        yield row
+    for index in range(POOL, count):
+        row = pool[index % POOL].copy()
+        row[0] = f"mp-{1_000_000 + index}"
+        row[cif] = row[cif].replace("_cell_length_a   ", f"_cell_length_a   {index // POOL}", 1)
+        row[description] = row[description].replace("shorter (", f"shorter ({index // POOL}", 1)
+        yield row
+
+
+def _invented(count: int, seed: int) -> Iterator[list[str]]:
     rng = np.random.default_rng(seed)
     for index in range(count):
         kinds = np.sort(rng.choice(len(ELEMENTS), size=rng.integers(2, 5), replace=False))

@@ -125,6 +125,7 @@ class LLM4MatBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
                 },
             )
             for split, work_of_split in by_split.items()
+            if work_of_split
         ]
 
     def _generate_tables(

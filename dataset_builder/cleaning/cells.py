@@ -87,7 +87,9 @@ def clean_name(cells: pa.Array, *, formula: bool) -> tuple[TextColumn, Mask]:
 def clean_label(cells: pa.Array, prop: Property) -> LabelColumn:
     """A label: float64, or the code of its class; null where there is none."""
     values = pc.utf8_trim_whitespace(decode(cells).values)
-    missing = pc.is_in(pc.utf8_lower(values), pa.array(MISSING_TEXTS))
+    spelt = {text.casefold() for text in prop.classes.dropped} if prop.classes else set()
+    # "Null" is missing in a column of numbers and an answer ("there is no gap") among SNUMAT's classes.
+    missing = pc.is_in(pc.utf8_lower(values), pa.array([text for text in MISSING_TEXTS if text not in spelt]))
     values = pc.if_else(missing, pa.scalar(None, pa.string()), values)
     return _clean_class(values, prop) if prop.classes else _clean_number(values)
 

@@ -16,6 +16,8 @@ _ELEMENTS = frozenset([
     "Lv", "Ts", "Og", "D", "T",
 ])  # fmt: skip
 _TOKEN = re.compile(r"([A-Z][a-z]?)|([(\[])|([)\]])|(\d+(?:\.\d+)?|\.\d+)|([\s'\"·*]+)")
+_PLAIN = re.compile(r"(?:[A-Z][a-z]?(?:\d+(?:\.\d+)?)? ?)+")
+_PAIR = re.compile(r"([A-Z][a-z]?)(\d+(?:\.\d+)?)?")
 _CIF_SUM = r"""(?m)^_chemical_formula_sum\s+(?P<sum>'[^'\n]*'|"[^"\n]*"|\S+)"""
 _TOLERANCE = 2e-3  # of a share; formula sums of partly occupied sites are rounded to 3 or more digits
 
@@ -28,6 +30,8 @@ def element_shares(formula: str) -> Shares | None:
 
     Brackets may nest; deuterium and tritium count as hydrogen. ``"NaN"`` is sodium nitride.
     """
+    if _PLAIN.fullmatch(formula):  # no brackets, as nine formulas in ten: a tenth of the work
+        return _shares_of_pairs(_PAIR.findall(formula))
     stack: list[Shares] = [{}]
     last: Shares | None = None  # what a number that follows multiplies
     position = 0
@@ -65,6 +69,17 @@ def element_shares(formula: str) -> Shares | None:
     if len(stack) != 1 or total <= 0:
         return None
     return {element: amount / total for element, amount in stack[0].items() if amount > 0}
+
+
+def _shares_of_pairs(pairs: list[tuple[str, str]]) -> Shares | None:
+    amounts: Shares = {}
+    for symbol, number in pairs:
+        if symbol not in _ELEMENTS:
+            return None
+        element = "H" if symbol in ("D", "T") else symbol
+        amounts[element] = amounts.get(element, 0.0) + (float(number) if number else 1.0)
+    total = sum(amounts.values())
+    return {element: amount / total for element, amount in amounts.items() if amount > 0} if total > 0 else None
 
 
 def same_proportions(one: Shares, other: Shares) -> bool:

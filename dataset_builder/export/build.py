@@ -25,7 +25,6 @@ from .parts import PartJob, PartReport, build_part, finished_part, job_fingerpri
 from .report import InputFile, SourceReport
 from .same_crystal import find_same_crystals
 
-
 _WORTH_A_PROCESS = 256 << 20  # bytes to read; less is done before another process has started
 
 
@@ -84,6 +83,11 @@ def _build(
     progress: Progress,
 ) -> SourceReport:
     plan = make_plan(source, origin, work, reader, progress)
+    if plan.absent and not options.allow_partial:
+        raise DataError(
+            f"{', '.join(plan.absent)}: no such file; a build needs train.csv, validation.csv and test.csv. "
+            "--allow-partial builds what is there"
+        )
     splits = find_splits(source, reader, plan, work, options)
     reports = _build_parts(source, origin, work, options, reader, plan, splits, progress)
     refuse_shifted_columns(source.id, reports)

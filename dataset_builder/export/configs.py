@@ -31,7 +31,7 @@ def yaml_configs(build: BuildReport) -> list[dict[str, Any]]:
         files = [
             {"split": split, "path": f"data/{source_id}/{split}-*.parquet"}
             for split in SPLITS
-            if split in report.splits
+            if split in report.splits and report.splits[split].written
         ]
         version = content_version(report)
         for name, columns in config_columns(report).items():

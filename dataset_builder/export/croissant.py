@@ -69,7 +69,7 @@ def croissant(build: BuildReport) -> dict[str, Any]:
                 }
             )
         for split in SPLITS:
-            if split in report.splits:
+            if split in report.splits and report.splits[split].written:
                 distribution.append(_file_set(source_id, split))
                 records.append(_record_set(report, split))
     return {

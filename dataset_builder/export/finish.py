@@ -126,6 +126,8 @@ def _write_shards(
     drop: NDArray[np.bool_],
 ) -> tuple[list[Shard], Counter[str]]:
     """Write the rows of a split as shards; a part that fills a shard by itself is moved, not written again."""
+    if drop.all():  # no rows, no file: `datasets` cannot load a split without rows
+        return [], Counter()
     holding = [report for report in reports if split in report.splits]
     starts = [0, *itertools.accumulate(part_rows)]
     groups = _group(holding, split)
@@ -275,17 +277,19 @@ def refuse_shifted_columns(source_id: str, reports: Sequence[PartReport]) -> Non
     Raises:
         DataError: More than half of the rows of a split hold no readable label in one column.
     """
+    every = sum(counts.rows for report in reports for counts in report.splits.values())
     for split in (*SPLITS, UNASSIGNED):
-        rows = sum(report.splits[split].rows for report in reports if split in report.splits)
+        counts = [report.splits[split] for report in reports if split in report.splits]
+        rows = every if split == UNASSIGNED else sum(one.rows for one in counts)
         unreadable: Counter[str] = Counter()
-        for report in reports:
-            if split in report.splits:
-                unreadable.update(report.splits[split].unreadable)
+        for one in counts:
+            unreadable.update(one.unreadable)
         for name, count in unreadable.items():
-            if rows >= 4 and count > rows / 2 and split != UNASSIGNED:
+            if rows >= 4 and count > rows / 2:
+                where = source_id if split == UNASSIGNED else f"{source_id}: {split}"
                 raise DataError(
-                    f"{source_id}: {split}: column {name} holds no label in {count:,} of {rows:,} rows: the columns of "
-                    "the file are shifted against its header, or it belongs to another source"
+                    f"{where}: column {name} holds no label in {count:,} of {rows:,} rows: the columns of the file are "
+                    "shifted against its header, or it belongs to another source"
                 )
 
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import yaml
+from filelock import FileLock
 
 from ... import __version__
 from .card import dataset_card
@@ -41,13 +42,19 @@ class DatasetFolder:
             report: What was built.
         """
         source_id = report.declaration.id
+        lock = self.path / WORK / "publish.lock"
+        with FileLock(lock):  # two sources may be built into one folder at the same time
+            self._publish(staged, report, source_id)
+        shutil.rmtree(self.work(source_id), ignore_errors=True)
+        left = [path for path in (self.path / WORK).iterdir() if path != lock]
+        if not left:
+            shutil.rmtree(self.path / WORK, ignore_errors=True)
+
+    def _publish(self, staged: Path, report: SourceReport, source_id: str) -> None:
         for part in ("data", "faults"):
             _swap(staged / part / source_id, self.path / part / source_id)
         sources = {**self.report.sources, source_id: report}
         self.describe(BuildReport(package_version=__version__, sources=dict(sorted(sources.items()))))
-        shutil.rmtree(self.work(source_id), ignore_errors=True)
-        if (self.path / WORK).is_dir() and not any((self.path / WORK).iterdir()):
-            (self.path / WORK).rmdir()
 
     def describe(self, build: BuildReport, sections: dict[str, str] | None = None) -> None:
         """Write card, splits, metadata and report; the report comes last and says that the rest is complete."""

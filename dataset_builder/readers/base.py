@@ -14,7 +14,7 @@ from ..catalogue import Source
 
 TEXTS = ("material_id", "composition", "cif", "description")
 PIECE_BYTES = 128 << 20  # input of one piece of work, and so, about, the text of one shard
-BATCH_BYTES = 16 << 20  # what is parsed at a time
+BATCH_BYTES = 8 << 20  # what is parsed at a time
 FIELD_LIMIT = 64 << 20  # longest row; the longest published CIF is under 1 MB
 
 Progress = Callable[[str, int, int], None]  # what is done, bytes so far, bytes in all
@@ -60,6 +60,7 @@ class Plan(BaseModel):
 
     pieces: tuple[Piece, ...]
     inputs: tuple[InputIdentity, ...]
+    absent: tuple[str, ...] = ()  # files that should be there; only --allow-partial goes on without them
     notes: tuple[str, ...] = ()
 
 

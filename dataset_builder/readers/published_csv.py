@@ -28,9 +28,12 @@ class PublishedCsv:
         """Scan the three files."""
         folder = self._folder(source, origin)
         pieces: list[Piece] = []
-        inputs, notes = [], []
+        inputs, notes, absent = [], [], []
         for split in SPLITS:
             path = self._file(folder, split)
+            if path is None:
+                absent.append(str(folder / f"{split}.csv"))
+                continue
             if path.suffix == ".gz":
                 path = gunzip(path, work / "unpacked" / path.stem, progress)
             scan = scan_csv(path, split, progress)
@@ -44,7 +47,7 @@ class PublishedCsv:
                 notes.append(f"{path.name}: no column with descriptions")
             pieces += scan.pieces
             inputs.append(scan.identity)
-        return Plan(pieces=tuple(pieces), inputs=tuple(inputs), notes=tuple(notes))
+        return Plan(pieces=tuple(pieces), inputs=tuple(inputs), absent=tuple(absent), notes=tuple(notes))
 
     def read(self, source: Source, piece: Piece, origin: Path) -> Iterator[RawBatch]:
         """Read a piece; a CIF that is missing is made from the structure column."""
@@ -81,25 +84,33 @@ class PublishedCsv:
     def _folder(self, source: Source, origin: Path) -> Path:
         if not origin.is_dir():
             raise DataError(f"{origin}: no such folder; --from takes the folder of the published CSVs")
-        for folder in (origin / source.published.folder, origin):
-            if any(self._candidates(folder, split) for split in SPLITS):
-                return folder
-        raise DataError(
-            f"{origin}: neither {source.published.folder}/train.csv nor train.csv; --from takes the folder that holds "
-            f"'{source.published.folder}'"
-        )
+        folder = published_folder(source, origin)
+        if folder is None:
+            raise DataError(
+                f"{origin}: neither {source.published.folder}/train.csv nor train.csv; --from takes the folder that "
+                f"holds '{source.published.folder}'"
+            )
+        return folder
 
-    def _file(self, folder: Path, split: str) -> Path:
-        found = self._candidates(folder, split)
+    def _file(self, folder: Path, split: str) -> Path | None:
+        found = _candidates(folder, split)
         if not found:
-            raise DataError(f"{folder / split}.csv: no such file; a build needs train.csv, validation.csv and test.csv")
+            return None
         if len(found) > 1:
             raise DataError(f"{folder}: both {found[0].name} and {found[1].name}; leave one of them")
         return found[0]
 
-    @staticmethod
-    def _candidates(folder: Path, split: str) -> list[Path]:
-        return [path for ending in (".csv", ".csv.gz") if (path := folder / f"{split}{ending}").is_file()]
+
+def published_folder(source: Source, origin: Path) -> Path | None:
+    """Find the folder with a source's CSVs: named as published, by an older name, or ``origin`` itself."""
+    for folder in (origin / source.published.folder, *(origin / alias for alias in source.aliases), origin):
+        if any(_candidates(folder, split) for split in SPLITS):
+            return folder
+    return None
+
+
+def _candidates(folder: Path, split: str) -> list[Path]:
+    return [path for ending in (".csv", ".csv.gz") if (path := folder / f"{split}{ending}").is_file()]
 
 
 def _missing(cifs: pa.Array | None, count: int) -> Mask:

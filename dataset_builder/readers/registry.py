@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ...errors import DataError, unknown_name
-from ..catalogue import SPLITS, Source
+from ..catalogue import Source
 from .base import Reader
 from .cantor_hea import CantorHea
 from .cif_folder import CifFolder
@@ -11,7 +11,7 @@ from .gnome import Gnome
 from .jarvis import Jarvis
 from .materials_project import MaterialsProject
 from .omdb_official import OmdbOfficial
-from .published_csv import PublishedCsv
+from .published_csv import PublishedCsv, published_folder
 
 
 def readers() -> dict[str, Reader]:
@@ -48,7 +48,6 @@ def choose_reader(source: Source, origin: Path) -> str:
     """
     if not origin.exists():
         raise DataError(f"{origin}: no such folder; --from takes the published CSVs or a raw dump")
-    for folder in (origin / source.published.folder, origin):
-        if any((folder / f"{split}{ending}").is_file() for split in SPLITS for ending in (".csv", ".csv.gz")):
-            return PublishedCsv.name
+    if published_folder(source, origin) is not None:
+        return PublishedCsv.name
     return source.download.reader if source.download.reader in readers() else PublishedCsv.name

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from published import Row, header, with_sizes, write_published
+from published import Row, with_sizes, write_published
 
 from llm4mat_bench.dataset_builder.catalogue import Source, get_source, list_sources
 from llm4mat_bench.dataset_builder.export import build as build_module
@@ -366,19 +366,43 @@ def test_kill_9_at_random_moments_and_resume(tmp_path: Path) -> None:
     assert _tree(tmp_path / "killed") == _tree(tmp_path / "whole")
 
 
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    source = with_sizes(write_published(tmp_path / "in"), SIZES)
+    (tmp_path / "in" / "mp" / "test.csv").unlink()
+    with pytest.raises(DataError, match=r"test\.csv: no such file.*--allow-partial"):
+        build_source(source, tmp_path / "in", tmp_path / "out")
+    report = build_source(source, tmp_path / "in", tmp_path / "out", BuildOptions(allow_partial=True))
+    assert report.notes[-1] == "test has 0 rows, 3 are expected"
+    data = load_dataset(str(tmp_path / "out"), "mp-cif", cache_dir=str(tmp_path / "cache"))
+    assert {split: rows.num_rows for split, rows in data.items()} == {"train": 8, "validation": 2}
+
+
 def test_the_shared_rows(tmp_path: Path) -> None:
+    from datasets import load_dataset
+
     shared = Path(__file__).resolve().parents[3] / "shared" / "data" / "mp_sample"
     if not shared.is_dir():
         pytest.skip("the 20 published rows are not beside this checkout")
-    folder = tmp_path / "in" / "mp"
-    folder.mkdir(parents=True)
-    for split in ("train", "validation"):
-        (folder / f"{split}.csv").symlink_to(shared / f"{split}.csv")
-    columns = (shared / "train.csv").open(encoding="utf-8").readline()
-    (folder / "test.csv").write_text(columns)
-    report = build_source(get_source("mp"), tmp_path / "in", tmp_path / "out", BuildOptions(allow_partial=True))
-    assert columns.strip().split(",") == header(get_source("mp"))[:4] + columns.strip().split(",")[4:]
+    report = build_source(get_source("mp"), shared, tmp_path / "out", BuildOptions(allow_partial=True))
     for split in ("train", "validation"):
         counts = report.splits[split]
         assert (counts.read, counts.written) == (10, 10)
         assert not counts.dropped and not counts.repaired and not counts.marked and not counts.missing
+    data = load_dataset(str(tmp_path / "out"), "mp-description", split="train", cache_dir=str(tmp_path / "cache"))
+    assert data[0]["material_id"] == "mp-759684"
+    assert data[0]["description"].startswith("Na3Bi(P2O7)2 crystallizes in the triclinic P-1 space group.")
+    assert data[0]["band_gap"] == 0.0 and data[0]["is_stable"] == 0
+
+
+def test_two_sources_at_once_into_one_folder(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    names = ["mp", "snumat", "hmof", "omdb"]
+    sources = [with_sizes(write_published(tmp_path / "in", name), SIZES) for name in names]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda source: build_source(source, tmp_path / "in", tmp_path / "out"), sources))
+    report = json.loads((tmp_path / "out" / "build_report.json").read_text())
+    assert sorted(report["sources"]) == sorted(names)
+    assert not (tmp_path / "out" / ".build").exists()

@@ -119,3 +119,11 @@ def test_wrong_names_and_missing_folder(tmp_path: Path) -> None:
     builder = LLM4MatBuilder(config_name="mp", cache_dir=str(tmp_path / "c"))
     with pytest.raises(UsageError, match="data_dir"):
         builder.download_and_prepare()
+
+
+def test_a_split_without_rows(tmp_path: Path) -> None:
+    write_published(tmp_path / "in", sizes=(4, 1, 1))
+    path = tmp_path / "in" / "mp" / "test.csv"
+    path.write_text(path.read_text().split("\n", 1)[0] + "\n")
+    data = _prepare(tmp_path, "mp-cif")
+    assert {split: rows.num_rows for split, rows in data.items()} == {"train": 4, "validation": 1}

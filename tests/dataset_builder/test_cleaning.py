@@ -113,6 +113,7 @@ def test_classes(task: str, cells: list[str], codes: list[int | None]) -> None:
 def test_null_is_no_class_and_one_is_not_direct() -> None:
     column = clean_label(_cells("Null", "1", "maybe", ""), get_task("snumat/Direct_or_indirect_HSE").property)
     assert column.values.null_count == 4
+    assert column.no_class.tolist() == [True, False, False, False]
     assert column.unreadable.tolist() == [False, True, True, False]
 
 

@@ -19,6 +19,7 @@ from llm4mat_bench.dataset_builder.readers.base import no_progress
 from llm4mat_bench.dataset_builder.readers.csv_batches import read_piece
 from llm4mat_bench.dataset_builder.readers.csv_scan import scan_csv
 from llm4mat_bench.dataset_builder.readers.published_csv import PublishedCsv
+from llm4mat_bench.dataset_builder.readers.registry import choose_reader
 from llm4mat_bench.errors import DataError
 
 READER = PublishedCsv()
@@ -106,6 +107,14 @@ def test_pandas_index_column_other_id_and_blanks_in_names(tmp_path: Path) -> Non
     assert [one["Formation_Energy_Per_Atom"] for one in table] == [b"0.0", b"0.125", b"0.25"]
 
 
+def test_folders_by_older_names(tmp_path: Path) -> None:
+    source = write_published(tmp_path, "cantor_hea")
+    (tmp_path / "cantor_hea").rename(tmp_path / "hea")
+    assert len(READER.plan(source, tmp_path, tmp_path / "work", no_progress).pieces) == 3
+    assert choose_reader(source, tmp_path) == "published_csv"
+    assert choose_reader(source, tmp_path / "hea") == "published_csv"
+
+
 def test_gzip_is_unpacked_once(tmp_path: Path) -> None:
     source = write_published(tmp_path)
     for path in (tmp_path / "mp").glob("*.csv"):
@@ -139,7 +148,7 @@ def _good(tmp_path: Path) -> bytes:
         (lambda good: gzip.compress(good)[:60] + b"\x00" * 90, "train.csv.gz", r"train\.csv\.gz: .*damaged"),
         (lambda good: b"", "train.csv", r"train\.csv: the file is empty"),
         (lambda good: good.decode().encode("utf-16"), "train.csv", r"train\.csv: UTF-16"),
-        (lambda good: gzip.compress(good), "train.csv", r"train\.csv: gzip data under the name"),
+        (gzip.compress, "train.csv", r"train\.csv: gzip data under the name"),
         (lambda good: b"PK\x03\x04" + good, "train.csv", r"train\.csv: a zip archive"),
         (lambda good: b"<!DOCTYPE html><html>", "train.csv", r"train\.csv: a web page"),
         (lambda good: bytes(5000), "train.csv", r"train\.csv: binary data"),
@@ -162,8 +171,8 @@ def test_damaged_files_are_named(tmp_path: Path, spoil: object, name: str, messa
 def test_missing_files_are_named(tmp_path: Path) -> None:
     source = write_published(tmp_path)
     (tmp_path / "mp" / "test.csv").unlink()
-    with pytest.raises(DataError, match=r"test\.csv: no such file"):
-        READER.plan(source, tmp_path, tmp_path / "work", no_progress)
+    plan = READER.plan(source, tmp_path, tmp_path / "work", no_progress)
+    assert plan.absent == (str(tmp_path / "mp" / "test.csv"),)
     with pytest.raises(DataError, match=r"neither mp/train\.csv"):
         READER.plan(source, _empty(tmp_path), tmp_path / "work", no_progress)
     with pytest.raises(DataError, match="no such folder"):
