@@ -87,8 +87,9 @@ WAYS = {
 
 def measure(way: str, kind: str, n: int) -> dict[str, object]:
     """Run one way in this process; imports count for memory, not for time."""
-    import llm4mat_bench.metrics.protocols  # noqa: F401
     import sklearn.metrics  # noqa: F401
+
+    import llm4mat_bench.metrics.protocols  # noqa: F401
 
     run = make(n, kind)
     seconds = float("inf")
