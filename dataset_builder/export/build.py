@@ -10,12 +10,12 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
 from ...errors import DataError
+from ...files import file_sha256, write_text
 from ..catalogue import SPLITS, Source
 from ..cleaning import policy
 from ..readers.base import InputIdentity, Plan, Progress, Reader, no_progress
 from ..readers.registry import get_reader
 from .executor import run_jobs
-from .files import sha256_file, write_text
 from .fingerprint import code_fingerprint
 from .finish import Finished, finish_source, refuse_shifted_columns
 from .folder import DatasetFolder
@@ -202,7 +202,7 @@ def _build_parts(
         reader.name,
         options.cif_policy,
         *(one.model_dump_json() for one in plan.inputs),
-        "" if splits.assignment is None else sha256_file(splits.assignment),
+        "" if splits.assignment is None else file_sha256(splits.assignment),
     ]
     jobs = [
         PartJob(

@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...files import whole_file
 from ..catalogue import SPLITS
 from ..cleaning.crossing import Bits, SplitKeys, bit, count_bits, first_rule, mark_crossings, strict_drop
 from ..cleaning.policy import RULE_NAMES
 from ..cleaning.rows import KEY_NAMES
 from ..readers.base import PIECE_BYTES
 from ..splits import ids_sha256
-from .files import shard_name, whole_file
+from .files import shard_name
 from .parquet import describe_shard, write_shard
 from .parts import EXAMPLES, UNASSIGNED, PartReport, data_path, keys_path
 from .report import Shard, SplitReport

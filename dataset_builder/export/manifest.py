@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import DataError
+from ...files import whole_file
 from ..catalogue import SPLITS
 from ..cleaning.rows import hash_texts
 from ..splits import split_ids
-from .files import whole_file
 
 
 def read_manifest(path: Path) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .files import sha256_file, whole_file
+from ...files import file_sha256, whole_file
 from .report import Shard
 
 # One row group a shard: every column is then one unbroken run of bytes, so that a reader of one column does not fetch
@@ -36,5 +36,5 @@ def describe_shard(path: Path, folder: Path) -> Shard:
         path=path.relative_to(folder).as_posix(),
         rows=pq.read_metadata(path).num_rows,
         size_bytes=path.stat().st_size,
-        sha256=sha256_file(path),
+        sha256=file_sha256(path),
     )

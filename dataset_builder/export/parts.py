@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ...files import whole_file, write_text
 from ..catalogue import SPLITS, Source
 from ..cif_policy import CifPolicy, stripped_column
 from ..cleaning.crossing import bit
@@ -17,7 +18,6 @@ from ..cleaning.rows import KEY_NAMES, CleanBatch, clean_batch
 from ..readers.base import Piece
 from ..readers.registry import get_reader
 from .features import dataset_schema
-from .files import whole_file, write_text
 from .parquet import write_shard
 from .report import STRIPPED
 

@@ -6,11 +6,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ...errors import DataError
+from ...files import file_sha256
 from ..catalogue import SPLITS, get_source
 from ..cleaning import policy
 from ..splits import ids_sha256
 from .features import conform
-from .files import sha256_file, shard_name
+from .files import shard_name
 from .folder import DatasetFolder
 from .parquet import describe_shard, write_shard
 from .report import InputFile, SourceReport, SplitReport
@@ -41,7 +42,7 @@ def build_sample(out: Path, sample: Path = SAMPLE_FOLDER) -> SourceReport:
         shard = data / shard_name(split, 0, 1)
         write_shard(table, shard)
         shards.append(describe_shard(shard, staged))
-        inputs.append(InputFile(name=path.name, size_bytes=path.stat().st_size, sha256=sha256_file(path)))
+        inputs.append(InputFile(name=path.name, size_bytes=path.stat().st_size, sha256=file_sha256(path)))
         ids = pc.unique(table["material_id"]).to_pylist()
         splits[split] = SplitReport(
             expected=getattr(source.published.splits, split),

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...errors import DataError, UsageError
+from ...files import write_text
 from ..catalogue import Source
-from ..export.files import write_text
 from .base import Progress, no_progress
 
 _CHUNK = 1 << 20

@@ -17,8 +17,8 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from ...errors import DataError
+from ...files import whole_file, write_text
 from ..catalogue import Source
-from ..export.files import whole_file, write_text
 from .base import TEXTS, Broken, InputIdentity, Piece, Plan, Progress, RawBatch, raw_table
 from .structures import StructureError, cif_of
 

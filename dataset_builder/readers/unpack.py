@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ...errors import DataError
-from ..export.files import whole_file
+from ...files import whole_file
 from .base import Progress, no_progress
 
 _CHUNK = 1 << 20

@@ -3,17 +3,12 @@
 import hashlib
 from pathlib import Path
 
+from ..files import file_sha256
 from .records import ChangeState, FileChange, FolderSummary, HubState, PushPlan, RemoteFile, RepoType
 
 _CHUNK = 1 << 20
 # The Hub writes this file itself when a repository is made.
 _HUBS_OWN = frozenset({".gitattributes"})
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, as the Hub gives it for large files."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def git_blob_id_of(path: Path) -> str:
@@ -36,7 +31,7 @@ def same_content(path: Path, remote: RemoteFile, sha256: str | None = None) -> b
     if path.stat().st_size != remote.size:
         return False
     if remote.sha256:
-        return (sha256 or sha256_of(path)) == remote.sha256
+        return (sha256 or file_sha256(path)) == remote.sha256
     return git_blob_id_of(path) == remote.blob_id
 
 

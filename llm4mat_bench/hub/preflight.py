@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import DataError, UsageError
-from .plan import sha256_of
+from ..files import file_sha256
 from .records import FolderSummary
 
 # Left by tools, never meant for publishing, never worth a word.
@@ -305,7 +305,7 @@ def _compare_with_report(
             problems.append(f"{path} is not in build_report.json; build it again")
             continue
         size = (folder / path).stat().st_size
-        found[path] = sha256_of(folder / path) if size == built[path].size_bytes else ""
+        found[path] = file_sha256(folder / path) if size == built[path].size_bytes else ""
         if found[path] != built[path].sha256:
             problems.append(f"{path} is not what was built (build_report.json has another SHA-256); build it again")
         watch(size)
