@@ -97,6 +97,16 @@ def test_damaged_folders_are_refused(
         load_task("sample/band_gap", "cif", change(folder, tmp_path, new))
 
 
+def test_repeated_materials_count_once_and_are_told(folder: Path, tmp_path: Path) -> None:
+    """As in the published test file of mp, where 53 ids stand 8 times."""
+    place = change(folder, tmp_path, lambda table: pa.concat_tables([table, table.slice(0, 40), table.slice(0, 40)]))
+    test = load_task("sample/density", "cif")["test"]
+    with pytest.warns(UserWarning, match="sample/density: 80 labelled rows of split test repeat a material id"):
+        again = load_task("sample/density", "cif", place)["test"]
+    assert again["material_id"][:] == test["material_id"][:]
+    assert again["target"][:] == test["target"][:]
+
+
 def test_a_truncated_shard_is_refused(folder: Path, tmp_path: Path) -> None:
     place = change(folder, tmp_path, lambda table: table)
     shard = place / "data" / "sample" / "test-00000-of-00001.parquet"
