@@ -11,6 +11,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataset_builder.crystals.formulas import element_amounts
+
 PROPERTIES = (
     "Z",
     "X",
@@ -52,16 +54,14 @@ def element_features(formulas: Sequence[str | None]) -> NDArray[np.float64]:
     Raises:
         ValueError: A formula cannot be read; the message names it and its row.
     """
-    from pymatgen.core import Composition
-
     features = np.full((len(formulas), len(FEATURE_NAMES)), np.nan)
     for row, formula in enumerate(formulas):
         if formula is None:
             continue
         try:
-            features[row] = _one(Composition(formula).element_composition.get_el_amt_dict())
-        except (ValueError, KeyError) as error:
-            raise ValueError(f"row {row + 1}: '{formula}' is no chemical formula ({error})") from error
+            features[row] = _one(element_amounts(formula))
+        except ValueError as error:
+            raise ValueError(f"row {row + 1}: {error}") from error
     return features
 
 

@@ -8,7 +8,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from ..built_folder import ID_COLUMN, SourceFiles, iter_batches
-from ..composition_facts import composition_facts
+from ..crystals.formulas import composition_facts
 from ..progress_types import Advance, silent
 
 Hashes = NDArray[np.uint64]

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 from ...errors import DataError, UsageError
 from ..catalogue import Source
+from ..crystals.errors import StructureError
+from ..crystals.structures import structure_of_dict
 from ..export.files import write_json
 from .base import Progress, no_progress
 from .records import Record, RecordReader, fill_structure, raw_names, text_of
-from .structures import StructureError, structure_of_dict
 
 KEY = "MP_API_KEY"
 PAGE = 500

@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from ...errors import DataError
 from ...files import whole_file, write_text
 from ..catalogue import Source
+from ..crystals.errors import StructureError
+from ..crystals.structures import cif_of
 from .base import TEXTS, Broken, InputIdentity, Piece, Plan, Progress, RawBatch, raw_table
-from .structures import StructureError, cif_of
 
 FILE_BYTES = 64 << 20
 BATCH_RECORDS = 500
