@@ -47,9 +47,9 @@ def element_features(formulas: Sequence[str | None]) -> NDArray[np.float64]:
         formulas: Chemical formulas; None gives a row of NaN.
 
     Returns:
-        Shape ``(n, len(FEATURE_NAMES))``, rounded to single precision: a tree takes a feature by its order, and the last
-        bits of a double may differ from processor to processor. NaN stands where an element lacks a property (the electronegativity of
-        helium, say); tree ensembles read that as missing.
+        Shape ``(n, len(FEATURE_NAMES))``, rounded to single precision: a tree takes a feature by its order, and the
+        last bits of a double may differ from processor to processor. NaN stands where an element lacks a property (the
+        electronegativity of helium, say); tree ensembles read that as missing.
 
     Raises:
         ValueError: A formula cannot be read; the message names it and its row.
