@@ -4,6 +4,7 @@ The scheme (mean, spread, extremes and range of elemental properties over a form
 doi:10.1038/npjcompumats.2016.28; the elemental data are pymatgen's.
 """
 
+import math
 import warnings
 from collections.abc import Sequence
 from functools import cache
@@ -48,8 +49,9 @@ def element_features(formulas: Sequence[str | None]) -> NDArray[np.float64]:
         formulas: Chemical formulas; None gives a row of NaN.
 
     Returns:
-        Shape ``(n, len(FEATURE_NAMES))``. NaN stands where an element lacks a property (the electronegativity of
-        helium, say); tree ensembles read that as missing.
+        Shape ``(n, len(FEATURE_NAMES))``, rounded to single precision: a tree takes a feature by its order, and the
+        last bits of a double may differ from processor to processor. NaN stands where an element lacks a property (the
+        electronegativity of helium, say); tree ensembles read that as missing.
 
     Raises:
         ValueError: A formula cannot be read; the message names it and its row.
@@ -62,18 +64,19 @@ def element_features(formulas: Sequence[str | None]) -> NDArray[np.float64]:
             features[row] = _one(element_amounts(formula))
         except ValueError as error:
             raise ValueError(f"row {row + 1}: {error}") from error
-    return features
+    return features.astype(np.float32).astype(np.float64)
 
 
 def _one(amounts: dict[str, float]) -> NDArray[np.float64]:
     shares = np.array(list(amounts.values()))
     shares = shares / shares.sum()
     table = np.array([_element(symbol) for symbol in amounts])
-    mean = shares @ table
-    statistics = np.stack(
-        [mean, shares @ np.abs(table - mean), table.min(axis=0), table.max(axis=0), np.ptp(table, axis=0)], axis=1
-    )
-    norms = [float((shares**p).sum() ** (1 / p)) for p in NORMS]
+    weights = shares[:, None]
+    # Sums of products instead of a matrix product, whose order of summation is the BLAS kernel's.
+    mean = (weights * table).sum(axis=0)
+    deviation = (weights * np.abs(table - mean)).sum(axis=0)
+    statistics = np.stack([mean, deviation, table.min(axis=0), table.max(axis=0), np.ptp(table, axis=0)], axis=1)
+    norms = [sum(math.pow(share, p) for share in shares.tolist()) ** (1 / p) for p in NORMS]
     return np.concatenate([[len(amounts)], norms, statistics.ravel()])
 
 

@@ -97,7 +97,7 @@ BASELINES = {
             id="composition_gbm",
             title="Gradient boosting on statistics of the elements",
             kind="classical",
-            revision="1",
+            revision="2",
             modalities=("composition",),
             module=".composition_gbm",
         ),

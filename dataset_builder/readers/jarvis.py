@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import DataError, UsageError
+from ...progress import Progress
 from ..catalogue import Source
 from ..crystals.errors import StructureError
 from ..crystals.structures import structure_of_jarvis
-from .base import Progress
 from .records import Record, RecordReader, fill_structure, find_input, raw_names, text_of
 from .unpack import BoundedStream, open_zip
 

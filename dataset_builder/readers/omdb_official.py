@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
+from ...progress import Progress
 from ..catalogue import Source
 from ..crystals.errors import StructureError
 from ..crystals.structures import structure_of_jarvis
-from .base import Progress
 from .records import Record, RecordReader, fill_structure, find_input, text_of
 
 _LATTICE = re.compile(r'Lattice="([^"]+)"', re.IGNORECASE)
