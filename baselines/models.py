@@ -60,6 +60,7 @@ class Baseline:
         revision: Raised when the same settings would give other predictions.
         modalities: What it can read.
         module: Where ``Settings`` and ``fit_and_predict`` live; imported when used.
+        libraries: Distributions that decide its answers; their versions are recorded.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Baseline:
     revision: str
     modalities: tuple[Modality, ...]
     module: str
+    libraries: tuple[str, ...] = ()
 
     @property
     def settings_model(self) -> type[Settings]:
@@ -100,6 +102,7 @@ BASELINES = {
             revision="1",
             modalities=("composition",),
             module=".composition_gbm",
+            libraries=("lightgbm", "pymatgen"),
         ),
     )
 }

@@ -1,29 +1,19 @@
 """Train a baseline on a task: load, fit, predict, score, and leave one folder with predictions and record."""
 
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
-from ..dataset_builder.loading import EMBEDDED, load_task, task_sha256
-from ..dataset_builder.splits import ids_sha256
+from ..dataset_builder.loading import load_task
 from ..errors import DataError, UsageError
-from ..files import file_sha256
-from ..metrics.record import (
-    PREDICTIONS_FILE,
-    RESULT_FILE,
-    DataRecord,
-    ModelRecord,
-    ProtocolRecord,
-    json_sha256,
-    read_record,
-)
-from ..metrics.results import finish_run
+from ..metrics.results.predictions import answer_columns
+from ..metrics.results.record import ModelIdentity, RunConfig, TrainingProtocol
+from ..metrics.results.runs import FinishedRun, open_run
+from ..metrics.results.truth import read_data_record
 from .models import Answers, Baseline, Progress, Rows, Settings, check_reads
 
 if TYPE_CHECKING:
@@ -88,86 +78,38 @@ def train_baseline(
     """
     check_reads(baseline, modality)
     settings = settings or baseline.settings_model()
-    started_at, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     progress(0.0, "loading")
-    splits = load_task(task, modality, source, revision=revision)
-    data_sha256 = task_sha256(splits)
-    config: dict[str, JsonValue] = {
-        "model": baseline.id,
-        "model_revision": baseline.revision,
-        "settings": settings.model_dump(mode="json"),
-        "seed": seed,
-        "task": task.name,
-        "modality": modality,
-        "data_sha256": data_sha256,
-    }
-    config_sha256 = json_sha256(config)
-    run_id = f"{baseline.id}-seed{seed}-{config_sha256[:10]}"
-    folder = results / task.source.id / task.property.name / modality / run_id
-    if folder.exists() and not overwrite:
-        _check_finished(folder)
-        return Run(folder, already_there=True)
-
-    train, validation = _rows(splits["train"]), _rows(splits["validation"])
-    test_texts = splits["test"]["text"][:]
-    answers = baseline.fit_and_predict(train, validation, test_texts, task.kind, settings, seed, progress)
-    _check_answers(baseline, answers, len(test_texts))
-    finish_run(
-        folder,
-        run_id=run_id,
-        config_sha256=config_sha256,
-        task=task,
-        modality=modality,
-        data=DataRecord(
-            dataset=EMBEDDED if source is None else (Path(source).name if Path(source).is_dir() else source),
-            revision=revision,
-            sha256=data_sha256,
-            test_ids_sha256=ids_sha256(splits["test"]["material_id"][:]),
-            n_train=len(train.targets),
-            n_validation=len(validation.targets),
-            training_mean=float(np.mean(train.targets)),
-        ),
-        model=ModelRecord(
-            id=baseline.id, revision=baseline.revision, kind=baseline.kind, parameters=answers.parameters
-        ),
-        protocol=ProtocolRecord(settings=settings.model_dump(mode="json"), seed=seed, fitted=dict(answers.fitted)),
-        columns=_columns(splits["test"], answers, task),
-        score_kind="probability",
-        started_at=started_at,
-        clock=clock,
+    config = RunConfig.of(
+        task,
+        modality,
+        read_data_record(task, modality, source, revision=revision),
+        ModelIdentity(id=baseline.id, revision=baseline.revision, kind=baseline.kind, pretraining_overlap="none"),
+        TrainingProtocol(settings=settings.model_dump(mode="json"), seed=seed),
     )
-    return Run(folder, already_there=False)
+    run = open_run(config, results, overwrite=overwrite)
+    if isinstance(run, FinishedRun):
+        return Run(run.folder, already_there=True)
+    with run:
+        splits = load_task(task, modality, source, revision=revision)
+        test = splits["test"]
+        answers = baseline.fit_and_predict(
+            _rows(splits["train"]), _rows(splits["validation"]), test["text"][:], task.kind, settings, seed, progress
+        )
+        _check_answers(baseline, answers, test.num_rows)
+        run.finish(
+            answer_columns(task.kind, test["material_id"][:], test["target"][:], answers.values),
+            parameters=answers.parameters,
+            fitted=dict(answers.fitted),
+            libraries=baseline.libraries,
+        )
+    return Run(run.folder, already_there=False)
 
 
 def _rows(split: "Dataset") -> Rows:
     return Rows(texts=split["text"][:], targets=np.asarray(split["target"][:], dtype=np.float64))
 
 
-def _columns(test: "Dataset", answers: Answers, task: Task) -> dict[str, Any]:
-    """The columns of the predictions file; a missing answer is null."""
-    import pyarrow as pa
-
-    values = pa.array(answers.values, from_pandas=True)
-    columns: dict[str, Any] = {"material_id": test["material_id"][:]}
-    if task.kind == "regression":
-        return columns | {"target": pa.array(test["target"][:], pa.float64()), "prediction": values}
-    hard = pa.array((answers.values > 0.5).astype(np.int8), mask=np.isnan(answers.values))
-    return columns | {"target": pa.array(test["target"][:], pa.int8()), "prediction": hard, "score": values}
-
-
 def _check_answers(baseline: Baseline, answers: Answers, n_test: int) -> None:
     """A model that answers another number of rows, or infinities, is broken: do not write what it says."""
     if len(answers.values) != n_test or np.isinf(answers.values).any():
         raise DataError(f"{baseline.id} gave {len(answers.values)} answers for {n_test} test rows, or infinite ones")
-
-
-def _check_finished(folder: Path) -> None:
-    """A finished run has a record and the predictions that it names.
-
-    Raises:
-        DataError: It has not.
-    """
-    record = read_record(folder / RESULT_FILE)
-    predictions = folder / PREDICTIONS_FILE
-    if not predictions.is_file() or file_sha256(predictions) != record.predictions.sha256:
-        raise DataError(f"{predictions}: missing or changed since the run; train again with --overwrite")

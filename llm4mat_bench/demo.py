@@ -10,7 +10,7 @@ from .baselines.run import train_baseline
 from .dataset_builder.catalogue import list_tasks
 from .errors import DataError
 from .metrics.leaderboard import write_leaderboard
-from .metrics.record import RESULT_FILE, ResultRecord, read_record
+from .metrics.results.record import RESULT_FILE, ResultRecord, read_record
 
 DEMO_MODELS = ("dummy", "composition_gbm")
 
