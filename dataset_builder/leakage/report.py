@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ...progress import Progress, advance_of, silent
 from ..built_folder import BuiltFolder, SourceFiles
-from ..progress_types import Progress, advance_of, silent
 from .classes import best_split
 from .features import is_literal
 from .models import Finding, LeakageReport, Limits

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import DataError, UsageError
+from ...progress import Progress
 from ..catalogue import Source
-from .base import Progress
 from .records import Record, RecordReader, fill_structure, find_input, raw_names, text_of
 from .structures import StructureError, structure_of_jarvis
 from .unpack import BoundedStream, open_zip

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import DataError, UsageError
+from ...files import write_json
+from ...progress import Progress, silent
 from ..catalogue import Source
-from ..export.files import write_json
-from .base import Progress, no_progress
 from .records import Record, RecordReader, fill_structure, raw_names, text_of
 from .structures import StructureError, structure_of_dict
 
@@ -82,7 +82,7 @@ class MaterialsProject(RecordReader):
 def fetch(
     source: Source,
     folder: Path,
-    progress: Progress = no_progress,
+    progress: Progress = silent,
     client: Callable[[str], Client] | None = None,
 ) -> None:
     """Fetch all pages that are not there yet; a page is written whole, so a killed run goes on where it was.

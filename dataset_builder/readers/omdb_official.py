@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
+from ...progress import Progress
 from ..catalogue import Source
-from .base import Progress
 from .records import Record, RecordReader, fill_structure, find_input, text_of
 from .structures import StructureError, structure_of_jarvis
 
