@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..errors import DataError
-from ..files import write_text
+from ..files import write_json, write_text
 from .element_features import FEATURE_NAMES, ElementTable, UnreadableFormulaError, element_features, element_table
 from .protocol import Context, Declaration, Fitted, Split, TaskData, Texts
 from .protocol import Settings as BaseSettings
@@ -55,8 +55,9 @@ class BoostedTrees(Fitted):
         """Take what `fit` found or `load` read."""
         self.booster = booster
         self.table = table
-        self.facts = {"trees": facts["trees"]}
+        self.trees: int = facts["trees"]
         self.parameters: int = facts["parameters"]
+        self.facts = {"trees": self.trees}
 
     def predict(self, texts: Texts) -> NDArray[np.float64]:
         """Answer each formula; NaN where there is none."""
@@ -72,9 +73,9 @@ class BoostedTrees(Fitted):
 
     def save(self, folder: Path) -> None:
         """Write the trees in LightGBM's text format, the elements and the facts as JSON."""
-        write_text(folder / _TREES, self.booster.model_to_string(num_iteration=int(self.facts["trees"])))
+        write_text(folder / _TREES, self.booster.model_to_string(num_iteration=self.trees))
         self.table.write(folder / _ELEMENTS)
-        write_text(folder / _FACTS, json.dumps({**self.facts, "parameters": self.parameters}) + "\n")
+        write_json(folder / _FACTS, {**self.facts, "parameters": self.parameters})
 
 
 def fit(data: TaskData, context: Context[Settings]) -> BoostedTrees:
@@ -164,7 +165,7 @@ def _of_batch(batch: "pa.Array", table: ElementTable) -> NDArray[np.float32]:
 
 
 def _features_on_disk(split: Split, table: ElementTable, context: Context[Settings]) -> tuple[Any, NDArray[np.float64]]:
-    """Write the features of the rows that have a formula, and give them as LightGBM reads from disk, with the targets."""
+    """Write the features of the rows that have a formula; give them, as LightGBM reads from disk, and the targets."""
     path = context.work / f"{split.name}.features"
     usable = []
     with path.open("wb") as handle:
@@ -192,10 +193,10 @@ def _sequence(path: Path, rows: int) -> Any:  # noqa: ANN401 - the class needs L
         def __len__(self) -> int:
             return rows
 
-        def __getitem__(self, index: int | slice) -> NDArray[np.float32]:
+        def __getitem__(self, index: int | slice) -> NDArray[np.float64]:
             at = index if isinstance(index, slice) else slice(index, index + 1)
             count = at.stop - at.start
-            found = np.fromfile(path, np.float32, count * width, offset=at.start * width * 4).reshape(count, width)
-            return found if isinstance(index, slice) else found[0]
+            found = np.fromfile(path, np.float32, count * width, offset=at.start * width * 4).astype(np.float64)
+            return found.reshape(count, width) if isinstance(index, slice) else found
 
     return OnDisk()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import write_text
+from ..files import write_json
 from .protocol import Context, Declaration, Fitted, TaskData, Texts
 from .protocol import Settings as BaseSettings
 
@@ -40,7 +40,7 @@ class TrainingMean(Fitted):
 
     def save(self, folder: Path) -> None:
         """Write the mean as JSON."""
-        write_text(folder / _FILE, json.dumps({"training_mean": self.mean}) + "\n")
+        write_json(folder / _FILE, {"training_mean": self.mean})
 
 
 def fit(data: TaskData, context: Context[Settings]) -> TrainingMean:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..dataset_builder.cleaning.formulas import element_shares
 from ..errors import DataError
-from ..files import write_text
+from ..files import write_json
 
 if TYPE_CHECKING:
     from pymatgen.core import Element
@@ -78,7 +78,7 @@ class ElementTable:
         """Write the table as JSON: a saved model must not change with the next version of pymatgen."""
         rows = [[None if np.isnan(value) else value for value in row] for row in self.values.tolist()]
         table = {"properties": PROPERTIES, "elements": dict(zip(self.symbols, rows, strict=True))}
-        write_text(path, json.dumps(table, indent=1) + "\n")
+        write_json(path, table)
 
     @staticmethod
     def read(path: Path) -> "ElementTable":
@@ -140,7 +140,9 @@ def element_features(formulas: Sequence[str | None], table: ElementTable | None 
     return features
 
 
-def _statistics(values: NDArray[np.float64], shares: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
+def _statistics(
+    values: NDArray[np.float64], shares: NDArray[np.float64], sizes: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Statistics of runs of elements: ``sizes[i]`` rows of ``values`` belong to formula i."""
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     weights = shares[:, None]

@@ -78,7 +78,7 @@ class Texts(Sequence[str | None]):
     def __getitem__(self, index: int) -> str | None: ...
     @overload
     def __getitem__(self, index: slice) -> "Texts": ...
-    def __getitem__(self, index: int | slice) -> "str | None | Texts":
+    def __getitem__(self, index: int | slice) -> "str | Texts | None":
         if isinstance(index, slice):
             return self.take(np.arange(len(self))[index])
         at = range(len(self))[index]  # counts from the end where negative, IndexError beyond

@@ -127,7 +127,7 @@ def _found() -> tuple[dict[str, Baseline], dict[str, str]]:
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
         try:
             _add(found, point.load(), _package(point))
-        except Exception as error:  # noqa: BLE001 - a foreign package may fail in any way, and must not take ours with it
+        except Exception as error:  # a foreign package may fail in any way, and must not take ours with it
             broken[point.name] = f"{point.value} of {_package(point)}: {' '.join(str(error).split())}"
     return found, broken
 

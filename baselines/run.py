@@ -16,7 +16,7 @@ from ..dataset_builder.catalogue import Modality, Task
 from ..dataset_builder.loading import EMBEDDED, load_task, task_sha256
 from ..dataset_builder.splits import ids_sha256
 from ..errors import DataError, UsageError
-from ..files import file_sha256, whole_folder
+from ..files import file_sha256, replace_folder
 from ..metrics.record import (
     PREDICTIONS_FILE,
     RESULT_FILE,
@@ -76,8 +76,8 @@ def train_baseline(
 ) -> Run:
     """Train a model and write ``results/source/property/modality/run_id/``.
 
-    The same call again finds the finished run and does nothing. A run that is killed goes on from what its model left in
-    the work folder beside it.
+    The same call again finds the finished run and does nothing. A run that is killed goes on from what its model left
+    in the work folder beside it.
 
     Args:
         baseline: The model.
@@ -126,7 +126,7 @@ def train_baseline(
     if not saved.is_dir():  # a call that was killed while it predicted need not fit again
         context = Context(settings, seed, work, progress, threads or _cores())
         fitted = baseline.fit(TaskData(task, modality, train, validation), context)
-        with whole_folder(saved) as temporary:
+        with replace_folder(saved) as temporary:
             fitted.save(temporary)
         del fitted
     progress("predicting", 0, len(test))
