@@ -114,8 +114,9 @@ def element_features(formulas: Sequence[str | None], table: ElementTable | None 
         table: Properties of the elements; those of the installed pymatgen if None.
 
     Returns:
-        Shape ``(n, len(FEATURE_NAMES))``. NaN stands where an element lacks a property (the electronegativity of
-        helium, say); tree ensembles read that as missing.
+        Shape ``(n, len(FEATURE_NAMES))``, rounded to single precision: a tree takes a feature by its order, and the
+        last bits of a double may differ from processor to processor. NaN stands where an element lacks a property (the
+        electronegativity of helium, say); tree ensembles read that as missing.
 
     Raises:
         UnreadableFormulaError: A formula cannot be read; the message names it and its row.
@@ -137,7 +138,7 @@ def element_features(formulas: Sequence[str | None], table: ElementTable | None 
     features = np.full((len(formulas), len(FEATURE_NAMES)), np.nan)
     if places:
         features[places] = _statistics(table.values[elements], np.array(shares), np.array(sizes))
-    return features
+    return features.astype(np.float32).astype(np.float64)
 
 
 def _statistics(
