@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataset_builder.cleaning.formulas import element_shares
+from ..dataset_builder.crystals.formulas import element_shares
 from ..errors import DataError
 from ..files import write_json
 

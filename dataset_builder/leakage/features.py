@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..composition_facts import composition_facts
+from ..crystals.formulas import composition_facts
 from .numerals import NUMERAL, Printed, printed, read_numeral, significant_digits
 
 EXACT = 0.0
