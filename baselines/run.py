@@ -1,23 +1,30 @@
-"""Train a baseline on a task: load, fit, predict, score, and leave one folder with predictions and record."""
+"""Run a model on a task: load, fit, save, predict, score, and leave one folder with predictions and record."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
 from ..dataset_builder.loading import load_task
 from ..errors import DataError, UsageError
+from ..files import replace_folder
 from ..metrics.results.predictions import answer_columns
 from ..metrics.results.record import ModelIdentity, RunConfig, TrainingProtocol
 from ..metrics.results.runs import FinishedRun, open_run
 from ..metrics.results.truth import read_data_record
-from .models import Answers, Baseline, Progress, Rows, Settings, check_reads
+from ..progress import Progress, silent
+from .protocol import Context, Settings, Split, TaskData
+from .registry import Baseline, check_installed, check_reads
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    pass
+
+_SAVED = "fitted"
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,13 @@ def train_baseline(
     source: str | None = None,
     revision: str | None = None,
     overwrite: bool = False,
-    progress: Progress = lambda share, words: None,
+    threads: int | None = None,
+    progress: Progress = silent,
 ) -> Run:
-    """Train a baseline and write ``results/source/property/modality/run_id/``.
+    """Train a model and write ``results/source/property/modality/run_id/``.
 
-    The same call again finds the finished run and does nothing. A run that is killed leaves no folder.
+    The same call again finds the finished run and does nothing. A run that is killed goes on from what its model left
+    in the work folder beside it.
 
     Args:
         baseline: The model.
@@ -70,20 +79,23 @@ def train_baseline(
         source: Folder or Hub repo with the data; not needed for the embedded sample.
         revision: Revision of the Hub repo.
         overwrite: Train again where a finished run is found.
+        threads: How many threads the model may use; all if None. They change no answer.
         progress: Called as the work goes on.
 
     Raises:
         UsageError: The model cannot read this modality, or the data is not at hand.
         DataError: The data or an earlier result is damaged.
     """
-    check_reads(baseline, modality)
+    check_reads(baseline, modality, task.kind)
+    check_installed(baseline)
     settings = settings or baseline.settings_model()
-    progress(0.0, "loading")
+    declaration = baseline.declaration
+    progress("loading", 0, 0)
     config = RunConfig.of(
         task,
         modality,
         read_data_record(task, modality, source, revision=revision),
-        ModelIdentity(id=baseline.id, revision=baseline.revision, kind=baseline.kind, pretraining_overlap="none"),
+        ModelIdentity(id=baseline.id, revision=declaration.revision, kind=declaration.kind, pretraining_overlap="none"),
         TrainingProtocol(settings=settings.model_dump(mode="json"), seed=seed),
     )
     run = open_run(config, results, overwrite=overwrite)
@@ -91,25 +103,34 @@ def train_baseline(
         return Run(run.folder, already_there=True)
     with run:
         splits = load_task(task, modality, source, revision=revision)
-        test = splits["test"]
-        answers = baseline.fit_and_predict(
-            _rows(splits["train"]), _rows(splits["validation"]), test["text"][:], task.kind, settings, seed, progress
-        )
-        _check_answers(baseline, answers, test.num_rows)
+        train, validation, test = (Split(name, splits[name]) for name in ("train", "validation", "test"))
+        saved = run.work / _SAVED
+        if not saved.is_dir():  # a call that was killed while it predicted need not fit again
+            context = Context(settings, seed, run.work, progress, threads or _cores())
+            fitted = baseline.fit(TaskData(task, modality, train, validation), context)
+            with replace_folder(saved) as temporary:
+                fitted.save(temporary)
+            del fitted
+        progress("predicting", 0, len(test))
+        # What answers is what was saved: a saved model predicts as in its run because it is the one that did.
+        model = baseline.load(saved)
+        values = model.predict(test.texts)
+        _check_values(baseline, values, len(test))
         run.finish(
-            answer_columns(task.kind, test["material_id"][:], test["target"][:], answers.values),
-            parameters=answers.parameters,
-            fitted=dict(answers.fitted),
-            libraries=baseline.libraries,
+            answer_columns(task.kind, test.rows["material_id"][:], test.targets, values, declaration.score_kind),
+            parameters=model.parameters,
+            fitted=dict(model.facts),
+            score_kind=declaration.score_kind,
+            libraries=declaration.libraries,
         )
     return Run(run.folder, already_there=False)
 
 
-def _rows(split: "Dataset") -> Rows:
-    return Rows(texts=split["text"][:], targets=np.asarray(split["target"][:], dtype=np.float64))
-
-
-def _check_answers(baseline: Baseline, answers: Answers, n_test: int) -> None:
+def _check_values(baseline: Baseline, values: NDArray[np.float64], n_test: int) -> None:
     """A model that answers another number of rows, or infinities, is broken: do not write what it says."""
-    if len(answers.values) != n_test or np.isinf(answers.values).any():
-        raise DataError(f"{baseline.id} gave {len(answers.values)} answers for {n_test} test rows, or infinite ones")
+    if len(values) != n_test or np.isinf(values).any():
+        raise DataError(f"{baseline.id} gave {len(values)} answers for {n_test} test rows, or infinite ones")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -22,10 +22,10 @@ def leaderboard(
     """
     from ..metrics.leaderboard import write_leaderboard
     from ..metrics.results.names import visible
-    from .progress import progress_bar
+    from .progress import show_progress
 
     places = places_of(data, source)
-    with progress_bar("leaderboard") as progress:
+    with show_progress(quiet=as_json) as progress:
         written = write_leaderboard(results, folder, places, progress)
     refused = [{"folder": visible(str(one.folder)), "faults": list(one.faults)} for one in written.refused]
     if as_json:

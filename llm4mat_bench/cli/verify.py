@@ -18,10 +18,10 @@ def verify(
     """Recompute every metric from the predictions; check hashes, ids and targets. Fails on any difference."""
     from ..metrics.results.names import visible
     from ..metrics.results.verify import verify_results
-    from .progress import progress_bar
+    from .progress import show_progress
 
     places = places_of(data, source)
-    with progress_bar("verifying") as progress:
+    with show_progress(quiet=as_json) as progress:
         found = verify_results(results, places, progress)
     failed = [one for one in found if one.faults]
     if as_json:

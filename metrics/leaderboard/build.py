@@ -1,13 +1,14 @@
 """Verify runs, put them together, write the page."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from ...dataset_builder.catalogue import Source, Task, get_benchmark, list_sources
 from ...files import write_text
+from ...progress import Progress, silent
 from ..headline import HEADLINE
 from ..results.names import visible
 from ..results.places import Place
@@ -44,7 +45,7 @@ def write_leaderboard(
     results: Path,
     out: Path,
     places: Sequence[Place] = (),
-    progress: Callable[[float, str], None] = lambda share, words: None,
+    progress: Progress = silent,
 ) -> Leaderboard:
     """Write the leaderboard of all runs under a folder; every number on it was recomputed just now.
 
@@ -57,7 +58,7 @@ def write_leaderboard(
     Raises:
         DataError: There is no run under ``results``.
     """
-    found = verify_results(results, places, lambda share, words: progress(share * 0.6, f"verifying {words}"))
+    found = verify_results(results, places, progress)
     refused = tuple(one for one in found if one.faults)
     views, data = [], []
     n_apart = 0
@@ -79,7 +80,6 @@ def write_leaderboard(
     page = render_page(get_benchmark(), views, refused)
     write_text(out / DATA_FILE, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     write_text(out / PAGE_FILE, page)
-    progress(1.0, "done")
     n_runs = len(found) - len(refused)
     return Leaderboard(page=out / PAGE_FILE, n_runs=n_runs, n_apart=n_apart, refused=refused)
 
@@ -90,16 +90,17 @@ def _source_view(
     apart: list[Entry],
     runs: list[SoundRun],
     out: Path,
-    progress: Callable[[float, str], None],
+    progress: Progress,
 ) -> SourceView:
     places = {entry.id: place for place, entry in enumerate([*ranked, *apart])}
     shown = sorted(runs, key=lambda run: (places[row_id(run)], run.record.protocol.seed, run.record.record_sha256))
     present = [task for task in source.tasks if any(run.record.task == task.name for run in runs)]
     tasks = []
     for done, task in enumerate(present):
-        progress(0.6 + 0.4 * done / len(present), f"drawing {task.name}")
+        progress(f"drawing {source.id}", done, len(present))
         views = tuple(_run_view(task, run, out) for run in shown if run.record.task == task.name)
         tasks.append(TaskView(task=task, score=HEADLINE[task.kind], forest=_forest(task, ranked), runs=views))
+    progress(f"drawing {source.id}", len(present), len(present))
     return SourceView(source=source, entries=tuple(ranked), apart=tuple(apart), tasks=tuple(tasks))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...dataset_builder.catalogue import Kind
 from ...errors import DataError
-from ...files import whole_file
+from ...files import replace_file
 from ..protocols import NEUTRAL, ScoreKind
 
 _READ = frozenset({"material_id", "target", "prediction", "score", "parse_status"})
@@ -49,7 +49,7 @@ def write_predictions(path: Path, columns: dict[str, object]) -> None:
             ``score``, and whatever else a model wants kept (``raw_output``, ``parse_status``, ...).
     """
     table = pa.table(columns)
-    with whole_file(path) as temporary:
+    with replace_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", row_group_size=100_000, version="2.6")
 
 

@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from ...dataset_builder.splits import ids_sha256
 from ...errors import DataError, LLM4MatError, UsageError
-from ...files import file_sha256, whole_folder, write_text
+from ...files import cannot_write, file_sha256, replace_folder, write_text
 from ..protocols import ScoreKind
 from .predictions import read_predictions, write_predictions
 from .provenance import provenance
@@ -101,48 +101,43 @@ class OpenRun:
                 be written.
         """
         config = self.config
-        try:
-            with whole_folder(self.folder) as temporary:
-                file = temporary / PREDICTIONS_FILE
-                write_predictions(file, dict(columns))
-                predictions = read_predictions(file, config.kind)
-                if ids_sha256(predictions.material_ids.to_pylist()) != config.data.test_ids_sha256:
-                    raise DataError(
-                        f"{config.model.id} gave answers for other rows than the test split of {config.task}"
-                    )
-                assert predictions.targets is not None  # noqa: S101 - just asked for
-                metrics = score_answers(
-                    predictions.targets,
-                    predictions.answers,
-                    config.kind,
-                    training_mean=config.data.training_mean,
-                    score_kind=score_kind,
-                )
-                if save is not None:
-                    save(temporary)
-                fields = {
-                    "run_id": config.run_id,
-                    "config_sha256": config.sha256,
-                    "task": config.task,
-                    "unit": config.unit,
-                    "modality": config.modality,
-                    "data": config.data,
-                    "model": ModelRecord(**config.model.model_dump(), parameters=parameters),
-                    "protocol": config.protocol,
-                    "fitted": dict(fitted or {}),
-                    "counts": count(predictions),
-                    "metrics": metrics,
-                    "predictions": FileRecord(
-                        file=PREDICTIONS_FILE, sha256=file_sha256(file), size_bytes=file.stat().st_size
-                    ),
-                    "artifacts": _hashes(temporary),
-                    "provenance": provenance(
-                        self._started_at, time.perf_counter() - self._clock, libraries, resumed=self.resumed
-                    ),
-                }
-                write_result(temporary, record_text(fields))
-        except OSError as error:
-            raise DataError(f"{self.folder}: cannot be written: {error.strerror or error}") from error
+        with replace_folder(self.folder) as temporary:
+            file = temporary / PREDICTIONS_FILE
+            write_predictions(file, dict(columns))
+            predictions = read_predictions(file, config.kind)
+            if ids_sha256(predictions.material_ids.to_pylist()) != config.data.test_ids_sha256:
+                raise DataError(f"{config.model.id} gave answers for other rows than the test split of {config.task}")
+            assert predictions.targets is not None  # noqa: S101 - just asked for
+            metrics = score_answers(
+                predictions.targets,
+                predictions.answers,
+                config.kind,
+                training_mean=config.data.training_mean,
+                score_kind=score_kind,
+            )
+            if save is not None:
+                save(temporary)
+            fields = {
+                "run_id": config.run_id,
+                "config_sha256": config.sha256,
+                "task": config.task,
+                "unit": config.unit,
+                "modality": config.modality,
+                "data": config.data,
+                "model": ModelRecord(**config.model.model_dump(), parameters=parameters),
+                "protocol": config.protocol,
+                "fitted": dict(fitted or {}),
+                "counts": count(predictions),
+                "metrics": metrics,
+                "predictions": FileRecord(
+                    file=PREDICTIONS_FILE, sha256=file_sha256(file), size_bytes=file.stat().st_size
+                ),
+                "artifacts": _hashes(temporary),
+                "provenance": provenance(
+                    self._started_at, time.perf_counter() - self._clock, libraries, resumed=self.resumed
+                ),
+            }
+            write_result(temporary, record_text(fields))
         shutil.rmtree(self.work, ignore_errors=True)
         self.close()
         return read_record(self.folder / RESULT_FILE)
@@ -194,7 +189,7 @@ def open_run(config: RunConfig, results: Path, *, overwrite: bool = False) -> Fi
             lock.release()
             raise
     except OSError as error:
-        raise DataError(f"{folder.parent}: cannot be written to: {error.strerror or error}") from error
+        raise cannot_write(folder, error) from error
     return OpenRun(config, folder, work, resumed, lock, started_at)
 
 

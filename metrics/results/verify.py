@@ -1,6 +1,6 @@
 """Trust nothing that stands in a record: compute it again from the predictions and the data."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from ...dataset_builder.catalogue import Task, get_task
 from ...dataset_builder.splits import ids_sha256
 from ...errors import DataError, LLM4MatError
 from ...files import file_sha256
+from ...progress import Progress, silent
 from ..protocols import ClassificationReport, RegressionReport
 from .names import visible
 from .places import Place, Truths
@@ -91,7 +92,7 @@ def verify_run(folder: Path, truths: Truths | None = None) -> Verification:
 def verify_results(
     results: Path,
     places: Sequence[Place] = (),
-    progress: Callable[[float, str], None] = lambda share, words: None,
+    progress: Progress = silent,
 ) -> list[Verification]:
     """Verify every run under a folder.
 
@@ -107,9 +108,9 @@ def verify_results(
     truths = Truths(places)
     found = []
     for done, folder in enumerate(runs):
-        progress(done / len(runs), visible(folder.name, 80))
+        progress("verifying", done, len(runs))
         found.append(verify_run(folder, truths))
-    progress(1.0, f"{len(runs)} runs")
+    progress("verifying", len(runs), len(runs))
     return found
 
 
