@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from ..errors import UsageError, unknown_name
 from ..progress import silent
 from .catalogue import MODALITIES, SPLITS, Source, get_source, list_sources, load_source_file
-from .cif_policy import stripped_column
 from .cleaning import policy
 from .cleaning.crossing import SplitKeys, bit, mark_crossings, strict_drop
 from .cleaning.rows import KEY_NAMES, CleanBatch, clean_batch
+from .crystals.cif_fields import stripped_column
 from .export.build import find_splits, make_plan
 from .export.features import dataset_features, dataset_schema
 from .export.fingerprint import code_fingerprint

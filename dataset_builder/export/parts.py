@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...files import replace_file, write_text
 from ..catalogue import SPLITS, Source
-from ..cif_policy import CifPolicy, stripped_column
 from ..cleaning.crossing import bit
 from ..cleaning.rows import KEY_NAMES, CleanBatch, clean_batch
+from ..crystals.cif_fields import CifPolicy, stripped_column
 from ..readers.base import Piece
 from ..readers.registry import get_reader
 from .features import dataset_schema

@@ -13,8 +13,9 @@ from ...errors import DataError, UsageError
 from ...files import write_json
 from ...progress import Progress, silent
 from ..catalogue import Source
+from ..crystals.errors import StructureError
+from ..crystals.structures import structure_of_dict
 from .records import Record, RecordReader, fill_structure, raw_names, text_of
-from .structures import StructureError, structure_of_dict
 
 KEY = "MP_API_KEY"
 PAGE = 500

@@ -20,8 +20,9 @@ from ...errors import DataError
 from ...files import replace_file, write_text
 from ...progress import Progress
 from ..catalogue import Source
+from ..crystals.errors import StructureError
+from ..crystals.structures import cif_of
 from .base import TEXTS, Broken, InputIdentity, Piece, Plan, RawBatch, raw_table
-from .structures import StructureError, cif_of
 
 FILE_BYTES = 64 << 20
 BATCH_RECORDS = 500
