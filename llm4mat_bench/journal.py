@@ -101,18 +101,18 @@ class Journal:
 
     def __len__(self) -> int:
         """How many keys there are."""
-        return int(self._run("SELECT count(*) FROM entries").fetchone()[0])
+        return int(self._row("SELECT count(*) FROM entries")[0])
 
     def __contains__(self, key: Key) -> bool:
         """Whether there is a value for a key."""
-        return self._run("SELECT 1 FROM entries WHERE key = ?", key).fetchone() is not None
+        return self._row("SELECT 1 FROM entries WHERE key = ?", key) is not None
 
     def __getitem__(self, key: Key) -> Value:
         """Give the value of a key; `KeyError` if there is none."""
-        row = self._run("SELECT value, crc FROM entries WHERE key = ?", key).fetchone()
+        row = self._row("SELECT rowid, key, value, crc FROM entries WHERE key = ?", key)
         if row is None:
             raise KeyError(key)
-        return self._unpacked(key, *row)
+        return self._unpacked(*row)
 
     def get(self, key: Key, default: Value = None) -> Value:
         """Give the value of a key, or ``default``."""
@@ -127,13 +127,13 @@ class Journal:
 
     def items(self) -> Iterator[tuple[Key, Value]]:
         """Give all keys and values: numbers in their order, then texts in the order of their UTF-8 bytes."""
-        cursor = self._run("SELECT key, value, crc FROM entries ORDER BY key")
+        cursor = self._run("SELECT rowid, key, value, crc FROM entries ORDER BY key")
         while True:
             with self._told():
                 row = cursor.fetchone()
             if row is None:
                 return
-            yield row[0], self._unpacked(*row)
+            yield row[1], self._unpacked(*row)
 
     def put(self, items: Mapping[Key, Value]) -> None:
         """Write values, all or none. A key that is there gets the new value.
@@ -186,6 +186,7 @@ class Journal:
         place = str(self.path.absolute())
         with self._told():
             self._db = sqlite3.connect(place, timeout, isolation_level=None, check_same_thread=False)
+        self._db.text_factory = _text
         try:
             if exclusive:
                 self._run("PRAGMA locking_mode = EXCLUSIVE")
@@ -195,9 +196,9 @@ class Journal:
             raise
 
     def _open(self, purpose: str, discard_other: bool) -> None:
-        ours = self._run("PRAGMA application_id").fetchone()[0]
-        version = self._run("PRAGMA user_version").fetchone()[0]
-        tables = self._run("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        ours = self._row("PRAGMA application_id")[0]
+        version = self._row("PRAGMA user_version")[0]
+        tables = self._row("SELECT count(*) FROM sqlite_master")[0]
         if tables and (ours != _APPLICATION or version != VERSION):
             raise JournalError(f"{self.path} is not the journal of a run of this version: {self._remedy}")
         self._use_write_ahead_log()
@@ -241,14 +242,18 @@ class Journal:
         with self._told():
             return self._db.execute(statement, values)
 
+    def _row(self, statement: str, *values: Key) -> Any:  # noqa: ANN401 - None or a tuple of what the columns hold
+        with self._told():
+            return self._db.execute(statement, values).fetchone()
+
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
 
-    def _unpacked(self, key: Key, value: bytes | str, crc: int) -> Value:
+    def _unpacked(self, row: int, key: Key, value: bytes | str, crc: int) -> Value:
         if not isinstance(value, bytes | str) or _check(key, value) != crc:
-            self._run("DELETE FROM entries WHERE key = ?", key)
+            self._run("DELETE FROM entries WHERE rowid = ?", row)
             raise JournalError(f"{self.path}: what stands for {key!r} is damaged. It was removed: run again to redo it")
         if isinstance(value, bytes):
             return value
@@ -283,6 +288,11 @@ def _json(value: Value, *, sort_keys: bool = False) -> str:
     return json.dumps(value, sort_keys=sort_keys, allow_nan=False, separators=(",", ":"))
 
 
+def _text(data: bytes) -> str:
+    """Read a text even where damage made it no UTF-8; its CRC tells then."""
+    return data.decode("utf-8", "surrogateescape")
+
+
 def _packed(key: Key, value: Value) -> tuple[bytes | str, int]:
     packed = value if isinstance(value, bytes) else _json(value)
     return packed, _check(key, packed)
@@ -290,8 +300,8 @@ def _packed(key: Key, value: Value) -> tuple[bytes | str, int]:
 
 def _check(key: Key, value: bytes | str) -> int:
     """CRC-32 by which damage shows that leaves SQLite's own structure whole."""
-    data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
-    return zlib.crc32(data, zlib.crc32(repr(key).encode("utf-8", "backslashreplace")))
+    kind, data = ("bytes", value) if isinstance(value, bytes) else ("json", value.encode("utf-8", "surrogatepass"))
+    return zlib.crc32(data, zlib.crc32(f"{kind} {key!r}".encode("utf-8", "backslashreplace")))
 
 
 def _foreign(begin: bytes) -> str:
