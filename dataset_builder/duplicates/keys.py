@@ -7,9 +7,9 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
+from ...progress import Advance, silent
 from ..built_folder import ID_COLUMN, SourceFiles, iter_batches
-from ..composition_facts import composition_facts
-from ..progress_types import Advance, silent
+from ..crystals.formulas import composition_facts
 
 Hashes = NDArray[np.uint64]
 NO_KEY = np.uint64(0)

@@ -6,8 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
+from ...progress import Progress, advance_of, silent
 from ..built_folder import ID_COLUMN, BuiltFolder, SourceFiles
-from ..progress_types import Progress, advance_of, silent
 from .groups import Groups, Rows, crossing_groups, group_rows, repeated_rows, shared_keys
 from .keys import NO_KEY, KeyTable, hash_rows
 from .models import DuplicatesReport, Example, KeyReport, SharedKeys, SourceDuplicates, StructureReport

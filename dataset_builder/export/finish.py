@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ...files import whole_file
+from ...files import replace_file
 from ..catalogue import SPLITS
 from ..cleaning.crossing import Bits, SplitKeys, bit, count_bits, first_rule, mark_crossings, strict_drop
 from ..cleaning.policy import RULE_NAMES
@@ -237,7 +237,7 @@ def _write_faults(reports: Sequence[PartReport], split: str, ids: _Ids, drop: ND
     tables = list(_faults(reports, split, ids, drop))
     if not tables:
         return False
-    with whole_file(path) as temporary:
+    with replace_file(path) as temporary:
         pq.write_table(pa.concat_tables(tables), temporary, compression="zstd")
     return True
 

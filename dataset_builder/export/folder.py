@@ -7,11 +7,10 @@ import yaml
 from filelock import FileLock
 
 from ... import __version__
-from ...files import write_text
+from ...files import write_json, write_text
 from .card import dataset_card
 from .croissant import croissant
 from .eval_yaml import eval_declaration
-from .files import write_json
 from .report import BuildReport, SourceReport, read_report
 
 REPORT = "build_report.json"

@@ -11,9 +11,9 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
+from ...progress import Advance, silent
 from ..built_columns import numbers_of
 from ..built_folder import ID_COLUMN, SourceFiles, iter_batches, read_column
-from ..progress_types import Advance, silent
 from .features import text_features
 
 Floats = NDArray[np.float64]

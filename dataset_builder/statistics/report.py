@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from ...errors import UsageError
+from ...progress import Progress, advance_of, silent
 from ..built_folder import BuiltFolder, SourceFiles
 from ..catalogue import get_source
-from ..progress_types import Progress, advance_of, silent
 from .models import SourceStatistics, StatisticsReport
 from .published import compare
 from .targets import target_statistics

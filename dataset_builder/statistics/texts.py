@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ...progress import Advance, silent
 from ..built_folder import iter_batches
-from ..progress_types import Advance, silent
 from .models import Lengths, TextStatistics
 from .tokens import TokenCounter
 
