@@ -217,12 +217,13 @@ def rate_intervals(confusion: Confusion, *, confidence: float = CONFIDENCE) -> d
     tp, fp, fn, tn = (float(count) for count in confusion)
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     found: dict[Rate, _Ends] = {}
-    for name, hits, total in (
+    shares_of: tuple[tuple[Rate, float, float], ...] = (
         ("accuracy", tp + tn, tp + fp + fn + tn),
         ("precision", tp, tp + fp),
         ("recall", tp, tp + fn),
         ("f1", tp, tp + fp + fn),
-    ):
+    )
+    for name, hits, total in shares_of:
         if total:
             found[name] = _wilson(hits, total, z)
     if "f1" in found:
