@@ -5,6 +5,7 @@ pymatgen builds the structure from a plain CIF of exactly those, so that its num
 ``CifParser`` gives for a good file. See ``docs/decisions.md``.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,6 +37,7 @@ OPERATIONS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
 MAGNETIC = "_space_group_symop_magn_operation_xyz"
 CENTRING = "_space_group_symop_magn_centering_xyz"
 _MODULATED = ("_cell_modulation", "_cell_wave_vector", "_space_group_ssg", "_space_group_symop_ssg", "_cell_subsystem")
+_ABOUT_SYMMETRY = re.compile("space_group|int_tables|equiv_pos|symop")
 
 OVERLAP = 0.25  # Å; atoms of one list cannot be so close
 CLOSE = 0.9  # Å; nearer than any two atoms but hydrogen: the wrong one of two settings
@@ -155,6 +157,7 @@ def _symmetry(fields: Fields, listing: _Listing, *, allow_mismatch: bool) -> _Ex
             _check_stated(given, stated)
         return _expand(given, listing)
     if stated is None:
+        _refuse_unknown_words(fields)
         expanded = _expand((IDENTITY,), listing)
         system = fields.value(*SYSTEM)
         if system is not None and system.casefold() not in ("triclinic", "anorthic") and not _proven(expanded, listing):
@@ -174,6 +177,15 @@ def _symmetry(fields: Fields, listing: _Listing, *, allow_mismatch: bool) -> _Ex
     if len(found) == 1:
         return found[0]
     return _choose(found, candidates, stated, listing, allow_mismatch=allow_mismatch)
+
+
+def _refuse_unknown_words(fields: Fields) -> None:
+    """Refuse fields about symmetry that are not understood: most atoms would be missing."""
+    for name in fields.names():
+        if _ABOUT_SYMMETRY.search(name) and name not in SYSTEM:
+            told = [value for value in fields.column(name) or [] if value not in (None, "1", "P1", "P 1")]
+            if told:
+                raise StructureError(f"the symmetry is not understood: {name} {told[0]}"[:120])
 
 
 def _given_operations(fields: Fields) -> tuple[Operation, ...] | None:

@@ -134,20 +134,3 @@ def composition_facts(formula: str) -> CompositionFacts | None:
         amounts=amounts,
         reduced=reduced,
     )
-
-
-def element_amounts(formula: str) -> dict[str, float]:
-    """Amount of each element in a formula as pymatgen reads it, charges left out.
-
-    Raises:
-        ValueError: It is no formula.
-    """
-    from pymatgen.core import Composition
-
-    try:
-        amounts: dict[str, float] = Composition(formula).element_composition.get_el_amt_dict()
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"'{formula}' is no chemical formula ({error})") from error
-    if unknown := sorted(amounts.keys() - ELEMENTS):
-        raise ValueError(f"'{formula}' is no chemical formula (no elements: {', '.join(unknown)})")
-    return amounts

@@ -85,8 +85,9 @@ def of_label(label: str, known: frozenset[str] = frozenset()) -> Symbol:
 
 
 def _symbol(element: str, mass: str | None) -> Symbol | None:
-    if mass in ("2", "3") and element == "H":
-        return Symbol("H", _HEAVY_HYDROGEN[f"{mass}H"])
+    if element == "H" and mass and mass != "1":
+        isotope = _HEAVY_HYDROGEN.get(f"{mass}H")
+        return Symbol("H", isotope) if isotope else None
     if element in _HEAVY_HYDROGEN:
         return None if mass else Symbol("H", _HEAVY_HYDROGEN[element])
     if element not in ELEMENTS:
