@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import JsonValue, ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
-from ..dataset_builder.loading import EMBEDDED, load_task, task_sha256
+from ..dataset_builder.dataset_folder import EMBEDDED, load_task, task_identity
 from ..dataset_builder.splits import ids_sha256
 from ..errors import DataError, UsageError
 from ..files import file_sha256
@@ -91,7 +91,7 @@ def train_baseline(
     started_at, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
     progress(0.0, "loading")
     splits = load_task(task, modality, source, revision=revision)
-    data_sha256 = task_sha256(splits)
+    data_sha256 = task_identity(task, modality, source, revision=revision).sha256
     config: dict[str, JsonValue] = {
         "model": baseline.id,
         "model_revision": baseline.revision,

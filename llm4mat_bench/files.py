@@ -1,12 +1,14 @@
 """Write whole or not at all: under a temporary name, flushed to disk, then renamed."""
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -62,6 +64,11 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole, in UTF-8."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, answer: Any) -> None:  # noqa: ANN401 - whatever json can write
+    """Write JSON with stable layout; a value that is no number (nan, inf) is refused."""
+    write_text(path, json.dumps(answer, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 def file_sha256(path: Path) -> str:

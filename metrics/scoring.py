@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from ..dataset_builder.catalogue import get_task
-from ..dataset_builder.loading import load_task
+from ..dataset_builder.dataset_folder import read_labels
 from ..errors import DataError, UsageError
 from .predictions import check_ids, read_predictions
 from .protocols import ClassificationReport, RegressionReport, ScoreKind
@@ -77,10 +76,10 @@ def score_file(
         return ScoredFile(report=report, task=None, unit=None, ids_checked=False)
     wanted = get_task(task)
     predictions = read_predictions(path, wanted.kind)
-    splits = load_task(wanted, "composition", source, revision=revision)
-    expected = splits["test"]["material_id"][:]
-    check_ids(predictions.material_ids, pa.array(expected, pa.string()), path)
-    by_id = dict(zip(expected, np.asarray(splits["test"]["target"][:], dtype=np.float64), strict=True))
+    splits = read_labels(wanted, source, revision=revision).splits
+    test = splits["test"]
+    check_ids(predictions.material_ids, test.material_ids.combine_chunks(), path)
+    by_id = dict(zip(test.material_ids.to_pylist(), test.targets, strict=True))
     true = np.array([by_id[material_id] for material_id in predictions.material_ids.to_pylist()])
     wrong = ~np.isclose(true, predictions.targets, rtol=1e-6, atol=1e-9)
     if wrong.any():
@@ -89,6 +88,6 @@ def score_file(
             f"{path}: column 'target': {int(wrong.sum())} values differ from the data "
             f"(first: {predictions.material_ids[first]}, {predictions.targets[first]} for {true[first]})"
         )
-    mean = float(np.mean(np.asarray(splits["train"]["target"][:], dtype=np.float64)))
+    mean = float(np.mean(splits["train"].targets))
     report = score_predictions(predictions, wanted.kind, training_mean=mean, score_kind=score_kind)
     return ScoredFile(report=report, task=wanted.name, unit=wanted.unit, ids_checked=True)

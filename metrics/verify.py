@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from ..dataset_builder.catalogue import Task, get_task
-from ..dataset_builder.loading import EMBEDDED, load_task, task_sha256
+from ..dataset_builder.dataset_folder import EMBEDDED, read_labels, task_identity
 from ..dataset_builder.splits import ids_sha256
 from ..errors import DataError, LLM4MatError
 from ..files import file_sha256
@@ -128,11 +127,11 @@ def _faults(folder: Path, record: ResultRecord, source: str | None, data_checked
 def _data_faults(
     file: Path, predictions: Predictions, record: ResultRecord, task: Task, source: str | None
 ) -> Iterator[str]:
-    splits = load_task(task, record.modality, source, revision=record.data.revision if source else None)
+    revision = record.data.revision if source else None
+    splits = read_labels(task, source, revision=revision).splits
     test = splits["test"]
-    expected = test["material_id"][:]
-    check_ids(predictions.material_ids, pa.array(expected, pa.string()), file)
-    by_id = dict(zip(expected, np.asarray(test["target"][:], dtype=np.float64), strict=True))
+    check_ids(predictions.material_ids, test.material_ids.combine_chunks(), file)
+    by_id = dict(zip(test.material_ids.to_pylist(), test.targets, strict=True))
     true = np.array([by_id[material_id] for material_id in predictions.material_ids.to_pylist()])
     differ = true != predictions.targets
     if differ.any():
@@ -141,10 +140,10 @@ def _data_faults(
             f"{file}: column 'target': {int(differ.sum())} values differ from the data "
             f"(first: {predictions.material_ids[first]}, {predictions.targets[first]} for {true[first]})"
         )
-    mean = float(np.mean(np.asarray(splits["train"]["target"][:], dtype=np.float64)))
+    mean = float(np.mean(splits["train"].targets))
     if not np.isclose(mean, record.data.training_mean, rtol=RELATIVE_TOLERANCE, atol=0.0):
         yield f"{file.parent / RESULT_FILE}: training mean {record.data.training_mean}, the data says {mean}"
-    if task_sha256(splits) != record.data.sha256:
+    if task_identity(task, record.modality, source, revision=revision).sha256 != record.data.sha256:
         yield f"{file.parent / RESULT_FILE}: made from other data than {source or EMBEDDED} (SHA-256 differs)"
 
 

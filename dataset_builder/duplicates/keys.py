@@ -7,8 +7,10 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-from ..built_folder import ID_COLUMN, SourceFiles, iter_batches
 from ..composition_facts import composition_facts
+from ..dataset_folder.layout import ID_COLUMN
+from ..dataset_folder.reading import SourceFiles
+from ..dataset_folder.shard_files import iter_batches
 from ..progress_types import Advance, silent
 
 Hashes = NDArray[np.uint64]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..built_folder import BuiltFolder, SourceFiles
+from ..dataset_folder.reading import DatasetFolder, SourceFiles
 from ..progress_types import Progress, advance_of, silent
 from .classes import best_split
 from .features import is_literal
@@ -18,7 +18,7 @@ Index = NDArray[np.int64]
 
 
 def check_leakage(
-    folder: BuiltFolder,
+    folder: DatasetFolder,
     *,
     sources: Sequence[str] | None = None,
     limits: Limits | None = None,

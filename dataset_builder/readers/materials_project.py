@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import DataError, UsageError
+from ...files import write_json
 from ..catalogue import Source
-from ..export.files import write_json
 from .base import Progress, no_progress
 from .records import Record, RecordReader, fill_structure, raw_names, text_of
 from .structures import StructureError, structure_of_dict
