@@ -1,5 +1,7 @@
-"""Train a baseline on a task: load, fit, predict, score, and leave one folder with predictions and record."""
+"""Run a model on a task: load, fit, save, predict, score, and leave one folder with predictions and record."""
 
+import os
+import shutil
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue, ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
 from ..dataset_builder.dataset_folder import EMBEDDED, load_task, task_identity
 from ..dataset_builder.splits import ids_sha256
 from ..errors import DataError, UsageError
-from ..files import file_sha256
+from ..files import file_sha256, replace_folder
 from ..metrics.record import (
     PREDICTIONS_FILE,
     RESULT_FILE,
@@ -24,10 +27,14 @@ from ..metrics.record import (
     read_record,
 )
 from ..metrics.results import finish_run
-from .models import Answers, Baseline, Progress, Rows, Settings, check_reads
+from ..progress import Progress, silent
+from .protocol import Context, Settings, Split, TaskData
+from .registry import Baseline, check_installed, check_reads
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+_SAVED = "fitted"
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,13 @@ def train_baseline(
     source: str | None = None,
     revision: str | None = None,
     overwrite: bool = False,
-    progress: Progress = lambda share, words: None,
+    threads: int | None = None,
+    progress: Progress = silent,
 ) -> Run:
-    """Train a baseline and write ``results/source/property/modality/run_id/``.
+    """Train a model and write ``results/source/property/modality/run_id/``.
 
-    The same call again finds the finished run and does nothing. A run that is killed leaves no folder.
+    The same call again finds the finished run and does nothing. A run that is killed goes on from what its model left
+    in the work folder beside it.
 
     Args:
         baseline: The model.
@@ -80,21 +89,23 @@ def train_baseline(
         source: Folder or Hub repo with the data; not needed for the embedded sample.
         revision: Revision of the Hub repo.
         overwrite: Train again where a finished run is found.
+        threads: How many threads the model may use; all if None. They change no answer.
         progress: Called as the work goes on.
 
     Raises:
         UsageError: The model cannot read this modality, or the data is not at hand.
         DataError: The data or an earlier result is damaged.
     """
-    check_reads(baseline, modality)
+    check_reads(baseline, modality, task.kind)
+    check_installed(baseline)
     settings = settings or baseline.settings_model()
     started_at, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
-    progress(0.0, "loading")
+    progress("loading", 0, 0)
     splits = load_task(task, modality, source, revision=revision)
     data_sha256 = task_identity(task, modality, source, revision=revision).sha256
     config: dict[str, JsonValue] = {
         "model": baseline.id,
-        "model_revision": baseline.revision,
+        "model_revision": baseline.declaration.revision,
         "settings": settings.model_dump(mode="json"),
         "seed": seed,
         "task": task.name,
@@ -108,10 +119,21 @@ def train_baseline(
         _check_finished(folder)
         return Run(folder, already_there=True)
 
-    train, validation = _rows(splits["train"]), _rows(splits["validation"])
-    test_texts = splits["test"]["text"][:]
-    answers = baseline.fit_and_predict(train, validation, test_texts, task.kind, settings, seed, progress)
-    _check_answers(baseline, answers, len(test_texts))
+    train, validation, test = (Split(name, splits[name]) for name in ("train", "validation", "test"))
+    work = folder.parent / f".{run_id}.work"
+    work.mkdir(parents=True, exist_ok=True)
+    saved = work / _SAVED
+    if not saved.is_dir():  # a call that was killed while it predicted need not fit again
+        context = Context(settings, seed, work, progress, threads or _cores())
+        fitted = baseline.fit(TaskData(task, modality, train, validation), context)
+        with replace_folder(saved) as temporary:
+            fitted.save(temporary)
+        del fitted
+    progress("predicting", 0, len(test))
+    # What answers is what was saved: a saved model predicts as in its run because it is the one that did.
+    model = baseline.load(saved)
+    values = model.predict(test.texts)
+    _check_values(baseline, values, len(test))
     finish_run(
         folder,
         run_id=run_id,
@@ -123,42 +145,46 @@ def train_baseline(
             revision=revision,
             sha256=data_sha256,
             test_ids_sha256=ids_sha256(splits["test"]["material_id"][:]),
-            n_train=len(train.targets),
-            n_validation=len(validation.targets),
+            n_train=len(train),
+            n_validation=len(validation),
             training_mean=float(np.mean(train.targets)),
         ),
         model=ModelRecord(
-            id=baseline.id, revision=baseline.revision, kind=baseline.kind, parameters=answers.parameters
+            id=baseline.id,
+            revision=baseline.declaration.revision,
+            kind=baseline.declaration.kind,
+            parameters=model.parameters,
         ),
-        protocol=ProtocolRecord(settings=settings.model_dump(mode="json"), seed=seed, fitted=dict(answers.fitted)),
-        columns=_columns(splits["test"], answers, task),
-        score_kind="probability",
+        protocol=ProtocolRecord(settings=settings.model_dump(mode="json"), seed=seed, fitted=dict(model.facts)),
+        columns=_columns(splits["test"], values, task),
+        score_kind=baseline.declaration.score_kind,
         started_at=started_at,
         clock=clock,
     )
+    shutil.rmtree(work)
     return Run(folder, already_there=False)
 
 
-def _rows(split: "Dataset") -> Rows:
-    return Rows(texts=split["text"][:], targets=np.asarray(split["target"][:], dtype=np.float64))
-
-
-def _columns(test: "Dataset", answers: Answers, task: Task) -> dict[str, Any]:
+def _columns(test: "Dataset", values: NDArray[np.float64], task: Task) -> dict[str, Any]:
     """The columns of the predictions file; a missing answer is null."""
     import pyarrow as pa
 
-    values = pa.array(answers.values, from_pandas=True)
+    answers = pa.array(values, from_pandas=True)
     columns: dict[str, Any] = {"material_id": test["material_id"][:]}
     if task.kind == "regression":
-        return columns | {"target": pa.array(test["target"][:], pa.float64()), "prediction": values}
-    hard = pa.array((answers.values > 0.5).astype(np.int8), mask=np.isnan(answers.values))
-    return columns | {"target": pa.array(test["target"][:], pa.int8()), "prediction": hard, "score": values}
+        return columns | {"target": pa.array(test["target"][:], pa.float64()), "prediction": answers}
+    hard = pa.array((values > 0.5).astype(np.int8), mask=np.isnan(values))
+    return columns | {"target": pa.array(test["target"][:], pa.int8()), "prediction": hard, "score": answers}
 
 
-def _check_answers(baseline: Baseline, answers: Answers, n_test: int) -> None:
+def _check_values(baseline: Baseline, values: NDArray[np.float64], n_test: int) -> None:
     """A model that answers another number of rows, or infinities, is broken: do not write what it says."""
-    if len(answers.values) != n_test or np.isinf(answers.values).any():
-        raise DataError(f"{baseline.id} gave {len(answers.values)} answers for {n_test} test rows, or infinite ones")
+    if len(values) != n_test or np.isinf(values).any():
+        raise DataError(f"{baseline.id} gave {len(values)} answers for {n_test} test rows, or infinite ones")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_finished(folder: Path) -> None:

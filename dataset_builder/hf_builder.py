@@ -22,18 +22,19 @@ from datasets.builder import Key
 from numpy.typing import NDArray
 
 from ..errors import UsageError, unknown_name
+from ..progress import silent
 from .catalogue import MODALITIES, SPLITS, Source, get_source, list_sources, load_source_file
-from .cif_policy import stripped_column
 from .cleaning import policy
 from .cleaning.crossing import SplitKeys, bit, mark_crossings, strict_drop
 from .cleaning.rows import KEY_NAMES, CleanBatch, clean_batch
+from .crystals.cif_fields import stripped_column
 from .dataset_folder.features import dataset_features, dataset_schema
 from .dataset_folder.layout import STRIPPED
 from .export.build import find_splits, make_plan
 from .export.fingerprint import code_fingerprint
 from .export.options import BuildOptions
 from .export.parts import load_assignment, rows_of_split
-from .readers.base import Piece, Reader, no_progress
+from .readers.base import Piece, Reader
 from .readers.registry import choose_reader, get_reader
 from .splits import DEFAULT_SEED
 
@@ -101,7 +102,7 @@ class LLM4MatBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         origin, reader = self._input(source)
         work = Path(self._cache_dir_root) / "llm4mat_bench_work" / f"{source.id}-{self.hash}"
         work.mkdir(parents=True, exist_ok=True)
-        plan = make_plan(source, origin, work, reader, no_progress)
+        plan = make_plan(source, origin, work, reader, silent)
         manifest = Path(self.config.manifest) if self.config.manifest else None
         options = BuildOptions(manifest=manifest, seed=self.config.seed)
         splits = find_splits(source, reader, plan, work, options)

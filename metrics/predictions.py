@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..files import whole_file
+from ..files import replace_file
 
 REQUIRED = ("material_id", "target")
 
@@ -45,7 +45,7 @@ def write_predictions(path: Path, columns: dict[str, object]) -> None:
             ``score``, and whatever else a model wants kept (``raw_output``, ``parse_status``, ...).
     """
     table = pa.table(columns)
-    with whole_file(path) as temporary:
+    with replace_file(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", row_group_size=100_000, version="2.6")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..dataset_builder.catalogue import Modality, Task
-from ..files import file_sha256, whole_folder
+from ..files import file_sha256, replace_folder
 from .predictions import Predictions, read_predictions, write_predictions
 from .protocols import ClassificationReport, RegressionReport, ScoreKind, score_classification, score_regression
 from .provenance import provenance
@@ -84,7 +84,7 @@ def finish_run(
         started_at: When the run began, ISO 8601.
         clock: ``time.perf_counter()`` at that moment.
     """
-    with whole_folder(folder) as temporary:
+    with replace_folder(folder) as temporary:
         file = temporary / PREDICTIONS_FILE
         write_predictions(file, columns)
         predictions = read_predictions(file, task.kind)

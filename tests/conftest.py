@@ -50,7 +50,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of four real runs on the embedded sample; copy what you change."""
     from llm4mat_bench import get_task
-    from llm4mat_bench.baselines.models import get_baseline
+    from llm4mat_bench.baselines.registry import get_baseline
     from llm4mat_bench.baselines.run import train_baseline
 
     results = tmp_path_factory.mktemp("trained") / "results"

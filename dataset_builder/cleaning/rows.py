@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
 from ..catalogue import Source
+from ..crystals.cif_fields import cif_formulas
+from ..crystals.formulas import description_formula, element_shares, same_proportions
 from ..readers.base import RawBatch
 from .cells import Mask, clean_label, clean_name, clean_text
-from .formulas import cif_formulas, description_formula, element_shares, same_proportions
 
 Keys = NDArray[np.uint64]
 KEY_NAMES = ("material_id", "row", "composition", "cif", "description")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...progress import Progress, advance_of, silent
 from ..catalogue import SPLITS, Modality, Task, get_task
-from ..progress_types import Progress, advance_of, silent
 from .hashing import TextColumnHash, lines_sha256
 from .labels import TaskLabels, labels_of, warn_of_repeats
 from .layout import ID_COLUMN

@@ -12,8 +12,8 @@ import pyarrow as pa
 from filelock import FileLock
 
 from ...errors import DataError
-from ...files import whole_file
-from ..progress_types import Advance, Progress, advance_of
+from ...files import replace_file
+from ...progress import Advance, Progress, advance_of
 from .layout import ID_COLUMN
 from .reading import SourceFiles
 from .shard_files import HubFile, ShardFile, iter_batches
@@ -64,7 +64,11 @@ def mapped_texts(source: SourceFiles, column: str, split: str, progress: Progres
 
 
 def _unpack(shards: list[ShardFile], column: str, path: Path, advance: Advance) -> None:
-    with whole_file(path) as temporary, pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_stream(file, _SCHEMA) as to:
+    with (
+        replace_file(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as file,
+        pa.ipc.new_stream(file, _SCHEMA) as to,
+    ):
         for _, batch in iter_batches(shards, [ID_COLUMN, column], batch_rows=_BATCH_ROWS):
             to.write_batch(pa.record_batch([one.cast(pa.string()) for one in batch.columns], schema=_SCHEMA))
             advance(batch.num_rows)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ...files import file_sha256, whole_file
+from ...files import file_sha256, replace_file
 from .report import Shard
 
 # One row group a shard: every column is then one unbroken run of bytes, so that a reader of one column does not fetch
@@ -16,7 +16,7 @@ COMPRESSION_LEVEL = 3
 
 def write_shard(table: pa.Table, path: Path) -> None:
     """Write a table as one Parquet shard with one row group, whole or not at all."""
-    with whole_file(path) as temporary:
+    with replace_file(path) as temporary:
         pq.write_table(
             table,
             temporary,

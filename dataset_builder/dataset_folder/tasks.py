@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...errors import UsageError, unknown_name
+from ...progress import Progress, silent
 from ..catalogue import MODALITIES, Modality, Task, get_task
-from ..progress_types import Progress, silent
 from .labels import SplitLabels, labels_of, warn_of_repeats
 from .layout import ID_COLUMN
 from .mapped_texts import TEXT, mapped_texts

@@ -23,9 +23,10 @@ def library_versions() -> dict[str, str | None]:
 
 @cache
 def code_hash() -> str:
-    """Hash the modules of descriptions, so that work in progress on them is not mixed in one file."""
+    """Hash the modules of descriptions and of crystals, so that work in progress is not mixed in one file."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for path in (*sorted(here.glob("*.py")), *sorted((here.parent / "crystals").glob("*.py"))):
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

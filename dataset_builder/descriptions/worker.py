@@ -12,7 +12,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .reading import UnreadableStructureError, one_line, read_structure, said
+from ...errors import one_line, said
+from ..crystals.errors import StructureError
+from ..crystals.reading import read_structure
 from .records import Outcome, Settings, Status
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def describe_text(index: int, text: str, settings: Settings, describer: Describe
         )
     except MemoryError:
         return failed(Status.OUT_OF_MEMORY, f"needs more than {settings.memory_mb} MiB")
-    except UnreadableStructureError as error:
+    except StructureError as error:
         return failed(Status.BAD_CIF, str(error))
     except Exception as error:  # one structure's fault must not end a run of millions
         slug = getattr(error, "reason", None)  # the describer's own errors carry one

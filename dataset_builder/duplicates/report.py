@@ -6,9 +6,9 @@ from itertools import combinations
 
 import numpy as np
 
+from ...progress import Progress, advance_of, silent
 from ..dataset_folder.layout import ID_COLUMN
 from ..dataset_folder.reading import DatasetFolder, SourceFiles
-from ..progress_types import Progress, advance_of, silent
 from .groups import Groups, Rows, crossing_groups, group_rows, repeated_rows, shared_keys
 from .keys import NO_KEY, KeyTable, hash_rows
 from .models import DuplicatesReport, Example, KeyReport, SharedKeys, SourceDuplicates, StructureReport

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ValidationError
 
 from ...errors import DataError
 from ...files import file_sha256, write_text
+from ...progress import Progress, silent
 from ..catalogue import SPLITS, Source
 from ..cleaning import policy
 from ..dataset_folder.publish import publish_source, work_folder
 from ..dataset_folder.report import InputFile, SourceReport
-from ..readers.base import InputIdentity, Plan, Progress, Reader, no_progress
+from ..readers.base import InputIdentity, Plan, Reader
 from ..readers.registry import get_reader
 from .executor import run_jobs
 from .fingerprint import code_fingerprint
@@ -43,7 +44,7 @@ def build_source(
     options: BuildOptions | None = None,
     *,
     reader_name: str = "published_csv",
-    progress: Progress = no_progress,
+    progress: Progress = silent,
 ) -> SourceReport:
     """Build one source into a dataset folder.
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ...files import whole_file
+from ...files import replace_file
+from ...progress import Progress, silent
 from ..catalogue import MODALITIES, SPLITS
 from ..cleaning.crossing import Bits, SplitKeys, bit, count_bits, first_rule, mark_crossings, strict_drop
 from ..cleaning.policy import RULE_NAMES
@@ -22,7 +23,6 @@ from ..dataset_folder.identity import split_texts_sha256
 from ..dataset_folder.layout import STRIPPED, faults_path, shard_path
 from ..dataset_folder.parquet import describe_shard, write_shard
 from ..dataset_folder.report import Shard, SplitReport
-from ..progress_types import Progress, silent
 from ..readers.base import PIECE_BYTES
 from ..splits import ids_sha256
 from .parts import EXAMPLES, UNASSIGNED, PartReport, data_path, keys_path
@@ -252,7 +252,7 @@ def _write_faults(reports: Sequence[PartReport], split: str, ids: _Ids, drop: ND
     tables = list(_faults(reports, split, ids, drop))
     if not tables:
         return False
-    with whole_file(path) as temporary:
+    with replace_file(path) as temporary:
         pq.write_table(pa.concat_tables(tables), temporary, compression="zstd")
     return True
 

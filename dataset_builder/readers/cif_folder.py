@@ -9,12 +9,13 @@ from pathlib import Path
 
 from ...errors import DataError
 from ..catalogue import Source
+from ..crystals.errors import StructureError
+from ..crystals.structures import cif_composition
 from .base import Piece, RawBatch
 from .columns import find_one
 from .csv_source import CsvSource
 from .gnome import read_cif
 from .records import Record, find_input, raw_names
-from .structures import StructureError, cif_composition
 
 _OPTIONAL = {
     "composition": ("composition", "formula", "reduced_formula", "formula_pretty"),

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from ...errors import UsageError
+from ...progress import Progress, advance_of, silent
 from ..catalogue import get_source
 from ..dataset_folder.reading import DatasetFolder, SourceFiles
-from ..progress_types import Progress, advance_of, silent
 from .models import SourceStatistics, StatisticsReport
 from .published import compare
 from .targets import target_statistics

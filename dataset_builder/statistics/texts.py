@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ...progress import Advance, silent
 from ..dataset_folder.shard_files import ShardFile, iter_batches
-from ..progress_types import Advance, silent
 from .models import Lengths, TextStatistics
 from .tokens import TokenCounter
 

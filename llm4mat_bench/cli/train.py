@@ -34,18 +34,18 @@ def train(
 
     The same call again finds the finished run and does nothing.
     """
-    from ..baselines.models import check_reads, get_baseline
+    from ..baselines.registry import check_reads, get_baseline
     from ..baselines.run import read_settings, train_baseline
     from ..dataset_builder.catalogue import get_task
     from ..dataset_builder.dataset_folder import check_modality
     from ..metrics.record import RESULT_FILE, read_record
-    from .progress import progress_bar
+    from .progress import show_progress
     from .tables import score_table
 
     baseline, wanted, view = get_baseline(model), get_task(task), check_modality(modality)
     check_reads(baseline, view)
     chosen = read_settings(baseline, _pairs(settings or []))
-    with progress_bar(f"{model} on {wanted.name}") as progress:
+    with show_progress(quiet=as_json) as progress:
         run = train_baseline(
             baseline,
             wanted,

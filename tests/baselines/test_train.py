@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm4mat_bench import get_task, load_task
-from llm4mat_bench.baselines.models import get_baseline
+from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.baselines.run import read_settings, train_baseline
 from llm4mat_bench.errors import DataError, UsageError
 from llm4mat_bench.metrics.verify import find_runs, verify_results

@@ -10,6 +10,7 @@ from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.hf_builder import LLM4MatBuilder
 from llm4mat_bench.errors import UsageError
+from llm4mat_bench.progress import silent
 
 SIZES = (30, 4, 5)
 
@@ -22,14 +23,12 @@ def _spoil(splits: dict[str, list[Row]]) -> None:
 
 
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    from llm4mat_bench.dataset_builder.readers import base, csv_scan
+    from llm4mat_bench.dataset_builder.readers import csv_scan
 
     scan = csv_scan.scan_csv
     monkeypatch.setattr(
         "llm4mat_bench.dataset_builder.readers.published_csv.scan_csv",
-        lambda path, split, progress=base.no_progress: scan(
-            path, split, progress, piece_bytes=9_000, batch_bytes=4_000
-        ),
+        lambda path, split, progress=silent: scan(path, split, progress, piece_bytes=9_000, batch_bytes=4_000),
     )
 
 

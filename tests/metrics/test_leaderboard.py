@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from llm4mat_bench import get_task
-from llm4mat_bench.baselines.models import get_baseline
+from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.baselines.run import read_settings, train_baseline
 from llm4mat_bench.dataset_builder.catalogue import get_source
 from llm4mat_bench.files import file_sha256

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm4mat_bench.dataset_builder.dataset_folder import task_identity
@@ -48,6 +48,7 @@ def plain_identity(splits: dict[str, dict[str, list]], text: str, target: str) -
     return found[0], found[1], sha(f"llm4mat-bench task 1\nlabels {found[0]}\ntexts {found[1]}\n".encode()).hex()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.none() | st.text(max_size=6), max_size=30),
     st.lists(st.integers(0, 30), max_size=5),

@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
+from .errors import StructureError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 _LITERAL_LIMIT = 32 << 20
-
-
-class StructureError(ValueError):
-    """A structure cannot be read; the text says why."""
 
 
 def cif_of_structure_text(text: str) -> str:

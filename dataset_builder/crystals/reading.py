@@ -6,10 +6,11 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from ...errors import one_line
+from .errors import StructureError
+
 if TYPE_CHECKING:
     from pymatgen.core import Composition, Structure
-
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 _SYMMETRY = re.compile("space_group|int_tables|equiv_pos|symop", re.IGNORECASE)
 
@@ -27,10 +28,6 @@ FORMULA = 0.01
 """By so much the share of an element may differ from the formula's."""
 
 
-class UnreadableStructureError(ValueError):
-    """The text holds no usable crystal structure."""
-
-
 def read_structure(text: str) -> "Structure":
     """Read a CIF, or a pymatgen structure written as JSON or as a Python dict.
 
@@ -40,17 +37,17 @@ def read_structure(text: str) -> "Structure":
         text: The whole file or table cell.
 
     Raises:
-        UnreadableStructureError: Not a structure; or a CIF whose symmetry is not understood, or whose atoms do not make
+        StructureError: Not a structure; or a CIF whose symmetry is not understood, or whose atoms do not make
             its formula (because it was cut off).
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _from_dict(text) if text.lstrip().startswith("{") else _from_cif(text)
-    except (UnreadableStructureError, MemoryError):
+    except (StructureError, MemoryError):
         raise
     except Exception as error:  # whatever a parser raises on garbage, the text is at fault
-        raise UnreadableStructureError(_explain(error)) from error
+        raise StructureError(_explain(error)) from error
 
 
 def _explain(error: Exception) -> str:
@@ -60,25 +57,13 @@ def _explain(error: Exception) -> str:
     return f"{meaning} ({line})"
 
 
-def one_line(error: BaseException) -> str:
-    """Write an exception as one line with its type."""
-    message = said(error)
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
-
-
-def said(error: BaseException, limit: int = 300) -> str:
-    """Write what an exception says as one line without memory addresses, so that two runs write the same."""
-    line = _ADDRESS.sub("0x…", " ".join(str(error).split()))
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
 def _from_cif(text: str) -> "Structure":
     from pymatgen.io.cif import CifParser
 
     if not text.strip():
-        raise UnreadableStructureError("the text is empty")
+        raise StructureError("the text is empty")
     if "\0" in text:
-        raise UnreadableStructureError("binary data, not a CIF")
+        raise StructureError("binary data, not a CIF")
     # The formula is compared below: the parser's own comparison only warns.
     parser = CifParser.from_str(text, check_cif=False)
     structure: Structure = parser.parse_structures(primitive=False, on_error="raise")[0]
@@ -95,7 +80,7 @@ def _check_symmetry(block: dict[str, Any]) -> None:
     """Refuse a symmetry that the parser could not read and took for none: most atoms would be missing."""
     for key, value in block.items():
         if _SYMMETRY.search(key) and value not in ("", "?", ".", "1", "P1", "P 1"):
-            raise UnreadableStructureError(f"the symmetry is not understood: {key} {str(value)[:60]}")
+            raise StructureError(f"the symmetry is not understood: {key} {str(value)[:60]}")
 
 
 def _check_formula(block: dict[str, Any], structure: "Structure") -> None:
@@ -109,9 +94,7 @@ def _check_formula(block: dict[str, Any], structure: "Structure") -> None:
         return  # none, or one that nobody can read
     found = _proportions(structure.composition)
     if expected and any(abs(expected.get(name, 0) - found.get(name, 0)) > FORMULA for name in expected | found):
-        raise UnreadableStructureError(
-            f"the atoms make {structure.composition.formula}, but _chemical_formula_sum is {formula}"
-        )
+        raise StructureError(f"the atoms make {structure.composition.formula}, but _chemical_formula_sum is {formula}")
 
 
 def _proportions(composition: "Composition") -> dict[str, float]:

@@ -1,10 +1,9 @@
-"""Formulas as proportions of elements: in a formula column, in a CIF, in the first words of a description."""
+"""Formulas: shares of elements, reduced formula, mass; in a formula column or the first word of a description."""
 
 import re
+import warnings
 from functools import lru_cache
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import NamedTuple
 
 _ELEMENTS = frozenset([
     "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar", "K", "Ca",
@@ -18,7 +17,7 @@ _ELEMENTS = frozenset([
 _TOKEN = re.compile(r"([A-Z][a-z]?)|([(\[])|([)\]])|(\d+(?:\.\d+)?|\.\d+)|([\s'\"·*]+)")
 _PLAIN = re.compile(r"(?:[A-Z][a-z]?(?:\d+(?:\.\d+)?)? ?)+")
 _PAIR = re.compile(r"([A-Z][a-z]?)(\d+(?:\.\d+)?)?")
-_CIF_SUM = r"""(?m)^_chemical_formula_sum\s+(?P<sum>'[^'\n]*'|"[^"\n]*"|\S+)"""
+_FORMULA = re.compile(r"(?:[A-Z][a-z]?|[()\[\]]|\d+(?:\.\d+)?|\s)+")
 _TOLERANCE = 2e-3  # of a share; formula sums of partly occupied sites are rounded to 3 or more digits
 
 Shares = dict[str, float]
@@ -87,12 +86,6 @@ def same_proportions(one: Shares, other: Shares) -> bool:
     return one.keys() == other.keys() and all(abs(one[key] - other[key]) <= _TOLERANCE for key in one)
 
 
-def cif_formulas(cifs: pa.Array) -> list[str | None]:
-    """Formula sum that each CIF states, None where it states none."""
-    found = pc.struct_field(pc.extract_regex(cifs, _CIF_SUM), "sum")
-    return [None if text is None else text.strip("'\"") for text in found.to_pylist()]
-
-
 def description_formula(description: str) -> str | None:
     """First word of a description: Robocrystallographer begins with the formula."""
     words = description.split(maxsplit=1)
@@ -102,3 +95,42 @@ def description_formula(description: str) -> str | None:
 def _add(into: Shares, amounts: Shares, factor: float) -> None:
     for element, amount in amounts.items():
         into[element] = into.get(element, 0.0) + amount * factor
+
+
+class CompositionFacts(NamedTuple):
+    """A formula read as it is written.
+
+    ``atoms`` is the number of atoms of the formula, ``mass`` their mass in u, ``amounts`` the elements and their
+    amounts, ``reduced`` the formula divided by the common divisor.
+    """
+
+    atoms: float
+    mass: float
+    amounts: dict[str, float]
+    reduced: str
+
+
+@lru_cache(maxsize=1 << 14)
+def composition_facts(formula: str) -> CompositionFacts | None:
+    """Read a formula such as ``Na3Bi(P2O7)2`` or ``Na6 Bi2 P8 O28``; None where it is none."""
+    from pymatgen.core.composition import Composition
+
+    text = formula.strip()
+    if not text or _FORMULA.fullmatch(text) is None:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # noble gases have no electronegativity, which matters to nobody here
+            composition = Composition(text, strict=True)
+            reduced = composition.reduced_formula
+    except (ValueError, KeyError):
+        return None
+    amounts = {str(element): float(amount) for element, amount in composition.items()}
+    if not amounts:
+        return None
+    return CompositionFacts(
+        atoms=float(composition.num_atoms),
+        mass=float(composition.weight),
+        amounts=amounts,
+        reduced=reduced,
+    )

@@ -1,4 +1,6 @@
-"""CIF text without the fields that follow from the others, so that a target cannot be read off or worked out trivially.
+"""Fields of a CIF's text: the formula it states, and the text without fields that follow from the others.
+
+A target must not be read off a CIF or worked out trivially.
 
 The published CIFs state the cell's volume and its formula units: ``mp/volume`` stands there in so many digits, and
 density and volume per atom follow by one division. The edges, angles and sites stay: they are the crystal.
@@ -8,7 +10,9 @@ import re
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+_CIF_SUM = r"""(?m)^_chemical_formula_sum\s+(?P<sum>'[^'\n]*'|"[^"\n]*"|\S+)"""
 CifPolicy = Literal["keep", "strip-derived"]
 
 # Each follows from cell and sites (or, for the space group of a P 1 cell, says nothing).
@@ -49,3 +53,9 @@ def strip_derived(cif: str) -> str:
 def stripped_column(cifs: pa.Array) -> pa.Array:
     """Strip a column of CIFs; null stays null."""
     return pa.array((None if cif is None else strip_derived(cif) for cif in cifs.to_pylist()), pa.string())
+
+
+def cif_formulas(cifs: pa.Array) -> list[str | None]:
+    """Formula sum that each CIF states, None where it states none."""
+    found = pc.struct_field(pc.extract_regex(cifs, _CIF_SUM), "sum")
+    return [None if text is None else text.strip("'\"") for text in found.to_pylist()]
