@@ -71,8 +71,13 @@ def identity_of(
     return TaskIdentity(
         labels_sha256=labels.sha256,
         texts_sha256=texts,
-        sha256=lines_sha256(f"llm4mat-bench task {IDENTITY_VERSION}", f"labels {labels.sha256}", f"texts {texts}"),
+        sha256=data_sha256(IDENTITY_VERSION, labels.sha256, texts),
     )
+
+
+def data_sha256(version: int, labels_sha256: str, texts_sha256: str) -> str:
+    """SHA-256 of a task's data from the hashes of its labels and of its texts."""
+    return lines_sha256(f"llm4mat-bench task {version}", f"labels {labels_sha256}", f"texts {texts_sha256}")
 
 
 def texts_sha256(files: SourceFiles, modality: Modality, progress: Progress = silent) -> str:
