@@ -231,7 +231,7 @@ def _differences(stated: JsonValue, found: JsonValue, where: str = "", *, exact_
 def _near(stated: dict[str, JsonValue], found: dict[str, JsonValue]) -> bool:
     """Whether two intervals are the same but for the draw of the resamples, which another NumPy may make otherwise.
 
-    The ends of a percentile interval from 1,000 resamples scatter by about 4 % of its width.
+    The ends of an interval from 1,000 resamples scatter by about 4 % of its width, by more where tails are heavy.
     """
     ends = [stated.get("low"), stated.get("high"), found.get("low"), found.get("high")]
     numbers = [float(end) for end in ends if isinstance(end, int | float)]

@@ -27,18 +27,18 @@ from robocrys.condense import fingerprint as upstream_fingerprint
 from robocrys.condense import site as upstream_site
 from robocrys.condense.component import get_structure_inequiv_components
 
-from llm4mat_bench.dataset_builder.descriptions import (
+from llm4mat_bench.dataset_builder.descriptions.fast import (
     arithmetic,
     components,
     dimensionality,
+    dual_cells,
     fingerprints,
     order_parameters,
-    polar,
     voronoi,
 )
-from llm4mat_bench.dataset_builder.descriptions.connectivity import Bonds
-from llm4mat_bench.dataset_builder.descriptions.neighbours import SharedCrystalNN
-from llm4mat_bench.dataset_builder.descriptions.sites import SharedSiteAnalyzer
+from llm4mat_bench.dataset_builder.descriptions.fast.connectivity import Bonds
+from llm4mat_bench.dataset_builder.descriptions.fast.neighbours import SharedCrystalNN
+from llm4mat_bench.dataset_builder.descriptions.fast.sites import SharedSiteAnalyzer
 
 warnings.simplefilter("ignore")
 pytestmark = pytest.mark.skipif(
@@ -179,16 +179,16 @@ def test_cells(seed: int) -> None:
     try:
         cell = voronoi.cell(points)
     except voronoi.InfiniteCellError:
-        with pytest.raises(polar.OpenCellError):
-            polar.cell(points)
+        with pytest.raises(dual_cells.OpenCellError):
+            dual_cells.cell(points)
         return
     ((angles, areas),) = voronoi.faces([cell], [points])
     expected = [solid_angle(points[0], cell.vertices[face]) for face in cell.faces]
     assert angles.tolist() == expected
     assert angles.sum() == pytest.approx(4 * math.pi)
-    quick = polar.cell(points)
+    quick = dual_cells.cell(points)
     if quick is not None:
-        ((quick_angles, quick_areas),) = polar.faces([quick])
+        ((quick_angles, quick_areas),) = dual_cells.faces([quick])
         assert sorted(quick.others) == sorted(cell.others)
         order, quick_order = np.argsort(cell.others), np.argsort(quick.others)
         np.testing.assert_allclose(quick_angles[quick_order], angles[order], rtol=1e-7, atol=1e-9)

@@ -15,10 +15,11 @@ pytest.importorskip("robocrys")
 import pyarrow.parquet as pq
 from pymatgen.core import Structure
 
-from llm4mat_bench.dataset_builder.descriptions import compatibility, describe, describe_and_condense
-from llm4mat_bench.dataset_builder.descriptions.quick_imports import Deferred
+from llm4mat_bench.dataset_builder.descriptions import describe, describe_and_condense
+from llm4mat_bench.dataset_builder.descriptions.fast import compatibility
+from llm4mat_bench.dataset_builder.descriptions.fast.quick_imports import Deferred
 
-CORPUS = Path(__file__).parents[1] / "data" / "description_corpus.parquet"
+CORPUS = Path(__file__).parents[2] / "data" / "description_corpus.parquet"
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from pymatgen.core import Structure
 from llm4mat_bench.dataset_builder.descriptions import DescriptionError, describe, describe_and_condense
 from llm4mat_bench.dataset_builder.descriptions.style import publish, settle
 
-CORPUS = Path(__file__).parents[1] / "data" / "description_corpus.parquet"
+CORPUS = Path(__file__).parents[2] / "data" / "description_corpus.parquet"
 
 
 @cache

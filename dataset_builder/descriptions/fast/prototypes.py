@@ -17,7 +17,7 @@ from pymatgen.core import Structure
 from pymatgen.core.structure_matcher import StructureMatcher
 from robocrys.condense.mineral import MineralMatcher
 
-from . import doubt
+from . import near_ties
 from .arithmetic import Floats, norms
 
 Pattern = tuple[int, ...]
@@ -72,7 +72,7 @@ class SharedMineralMatcher(MineralMatcher):  # type: ignore[misc]
             exact: Whether the fingerprint is that of upstream to the last bit.
 
         Raises:
-            Doubt: It is not, and two minerals are equally near.
+            NearTie: It is not, and two minerals are equally near.
         """
         distances = norms(self._fingerprints - fingerprint)
         order = np.argsort(distances, kind="quicksort").tolist()  # as pandas sorts
@@ -93,10 +93,10 @@ class SharedMineralMatcher(MineralMatcher):  # type: ignore[misc]
         return {"type": None, "distance": -1, "n_species_type_match": True}
 
     def _clear(self, distances: Floats, order: list[int]) -> None:
-        near = distances < self.fingerprint_distance_cutoff + doubt.CLOSE
-        doubt.unless(not (np.abs(distances - self.fingerprint_distance_cutoff) < doubt.CLOSE).any())
-        for place in np.flatnonzero((np.diff(distances) < doubt.CLOSE) & near[:-1]).tolist():
-            doubt.unless(self._names[order[place]] == self._names[order[place + 1]])
+        near = distances < self.fingerprint_distance_cutoff + near_ties.CLOSE
+        near_ties.must_be(not (np.abs(distances - self.fingerprint_distance_cutoff) < near_ties.CLOSE).any())
+        for place in np.flatnonzero((np.diff(distances) < near_ties.CLOSE) & near[:-1]).tolist():
+            near_ties.must_be(self._names[order[place]] == self._names[order[place + 1]])
 
     def _prototype(self, structure: Structure, order: list[int]) -> int | None:
         """The row of the prototype that matches, tolerances tightened until it is the only one."""

@@ -25,7 +25,7 @@ def test_the_pieces_are_those_of_upstream_on_the_reference_kernel() -> None:
         capture_output=True,
         text=True,
         check=False,
-        cwd=PARTS.parents[2],
+        cwd=PARTS.parents[3],
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     assert "passed" in done.stdout

@@ -14,7 +14,7 @@ from pymatgen.core import Structure
 
 from llm4mat_bench.dataset_builder.descriptions import describe
 
-SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "mp_sample"
+SAMPLE = Path(__file__).parents[4] / "shared" / "data" / "mp_sample"
 
 
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the shared sample of published rows is not here")

@@ -22,7 +22,7 @@ SMALLEST_EDGE = 1e-6  # Å
 
 
 @dataclass(frozen=True)
-class PolarCell:
+class DualCell:
     """The cell around the first of a set of points.
 
     Attributes:
@@ -42,7 +42,7 @@ class OpenCellError(RuntimeError):
     """The cell reaches to infinity."""
 
 
-def cell(points: Floats) -> PolarCell | None:
+def cell(points: Floats) -> DualCell | None:
     """The Voronoi cell of the first point; None where it is degenerate.
 
     Args:
@@ -70,10 +70,10 @@ def cell(points: Floats) -> PolarCell | None:
         return None
     number = np.empty(len(vectors), dtype=np.int64)
     number[hull.vertices] = np.arange(len(hull.vertices))
-    return PolarCell(hull.vertices + 1, vectors[hull.vertices], vertices, number[hull.simplices])
+    return DualCell(hull.vertices + 1, vectors[hull.vertices], vertices, number[hull.simplices])
 
 
-def faces(cells: list[PolarCell]) -> list[tuple[Floats, Floats]]:
+def faces(cells: list[DualCell]) -> list[tuple[Floats, Floats]]:
     """Solid angle (steradian) and area (Å²) of the faces of every cell."""
     if not cells:
         return []

@@ -13,7 +13,7 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from robocrys.condense.site import SiteAnalyzer
 from robocrys.util import get_el
 
-from . import doubt, fingerprints
+from . import fingerprints, near_ties
 from .arithmetic import Floats
 from .connectivity import Bonds
 from .dimensionality import Unit
@@ -43,7 +43,7 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
         exact: Whether neighbours of equal weight come in the order of upstream.
 
     Raises:
-        Doubt: They do not, and something hangs on it.
+        NearTie: They do not, and something hangs on it.
     """
 
     def __init__(self, bonds: Bonds, site_fingerprints: Floats, symprec: float, *, exact: bool) -> None:
@@ -77,9 +77,9 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
         best = int(np.argmax(parameters))
         if not self._exact:
             second, first = np.partition(parameters, -2)[-2:]
-            doubt.unless(first - second > doubt.CLOSE or first < self.minimum_geometry_op - doubt.CLOSE)
-            doubt.unless(
-                all(abs(first - threshold) > doubt.CLOSE for threshold in (self.minimum_geometry_op, DISTORTED))
+            near_ties.must_be(first - second > near_ties.CLOSE or first < self.minimum_geometry_op - near_ties.CLOSE)
+            near_ties.must_be(
+                all(abs(first - threshold) > near_ties.CLOSE for threshold in (self.minimum_geometry_op, DISTORTED))
             )
         if values[best] < self.minimum_geometry_op:
             number = labels[int(np.argmax(values))].split()[-1].split("_")[-1]
@@ -125,7 +125,7 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
         entries.sort(key=lambda entry: entry[:2])
         if not self._exact:
             # entries with the same angles keep the order of the bonds, which tells only where their likeness differs
-            doubt.unless(all(a[:2] != b[:2] or abs(a[2] - b[2]) < doubt.CLOSE for a, b in pairwise(entries)))
+            near_ties.must_be(all(a[:2] != b[:2] or abs(a[2] - b[2]) < near_ties.CLOSE for a, b in pairwise(entries)))
         return _Likeness(
             element=get_el_sp(self._structure[index].specie),
             geometry=self.get_site_geometry(index),

@@ -10,7 +10,7 @@ from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from robocrys.condense import condenser as upstream
 from robocrys.describe.describer import StructureDescriber
 
-from .errors import DescriptionError
+from ..errors import DescriptionError
 from .private_copy import private_copy
 
 

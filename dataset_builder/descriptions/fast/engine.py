@@ -15,12 +15,12 @@ from robocrys.condense.component import (
 )
 from robocrys.condense.condenser import StructureCondenser
 
+from ..errors import DescriptionError
 from . import components as component_kinds
 from . import dimensionality, fingerprints
 from .arithmetic import Floats
 from .connectivity import Bonds
-from .doubt import Doubt
-from .errors import DescriptionError
+from .near_ties import NearTie
 from .neighbours import SharedCrystalNN
 from .prototypes import SharedMineralMatcher
 from .sites import SharedSiteAnalyzer
@@ -57,7 +57,7 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
 
         try:
             return self._condense(structure, symmetry, exact=False)
-        except Doubt:
+        except NearTie:
             return self._condense(structure, symmetry, exact=True)
 
     def _condense(self, structure: Structure, symmetry: SpacegroupAnalyzer, *, exact: bool) -> dict[str, Any]:

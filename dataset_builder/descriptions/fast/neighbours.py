@@ -17,9 +17,9 @@ import numpy as np
 from pymatgen.core import Structure
 from pymatgen.core.local_env import CrystalNN, _get_default_radius, _get_radius
 
-from . import polar, voronoi
+from ..errors import DescriptionError
+from . import dual_cells, voronoi
 from .arithmetic import Floats, Integers, cartesian, norms, total
-from .errors import DescriptionError
 
 Image = tuple[int, int, int]
 UNCERTAIN = 1e-7  # a difference of weights below which rounding errors might decide
@@ -125,15 +125,15 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
         for index, centre in enumerate(centres):
             for around in self._spheres(structure, frac_coords, centre):
                 try:
-                    cell = polar.cell(around.coords)
-                except polar.OpenCellError:
+                    cell = dual_cells.cell(around.coords)
+                except dual_cells.OpenCellError:
                     continue
                 if cell is not None:
                     cells.append(cell)
                     points.append(around)
                     indices.append(index)
                 break
-        for index, cell, around, (angles, areas) in zip(indices, cells, points, polar.faces(cells), strict=True):
+        for index, cell, around, (angles, areas) in zip(indices, cells, points, dual_cells.faces(cells), strict=True):
             faces = _Faces(cell.others, angles, areas)
             found[index] = self._weigh(index, faces, around, centres[index], species, exact=False)
 
@@ -162,7 +162,7 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
     ) -> tuple[_Points, voronoi.Cell]:
         for around in self._spheres(structure, frac_coords, centre):
             try:
-                polar.cell(around.coords)  # whether it is open at all, at a small part of the cost
+                dual_cells.cell(around.coords)  # whether it is open at all, at a small part of the cost
                 if len(around.coords) > MAX_POINTS:
                     message = f"Site {index} has no neighbours within {MAX_POINTS} atoms: the structure is nearly empty"
                     raise DescriptionError("robocrys_error", message)

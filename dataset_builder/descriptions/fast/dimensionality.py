@@ -13,7 +13,7 @@ import numpy as np
 from pymatgen.core import Molecule, Structure
 from pymatgen.core.lattice import get_integer_index
 
-from . import doubt
+from . import near_ties
 from .arithmetic import cartesian
 from .connectivity import Bonds, Node
 from .neighbours import Image
@@ -157,14 +157,14 @@ def components(bonds: Bonds, *, exact: bool) -> list[dict[str, Any]]:
     """The components of a structure, in the form of `pymatgen.analysis.dimensionality.get_structure_components`.
 
     Raises:
-        Doubt: A direction could be printed in two ways, and the order of bonds is not exact.
+        NearTie: A direction could be printed in two ways, and the order of bonds is not exact.
     """
     structure = bonds.structure
     result = []
     for sites in _connected(bonds):
         span = _search(bonds, sites[0])
         orientation = _orientation(span) if span.rank in {1, 2} else None
-        doubt.unless(exact or orientation is None or not _sign_is_open(orientation))
+        near_ties.must_be(exact or orientation is None or not _sign_is_open(orientation))
         component: dict[str, Any] = {
             "dimensionality": span.rank,
             "orientation": orientation,

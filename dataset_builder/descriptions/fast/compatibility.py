@@ -23,7 +23,7 @@ TESTED = {
     "numpy": ">=2.0,<3",
 }
 
-# module:name -> first 16 digits of the SHA-256 of its source; remake with `python -m ...descriptions.compatibility`
+# module:name -> first 16 digits of the SHA-256 of its source; remake with `python -m ...fast.compatibility`
 SOURCES = {
     "pymatgen.core.local_env:CrystalNN.__init__": "664fad2f0da36002",
     "pymatgen.core.local_env:CrystalNN.get_nn_data": "9cfc4926744461a9",

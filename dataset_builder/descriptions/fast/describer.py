@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from pymatgen.core import DummySpecies, Structure
 
-from . import compatibility, style
-from .errors import DescriptionError
+from .. import style
+from ..errors import DescriptionError
+from . import compatibility
 
 CLOSEST = 0.01  # Å; atoms nearer than the symmetry tolerance cannot be told apart
 FARTHEST = 100_000  # cells; beyond, a coordinate has no meaningful decimals
