@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from ...dataset_builder.catalogue import Task, get_task
+from ...dataset_builder.dataset_folder.identity import data_sha256
 from ...dataset_builder.splits import ids_sha256
 from ...errors import DataError, LLM4MatError
 from ...files import file_sha256
@@ -16,7 +17,7 @@ from ..protocols import ClassificationReport, RegressionReport
 from .names import visible
 from .places import Place, Truths
 from .predictions import Predictions, read_predictions
-from .record import RESULT_FILE, ResultRecord, config_sha256, data_sha256, read_record, record_sha256, run_id
+from .record import RESULT_FILE, ResultRecord, config_sha256, read_record, record_sha256, run_id
 from .scoring import count, score_answers
 from .truth import Truth
 
