@@ -76,7 +76,7 @@ def test_the_same_numbers_as_pymatgen() -> None:
     texts = [
         cif(symbol="F m -3 m", number=225),
         cif((5, 6, 7, 80, 95, 100), general, symbol="P -1"),
-        cif((5, 6, 7, 90, 100, 90), general, symbol="P 21/c"),
+        cif((5, 6, 7, 90, 100, 90), general, symbol="P 1 21/c 1"),
         cif((5, 6, 7, 90, 90, 90), general, symbol="P n m a"),
         cif((9, 9, 7, 90, 90, 120), general[:2], symbol="P 63/m m c"),
         cif((9, 9, 7, 90, 90, 120), general, operations=["x,y,z", "-y,x-y,z", "-x+y,-x,z"]),
@@ -268,7 +268,10 @@ def test_spellings_of_a_symbol(symbol: str) -> None:
 
 def test_coordinates_and_occupancies() -> None:
     def with_row(*row: str) -> str:
-        return cif(atoms=(("Na1", "Na", "0", "0", "0", "1"), row), columns=("label", "type_symbol", "fract_x", "fract_y", "fract_z", "occupancy"))  # fmt: skip
+        return cif(
+            atoms=(("Na1", "Na", "0", "0", "0", "1"), row),
+            columns=("label", "type_symbol", "fract_x", "fract_y", "fract_z", "occupancy"),
+        )
 
     for missing in (".", "?", "abc", "0,5", "nan", "inf", "1/2", "''"):
         assert "H1 has no position" in refusal(with_row("H1", "H", missing, "0.5", "0.5", "1"))
@@ -461,7 +464,16 @@ def test_texts_that_are_written_oddly() -> None:
 
 
 def test_several_blocks() -> None:
-    salt, sylvite = cif(symbol="F m -3 m", name="NaCl"), cif((6.29, 6.29, 6.29, 90, 90, 90), (("K1", "K", "0", "0", "0"), SALT[1]), symbol="F m -3 m", formula="K Cl", name="KCl")  # fmt: skip
+    salt, sylvite = (
+        cif(symbol="F m -3 m", name="NaCl"),
+        cif(
+            (6.29, 6.29, 6.29, 90, 90, 90),
+            (("K1", "K", "0", "0", "0"), SALT[1]),
+            symbol="F m -3 m",
+            formula="K Cl",
+            name="KCl",
+        ),
+    )
     assert "2 crystals in one text (NaCl, KCl)" in refusal(salt + sylvite)
     names = [block.name for block in crystal_blocks(salt + "data_\n_audit 1\n" + sylvite + salt)]
     assert names == ["NaCl", "KCl", "NaCl#2"]
