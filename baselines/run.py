@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
-from ..dataset_builder.loading import load_task
+from ..dataset_builder.dataset_folder import load_task
 from ..errors import DataError, UsageError
 from ..files import replace_folder
 from ..metrics.results.predictions import answer_columns
@@ -94,7 +94,7 @@ def train_baseline(
     config = RunConfig.of(
         task,
         modality,
-        read_data_record(task, modality, source, revision=revision),
+        read_data_record(task, modality, source, revision=revision, progress=progress),
         ModelIdentity(id=baseline.id, revision=declaration.revision, kind=declaration.kind, pretraining_overlap="none"),
         TrainingProtocol(settings=settings.model_dump(mode="json"), seed=seed),
     )
