@@ -34,6 +34,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return toy_run(tmp_path_factory.mktemp("made"))
 
 
+def test_nothing_is_wrong_before(made: Path) -> None:
+    assert not verify_run(made).faults
+
+
 @pytest.fixture
 def run(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made, tmp_path / made.name))
@@ -146,7 +150,6 @@ EDITS = [
 
 @pytest.mark.parametrize(("path", "value"), EDITS, ids=[f"{path}={str(value)[:20]}" for path, value in EDITS])
 def test_an_edit_is_caught(run: Path, path: str, value: object) -> None:
-    assert not verify_run(run).faults
     change_record(run, put(path, value))
     assert verify_run(run).faults
 
@@ -154,6 +157,8 @@ def test_an_edit_is_caught(run: Path, path: str, value: object) -> None:
 DERIVED = [
     ("data.labels_sha256", "made from other data than embedded sample"),
     ("data.version", "made from other data"),
+    ("data.texts_sha256", "made from other texts than the composition of embedded sample"),
+    ("modality", "made from other texts than the cif of embedded sample"),
     ("data.test_ids_sha256", "ids are not those in the record"),
     ("data.n_train", "data.n_train 1000000, embedded sample has"),
     ("data.n_validation", "data.n_validation 0, embedded sample has"),
@@ -172,6 +177,7 @@ DERIVED = [
     ("predictions.sha256", "SHA-256 or size differs"),
 ]
 LAST = {path: value for path, value in EDITS if not (path == "data.n_train" and isinstance(value, str))}
+LAST["modality"] = "cif"
 LAST["task"] = "sample/bulk_modulus"
 LAST["metrics.whole.mad_mae.interval.high"] = 1.0
 
