@@ -15,6 +15,7 @@ from .console import err
 from .demo import demo
 from .describe import describe
 from .leaderboard import leaderboard
+from .predict import predict
 from .push import app as push
 from .score import score
 from .stats import stats
@@ -68,6 +69,7 @@ for command in (
     check,
     stats,
     train,
+    predict,
     score,
     verify,
     leaderboard,
