@@ -1,38 +1,28 @@
 """Run a model on a task: load, fit, save, predict, score, and leave one folder with predictions and record."""
 
 import os
-import shutil
-import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
-from ..dataset_builder.loading import EMBEDDED, load_task, task_sha256
-from ..dataset_builder.splits import ids_sha256
+from ..dataset_builder.loading import load_task
 from ..errors import DataError, UsageError
-from ..files import file_sha256, replace_folder
-from ..metrics.record import (
-    PREDICTIONS_FILE,
-    RESULT_FILE,
-    DataRecord,
-    ModelRecord,
-    ProtocolRecord,
-    json_sha256,
-    read_record,
-)
-from ..metrics.results import finish_run
+from ..files import replace_folder
+from ..metrics.results.predictions import answer_columns
+from ..metrics.results.record import ModelIdentity, RunConfig, TrainingProtocol
+from ..metrics.results.runs import FinishedRun, open_run
+from ..metrics.results.truth import read_data_record
 from ..progress import Progress, silent
 from .protocol import Context, Settings, Split, TaskData
 from .registry import Baseline, check_installed, check_reads
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    pass
 
 _SAVED = "fitted"
 
@@ -99,82 +89,41 @@ def train_baseline(
     check_reads(baseline, modality, task.kind)
     check_installed(baseline)
     settings = settings or baseline.settings_model()
-    started_at, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
+    declaration = baseline.declaration
     progress("loading", 0, 0)
-    splits = load_task(task, modality, source, revision=revision)
-    data_sha256 = task_sha256(splits)
-    config: dict[str, JsonValue] = {
-        "model": baseline.id,
-        "model_revision": baseline.declaration.revision,
-        "settings": settings.model_dump(mode="json"),
-        "seed": seed,
-        "task": task.name,
-        "modality": modality,
-        "data_sha256": data_sha256,
-    }
-    config_sha256 = json_sha256(config)
-    run_id = f"{baseline.id}-seed{seed}-{config_sha256[:10]}"
-    folder = results / task.source.id / task.property.name / modality / run_id
-    if folder.exists() and not overwrite:
-        _check_finished(folder)
-        return Run(folder, already_there=True)
-
-    train, validation, test = (Split(name, splits[name]) for name in ("train", "validation", "test"))
-    work = folder.parent / f".{run_id}.work"
-    work.mkdir(parents=True, exist_ok=True)
-    saved = work / _SAVED
-    if not saved.is_dir():  # a call that was killed while it predicted need not fit again
-        context = Context(settings, seed, work, progress, threads or _cores())
-        fitted = baseline.fit(TaskData(task, modality, train, validation), context)
-        with replace_folder(saved) as temporary:
-            fitted.save(temporary)
-        del fitted
-    progress("predicting", 0, len(test))
-    # What answers is what was saved: a saved model predicts as in its run because it is the one that did.
-    model = baseline.load(saved)
-    values = model.predict(test.texts)
-    _check_values(baseline, values, len(test))
-    finish_run(
-        folder,
-        run_id=run_id,
-        config_sha256=config_sha256,
-        task=task,
-        modality=modality,
-        data=DataRecord(
-            dataset=EMBEDDED if source is None else (Path(source).name if Path(source).is_dir() else source),
-            revision=revision,
-            sha256=data_sha256,
-            test_ids_sha256=ids_sha256(splits["test"]["material_id"][:]),
-            n_train=len(train),
-            n_validation=len(validation),
-            training_mean=float(np.mean(train.targets)),
-        ),
-        model=ModelRecord(
-            id=baseline.id,
-            revision=baseline.declaration.revision,
-            kind=baseline.declaration.kind,
-            parameters=model.parameters,
-        ),
-        protocol=ProtocolRecord(settings=settings.model_dump(mode="json"), seed=seed, fitted=dict(model.facts)),
-        columns=_columns(splits["test"], values, task),
-        score_kind=baseline.declaration.score_kind,
-        started_at=started_at,
-        clock=clock,
+    config = RunConfig.of(
+        task,
+        modality,
+        read_data_record(task, modality, source, revision=revision),
+        ModelIdentity(id=baseline.id, revision=declaration.revision, kind=declaration.kind, pretraining_overlap="none"),
+        TrainingProtocol(settings=settings.model_dump(mode="json"), seed=seed),
     )
-    shutil.rmtree(work)
-    return Run(folder, already_there=False)
-
-
-def _columns(test: "Dataset", values: NDArray[np.float64], task: Task) -> dict[str, Any]:
-    """The columns of the predictions file; a missing answer is null."""
-    import pyarrow as pa
-
-    answers = pa.array(values, from_pandas=True)
-    columns: dict[str, Any] = {"material_id": test["material_id"][:]}
-    if task.kind == "regression":
-        return columns | {"target": pa.array(test["target"][:], pa.float64()), "prediction": answers}
-    hard = pa.array((values > 0.5).astype(np.int8), mask=np.isnan(values))
-    return columns | {"target": pa.array(test["target"][:], pa.int8()), "prediction": hard, "score": answers}
+    run = open_run(config, results, overwrite=overwrite)
+    if isinstance(run, FinishedRun):
+        return Run(run.folder, already_there=True)
+    with run:
+        splits = load_task(task, modality, source, revision=revision)
+        train, validation, test = (Split(name, splits[name]) for name in ("train", "validation", "test"))
+        saved = run.work / _SAVED
+        if not saved.is_dir():  # a call that was killed while it predicted need not fit again
+            context = Context(settings, seed, run.work, progress, threads or _cores())
+            fitted = baseline.fit(TaskData(task, modality, train, validation), context)
+            with replace_folder(saved) as temporary:
+                fitted.save(temporary)
+            del fitted
+        progress("predicting", 0, len(test))
+        # What answers is what was saved: a saved model predicts as in its run because it is the one that did.
+        model = baseline.load(saved)
+        values = model.predict(test.texts)
+        _check_values(baseline, values, len(test))
+        run.finish(
+            answer_columns(task.kind, test.rows["material_id"][:], test.targets, values, declaration.score_kind),
+            parameters=model.parameters,
+            fitted=dict(model.facts),
+            score_kind=declaration.score_kind,
+            libraries=declaration.libraries,
+        )
+    return Run(run.folder, already_there=False)
 
 
 def _check_values(baseline: Baseline, values: NDArray[np.float64], n_test: int) -> None:
@@ -185,15 +134,3 @@ def _check_values(baseline: Baseline, values: NDArray[np.float64], n_test: int) 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _check_finished(folder: Path) -> None:
-    """A finished run has a record and the predictions that it names.
-
-    Raises:
-        DataError: It has not.
-    """
-    record = read_record(folder / RESULT_FILE)
-    predictions = folder / PREDICTIONS_FILE
-    if not predictions.is_file() or file_sha256(predictions) != record.predictions.sha256:
-        raise DataError(f"{predictions}: missing or changed since the run; train again with --overwrite")

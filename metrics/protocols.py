@@ -305,6 +305,20 @@ def score_classification(
     )
 
 
+def kind_of_scores(scores: ArrayLike, said: ScoreKind = "probability") -> ScoreKind:
+    """What a classifier's scores are: hard labels where they are all 0 or 1, else what they are said to be.
+
+    Args:
+        scores: shape ``(n,)``, NaN or None where there is no valid answer.
+        said: what they are said to be.
+    """
+    values = as_numbers(scores, "scores", none_is_nan=True)
+    given = values[~np.isnan(values)]
+    if given.size and bool(((given == 0.0) | (given == 1.0)).all()):
+        return "hard_label"
+    return said
+
+
 def _answers(targets: ArrayLike, answers: ArrayLike, name: str) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Return finite targets, answers finite or NaN, and where they are NaN."""
     true, given = as_numbers(targets, "targets"), as_numbers(answers, name, none_is_nan=True)

@@ -38,7 +38,7 @@ def train(
     from ..baselines.run import read_settings, train_baseline
     from ..dataset_builder.catalogue import get_task
     from ..dataset_builder.loading import check_modality
-    from ..metrics.record import RESULT_FILE, read_record
+    from ..metrics.results.record import RESULT_FILE, read_record
     from .progress import show_progress
     from .tables import score_table
 

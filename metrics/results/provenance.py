@@ -3,33 +3,28 @@
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from .record import Provenance
 
-_LIBRARIES = (
-    "numpy",
-    "scipy",
-    "pyarrow",
-    "datasets",
-    "scikit-learn",
-    "lightgbm",
-    "pymatgen",
-    "torch",
-    "transformers",
-    "vllm",
-)
+BASE_LIBRARIES = ("numpy", "scipy", "pyarrow", "datasets")
+"""What every run uses; a model declares the others."""
 
 
-def provenance(started_at: str, wall_seconds: float, libraries: tuple[str, ...] = _LIBRARIES) -> Provenance:
+def provenance(
+    started_at: str, wall_seconds: float, libraries: Sequence[str] = (), *, resumed: bool = False
+) -> Provenance:
     """Describe the code and the machine at work.
 
     Args:
         started_at: When the run began, ISO 8601 with time zone.
-        wall_seconds: How long it took.
-        libraries: Distributions whose versions are recorded where they are installed.
+        wall_seconds: How long the call that finished it took.
+        libraries: Distributions that the model uses, beside those that every run uses; their versions are recorded
+            where they are installed.
+        resumed: Whether an earlier call had begun the run.
     """
     commit, dirty = git_state()
     return Provenance(
@@ -37,20 +32,25 @@ def provenance(started_at: str, wall_seconds: float, libraries: tuple[str, ...] 
         git_commit=commit,
         git_dirty=dirty,
         python=platform.python_version(),
-        libraries={name: found for name in libraries if (found := _version(name))},
+        libraries={name: found for name in _once(libraries) if (found := _version(name))},
         platform=f"{platform.system()} {platform.machine()}",
         processor=_processor(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         started_at=started_at,
         wall_seconds=round(wall_seconds, 3),
+        resumed=resumed,
     )
+
+
+def _once(libraries: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([*BASE_LIBRARIES, *libraries]))
 
 
 @cache
 def git_state() -> tuple[str | None, bool | None]:
     """Commit of the checkout this code runs from and whether it is changed; (None, None) for an installed package."""
     here = Path(__file__).resolve().parent
-    if not (here.parent / ".git").exists():
+    if not (here.parents[1] / ".git").exists():
         return None, None
     try:
         commit = _git(here, "rev-parse", "HEAD")

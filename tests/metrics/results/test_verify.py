@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import sklearn.metrics
+from forgery import change_record, forge_record
 
 from llm4mat_bench.files import file_sha256
-from llm4mat_bench.metrics.record import read_record, result_schema
-from llm4mat_bench.metrics.verify import find_runs, verify_results, verify_run
+from llm4mat_bench.metrics.results.record import read_record, result_schema
+from llm4mat_bench.metrics.results.verify import find_runs, verify_results, verify_run
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -23,13 +24,6 @@ def run(trained: Path, tmp_path: Path) -> Path:
     """A copy of one regression run."""
     folder = next((trained / "sample" / "band_gap" / "composition").glob("composition_gbm-*"))
     return Path(shutil.copytree(folder, tmp_path / folder.name))
-
-
-def change_record(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    path = folder / "result.json"
-    record = json.loads(path.read_text())
-    change(record)
-    path.write_text(json.dumps(record))
 
 
 def change_predictions(folder: Path, *, mend_hash: bool) -> None:
@@ -106,10 +100,10 @@ def test_another_numpy_may_draw_other_resamples_but_not_far_ones(run: Path) -> N
         interval["low"] -= share * (interval["high"] - interval["low"])
         record["provenance"]["libraries"]["numpy"] = "1.0.0"
 
-    change_record(run, lambda record: widen(record, 0.05))
-    change_record(run, lambda record: record["metrics"]["published"].update(record["metrics"]["whole"]))
+    forge_record(run, lambda record: widen(record, 0.05))
+    forge_record(run, lambda record: record["metrics"]["published"].update(record["metrics"]["whole"]))
     assert not verify_run(run).faults
-    change_record(run, lambda record: widen(record, 0.5))
+    forge_record(run, lambda record: widen(record, 0.5))
     assert any("interval.low" in fault for fault in verify_run(run).faults)
 
 

@@ -1,5 +1,6 @@
 """The predictions file: one row a test material, read with care and written whole."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DataError
-from ..files import replace_file
+from ...dataset_builder.catalogue import Kind
+from ...errors import DataError
+from ...files import replace_file
+from ..protocols import NEUTRAL, ScoreKind
 
-REQUIRED = ("material_id", "target")
+_READ = frozenset({"material_id", "target", "prediction", "score", "parse_status"})
 
 
 @dataclass(frozen=True)
@@ -22,18 +25,19 @@ class Predictions:
 
     Attributes:
         material_ids: Ids, shape ``(n,)``.
-        targets: Test targets, shape ``(n,)``, in the unit of the task or 0/1.
+        targets: Test targets as the file has them, shape ``(n,)``, in the unit of the task or 0/1; None without such a
+            column.
         answers: Regression: predicted values. Classification: scores that rank the rows. Shape ``(n,)``.
         invalid: Where the model answered but its answer could not be read. Shape ``(n,)``.
     """
 
     material_ids: pa.StringArray
-    targets: NDArray[np.float64]
+    targets: NDArray[np.float64] | None
     answers: NDArray[np.float64]
     invalid: NDArray[np.bool_]
 
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self.answers)
 
 
 def write_predictions(path: Path, columns: dict[str, object]) -> None:
@@ -49,31 +53,57 @@ def write_predictions(path: Path, columns: dict[str, object]) -> None:
         pq.write_table(table, temporary, compression="zstd", row_group_size=100_000, version="2.6")
 
 
-def read_predictions(path: Path, kind: str) -> Predictions:
+def answer_columns(
+    kind: Kind,
+    material_ids: "pa.Array | pa.ChunkedArray | Sequence[str]",
+    targets: ArrayLike,
+    answers: ArrayLike,
+    score_kind: ScoreKind = "probability",
+) -> dict[str, object]:
+    """The columns of a predictions file from what a model answered; a missing answer (NaN) becomes null.
+
+    Args:
+        kind: What the task asks for.
+        material_ids: Test ids, ``n`` of them.
+        targets: Test targets, shape ``(n,)``.
+        answers: Predictions in the unit of the task, or scores of the positive class, shape ``(n,)``.
+        score_kind: What the scores of a classifier are.
+    """
+    values, true = np.asarray(answers, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+    missing = np.isnan(values)
+    given = pa.array(values, mask=missing)
+    if kind == "regression":
+        return {"material_id": material_ids, "target": pa.array(true), "prediction": given}
+    labels = pa.array((values > NEUTRAL[score_kind]).astype(np.int8), mask=missing)
+    return {"material_id": material_ids, "target": pa.array(true.astype(np.int8)), "prediction": labels, "score": given}
+
+
+def read_predictions(path: Path, kind: str, *, targets_needed: bool = True) -> Predictions:
     """Read and check a predictions file, Parquet or CSV.
 
     Args:
         path: The file; a ``.csv`` is read as CSV (an empty cell is a missing answer), anything else as Parquet.
         kind: ``regression`` (answers in ``prediction``) or ``classification`` (answers in ``score``, or, where there is
             no such column, hard labels in ``prediction``).
+        targets_needed: Refuse a file without targets; it may do without them where the data is at hand.
 
     Raises:
         DataError: The file cannot be read whole, a column is missing, holds text, NaN or infinite values, or an id is
             missing or repeated; the message names file, column and count.
     """
-    table = _read_table(path)
-    for column in REQUIRED:
+    table, names = _read_table(path)
+    for column in ("material_id", *(["target"] if targets_needed else [])):
         if column not in table.column_names:
-            raise DataError(f"{path}: no column '{column}'; found {', '.join(table.column_names)}")
+            raise DataError(f"{path}: no column '{column}'; found {', '.join(names)}")
     column = "score" if kind == "classification" and "score" in table.column_names else "prediction"
     if column not in table.column_names:
-        raise DataError(f"{path}: no column '{column}'; found {', '.join(table.column_names)}")
+        raise DataError(f"{path}: no column '{column}'; found {', '.join(names)}")
     if table.num_rows == 0:
         raise DataError(f"{path}: no rows")
     ids = _ids(table, path)
-    targets = _numbers(table, "target", path, missing_allowed=False)
+    targets = _numbers(table, "target", path, missing_allowed=False) if "target" in table.column_names else None
     answers = _numbers(table, column, path, missing_allowed=True)
-    invalid = np.zeros(len(targets), dtype=bool)
+    invalid = np.zeros(len(answers), dtype=bool)
     if "parse_status" in table.column_names:
         answered = pc.fill_null(pc.not_equal(table["parse_status"], "missing"), False)
         invalid = np.asarray(answered) & np.isnan(answers)
@@ -100,15 +130,19 @@ def check_ids(found: pa.StringArray, expected: pa.StringArray, path: Path | str)
         )
 
 
-def _read_table(path: Path) -> pa.Table:
+def _read_table(path: Path) -> tuple[pa.Table, list[str]]:
+    """Read the columns that scores need, and the names of all that are there."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
         if path.suffix.lower() == ".csv":
             # A formula or id that spells "NaN" or "null" is text; only an empty cell is a missing answer.
             options = pacsv.ConvertOptions(null_values=[""], strings_can_be_null=False)
-            return pacsv.read_csv(path, convert_options=options)
-        return pq.read_table(path)
+            table = pacsv.read_csv(path, convert_options=options)
+            return table, table.column_names
+        # Whatever else a model kept (its raw answers, say) is not read.
+        names = pq.read_schema(path).names
+        return pq.read_table(path, columns=[name for name in dict.fromkeys(names) if name in _READ]), names
     except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
         first_line = str(error).strip().splitlines()[0]
         raise DataError(f"{path}: cannot be read as a predictions file: {first_line}") from error

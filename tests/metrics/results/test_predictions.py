@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm4mat_bench.errors import DataError
-from llm4mat_bench.metrics.predictions import check_ids, read_predictions, write_predictions
+from llm4mat_bench.metrics.results.predictions import check_ids, read_predictions, write_predictions
 
 GOOD: dict[str, Any] = {
     "material_id": ["mp-1", "mp-2", "mp-3"],

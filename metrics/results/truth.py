@@ -1,0 +1,207 @@
+"""A task's truth: ids, targets, training mean and hash of the labels, read once a task, never the texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ...dataset_builder.catalogue import Modality, Task
+from ...dataset_builder.splits import ids_sha256
+from ...errors import DataError
+from .predictions import Predictions, check_ids
+from .record import DataRecord, data_sha256
+
+EMBEDDED = "embedded sample"
+TOLERANCE = 1e-9
+"""Relative difference up to which a target in a predictions file is the data's: nothing that rounding does to it."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a task's answers are compared with.
+
+    Attributes:
+        task: Name of the task.
+        place: Name of the place that the data was read from.
+        test_ids: Ids of the test materials, shape ``(n,)``.
+        test_targets: Their targets, shape ``(n,)``, in the unit of the task or 0/1.
+        training_mean: Mean of the training targets.
+        n_train: Rows of the training split.
+        n_validation: Rows of the validation split.
+        version: Of the way in which the hash is computed.
+        labels_sha256: Of ids and targets of all three splits.
+    """
+
+    task: str
+    place: str
+    test_ids: pa.Array
+    test_targets: NDArray[np.float64]
+    training_mean: float
+    n_train: int
+    n_validation: int
+    version: int
+    labels_sha256: str
+
+    @cached_property
+    def test_ids_sha256(self) -> str:
+        """SHA-256 of the sorted test ids."""
+        return ids_sha256(self.test_ids.to_pylist())
+
+    def targets_of(self, predictions: Predictions, path: Path | str) -> NDArray[np.float64]:
+        """The true targets in the order of a predictions file.
+
+        The file must have exactly the ids of the test split, and its targets, where it has any, must be the data's to a
+        relative 1e-9. This is the one comparison of predictions with data.
+
+        Raises:
+            DataError: Ids are missing or foreign, or targets differ; the message counts them and names the first.
+        """
+        check_ids(predictions.material_ids, self.test_ids, path)
+        places = pc.index_in(predictions.material_ids, value_set=self.test_ids).to_numpy()
+        true: NDArray[np.float64] = self.test_targets[places]
+        if predictions.targets is not None:
+            _check_targets(predictions.material_ids, predictions.targets, true, self, path)
+        return true
+
+
+def read_truth(task: Task, data: str | Path | None = None, *, revision: str | None = None) -> Truth:
+    """Read the labels of a task.
+
+    Args:
+        task: The task.
+        data: Folder that `llm4mat-bench build` wrote, or a dataset repo on the Hub; None for the embedded sample.
+        revision: Revision of the Hub repo.
+
+    Raises:
+        UsageError: The data is not at hand.
+        DataError: It does not hold what it should.
+    """
+    labels = _read_labels(task, data, revision)
+    train, test = labels["train"], labels["test"]
+    return Truth(
+        task=task.name,
+        place=place_name(data),
+        test_ids=test[0],
+        test_targets=test[1],
+        training_mean=float(np.mean(train[1])),
+        n_train=len(train[1]),
+        n_validation=len(labels["validation"][1]),
+        version=_VERSION,
+        labels_sha256=_labels_sha256(labels),
+    )
+
+
+def read_data_record(
+    task: Task, modality: Modality, data: str | Path | None = None, *, revision: str | None = None
+) -> DataRecord:
+    """Say which data a run sees, for its record.
+
+    Args:
+        task: The task.
+        modality: Which view of a crystal is read.
+        data: Folder that `llm4mat-bench build` wrote, or a dataset repo on the Hub; None for the embedded sample.
+        revision: Revision of the Hub repo.
+
+    Raises:
+        UsageError: The data is not at hand.
+        DataError: It does not hold what it should.
+    """
+    truth = read_truth(task, data, revision=revision)
+    texts = _texts_sha256(task, modality, data, revision)
+    return DataRecord(
+        dataset=truth.place,
+        revision=revision,
+        version=truth.version,
+        labels_sha256=truth.labels_sha256,
+        texts_sha256=texts,
+        sha256=data_sha256(truth.version, truth.labels_sha256, texts),
+        test_ids_sha256=truth.test_ids_sha256,
+        n_train=truth.n_train,
+        n_validation=truth.n_validation,
+        training_mean=truth.training_mean,
+    )
+
+
+def place_name(data: str | Path | None) -> str:
+    """Name of a place of data as records have it: the folder's own, the repo's, or that of the embedded sample."""
+    if data is None:
+        return EMBEDDED
+    folder = Path(data)
+    return folder.resolve().name if folder.is_dir() else str(data)
+
+
+def _check_targets(
+    ids: pa.Array, found: NDArray[np.float64], true: NDArray[np.float64], truth: Truth, path: Path | str
+) -> None:
+    error = np.abs(found - true)
+    largest = np.maximum(np.abs(found), np.abs(true))
+    differ = error > TOLERANCE * largest
+    if not differ.any():
+        return
+    first = int(differ.argmax())
+    relative = float((error[differ] / largest[differ]).max())
+    hint = ""
+    if relative < 1e-2:
+        hint = (
+            f". They are at most {relative:.1g} of a value off, as rounded ones are: write them in full, or leave the "
+            "column out where the task is given"
+        )
+    raise DataError(
+        f"{path}: column 'target': {int(differ.sum())} values differ from the data "
+        f"(first: {ids[first]}, {found[first]} for {true[first]}); compared with the test targets of {truth.task} in "
+        f"{truth.place}, to a relative {TOLERANCE:g}{hint}"
+    )
+
+
+# Until dataset_folder gives labels and identities.
+_VERSION = 1
+
+
+def _read_labels(
+    task: Task, data: str | Path | None, revision: str | None
+) -> dict[str, tuple[pa.Array, NDArray[np.float64]]]:
+    from ...dataset_builder.loading import load_task
+
+    splits = load_task(task, "composition", data, revision=revision)
+    return {
+        split: (
+            pa.array(rows["material_id"][:], pa.string()),
+            np.asarray(rows["target"][:], dtype=np.float64),
+        )
+        for split, rows in splits.items()
+    }
+
+
+def _labels_sha256(labels: dict[str, tuple[pa.Array, NDArray[np.float64]]]) -> str:
+    import hashlib
+
+    digest = hashlib.sha256()
+    for split, (ids, targets) in labels.items():
+        digest.update(f"{split} {len(ids)}\n".encode())
+        digest.update(_lines(ids.to_pylist()))
+        digest.update(np.ascontiguousarray(targets, dtype="<f8").tobytes())
+    return digest.hexdigest()
+
+
+def _lines(texts: Sequence[str | None]) -> bytes:
+    import json
+
+    return "\n".join(json.dumps(text) for text in texts).encode()
+
+
+def _texts_sha256(task: Task, modality: Modality, data: str | Path | None, revision: str | None) -> str:
+    import hashlib
+
+    from ...dataset_builder.loading import load_task
+
+    digest = hashlib.sha256()
+    for split, rows in load_task(task, modality, data, revision=revision).items():
+        digest.update(f"{split} {rows.num_rows}\n".encode())
+        for batch in rows.iter(batch_size=10_000):
+            digest.update(_lines(batch["text"]))
+    return digest.hexdigest()
