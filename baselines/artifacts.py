@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from ..dataset_builder.catalogue import Kind, Modality, Task
 from ..errors import DataError, LLM4MatError, UsageError, one_line
 from ..files import file_sha256, write_json
-from .protocol import Fitted, ModelKind, Settings, Texts
+from .protocol import Context, Fitted, ModelKind, Settings, Texts
 from .registry import Baseline, check_installed, get_baseline, library_versions
 
 MODEL_FOLDER = "model"
@@ -89,7 +89,7 @@ class TrainedModel:
 
 
 def describe_model(
-    saved: Path, baseline: Baseline, task: Task, modality: Modality, settings: Settings, seed: int, run_id: str
+    saved: Path, baseline: Baseline, task: Task, modality: Modality, context: Context[Settings], run_id: str
 ) -> None:
     """Write the manifest of what ``Fitted.save`` left in a folder.
 
@@ -111,8 +111,8 @@ def describe_model(
         classes=None if classes is None else (classes.negative, classes.positive),
         modality=modality,
         score_kind=baseline.declaration.score_kind,
-        settings=settings.model_dump(mode="json"),
-        seed=seed,
+        settings=context.settings.model_dump(mode="json"),
+        seed=context.seed,
         run_id=run_id,
         libraries=library_versions(baseline),
         files={
@@ -152,7 +152,7 @@ def load_saved_model(folder: Path) -> TrainedModel:
     if baseline.declaration.revision != manifest.revision:
         raise UsageError(
             f"{home}: saved by revision {manifest.revision} of {manifest.model}, here is revision "
-            f"{baseline.declaration.revision}, which may predict otherwise: train again, or install the version that made it"
+            f"{baseline.declaration.revision}, which may predict otherwise: train again, or install the version of then"
         )
     check_installed(baseline)
     try:
@@ -169,7 +169,9 @@ def _home(folder: Path) -> Path:
     for home in (folder / MODEL_FOLDER, folder):
         if (home / MANIFEST).is_file():
             return home
-    raise UsageError(f"{folder}: no trained model here (no {MODEL_FOLDER}/{MANIFEST}); `llm4mat-bench train` leaves one")
+    raise UsageError(
+        f"{folder}: no trained model here (no {MODEL_FOLDER}/{MANIFEST}); `llm4mat-bench train` leaves one"
+    )
 
 
 def _read_manifest(path: Path) -> ModelManifest:

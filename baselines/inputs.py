@@ -46,7 +46,7 @@ def read_questions(inputs: Sequence[str], modality: Modality, column: str | None
     """Read what stands on a command line, one crystal at a time.
 
     Args:
-        inputs: CIF files, folders or zips of them, tables (CSV, Parquet), other files with one text a line, or formulas.
+        inputs: CIF files, folders or zips of them, tables (CSV, Parquet), other files with a text a line, or formulas.
         modality: What the model reads. A CIF becomes a formula or a description where it reads these.
         column: Column of the tables; one of the usual names if None.
 
@@ -64,8 +64,10 @@ def read_questions(inputs: Sequence[str], modality: Modality, column: str | None
         if one.lower().endswith(_TABLES):
             yield from _of_table(path, modality, column)
         elif one.lower().endswith(_OF_CIFS) or path.is_dir():
-            yield from (_question(str(path / entry.origin) if path.is_dir() else one, entry, modality, is_cif=True)
-                        for entry in open_source(path).entries())
+            yield from (
+                _question(str(path / (entry.origin or entry.id)) if path.is_dir() else one, entry, modality, is_cif=True)
+                for entry in open_source(path).entries()
+            )
         elif path.is_file():
             yield from _of_lines(path, modality)
         else:
@@ -107,7 +109,9 @@ def _checked(place: str, name: str, text: str | None, modality: Modality) -> Que
         return Question(place, name, None, "no text")
     if modality == "composition" and not element_shares(text.strip()):
         shown = text if len(text) <= 60 else f"{text[:57]}..."
-        return Question(place, name, None, f"'{' '.join(shown.split())}' is no chemical formula, nor a file that is there")
+        return Question(
+            place, name, None, f"'{' '.join(shown.split())}' is no chemical formula, nor a file that is there"
+        )
     return Question(place, name, text.strip() if modality == "composition" else text)
 
 
@@ -141,7 +145,9 @@ def _of_lines(path: Path, modality: Modality) -> Iterator[Question]:
                 if line.strip():
                     yield _checked(f"{path}:{number}", line.strip()[:60], line.rstrip("\n"), modality)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text in UTF-8; give formulas one a line, a .csv or .parquet table, or .cif files") from error
+        raise DataError(
+            f"{path}: not a text in UTF-8; give formulas one a line, a .csv or .parquet table, or .cif files"
+        ) from error
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
 

@@ -1,4 +1,4 @@
-"""Many runs of one model: tasks by modalities by seeds; what is finished is found, what fails is told and passed over."""
+"""Many runs of one model, tasks by modalities by seeds: what is finished is found, what fails is told and passed over."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 from ..dataset_builder.catalogue import Modality, Task
 from ..errors import LLM4MatError, UsageError, one_line, said
-from ..metrics.results.places import Place, source_named
+from ..metrics.results.places import Place
 from ..progress import Progress, silent
 from .protocol import Settings
 from .registry import Baseline
@@ -102,9 +102,9 @@ def runs_wanted(
 
 
 def data_of(task: Task, places: Sequence[Place]) -> str | None:
-    """The place of a task's data among those given: the one named after its source, else one that holds it, else None."""
+    """The place of a task's data among those given: the one named after its source, else one that holds it."""
     for place in places:
-        if place.name is not None and source_named(place.name) == task.source.id:
+        if place.name is not None and _is_source(place.name, task):
             return place.data
     plain = [place for place in places if place.name is None]
     for place in plain:
@@ -113,6 +113,10 @@ def data_of(task: Task, places: Sequence[Place]) -> str | None:
     if task.source.benchmark:
         return next((place.data for place in plain if not place.is_folder), plain[0].data if plain else None)
     return None
+
+
+def _is_source(name: str, task: Task) -> bool:
+    return name.casefold() in (one.casefold() for one in (task.source.id, *task.source.aliases))
 
 
 def run_one(baseline: Baseline, wanted: Wanted, options: Options, progress: Progress = silent) -> Run:

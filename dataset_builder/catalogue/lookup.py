@@ -116,8 +116,8 @@ def match_tasks(patterns: Sequence[str]) -> list[Task]:
     """Return the tasks that patterns name, each once, in the order in which they are named.
 
     Args:
-        patterns: ``SOURCE/PROPERTY``, a pattern of it (``mp/*``, ``*/band_gap``), a source for all its tasks, or ``all``
-            for the 65 of the benchmark. The embedded sample is there for those that name it.
+        patterns: ``SOURCE/PROPERTY``, a pattern of it (``mp/*``, ``*/band_gap``), a source for all its tasks, or
+            ``all`` for the 65 of the benchmark. The embedded sample is there for those that name it.
 
     Raises:
         UsageError: One names no task; the message names the nearest.

@@ -27,7 +27,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="INPUTS...",
-            help="Formulas; CIF files, folders or zips of them; a CSV or Parquet table; a file with one formula a line.",
+            help="Formulas; CIF files, folders or zips of them; a CSV or Parquet table; a file, a formula a line.",
         ),
     ],
     column: Annotated[
@@ -89,7 +89,9 @@ def _rows(model: "TrainedModel", predictions: "Iterable[Prediction]") -> Iterato
 
 def _print(model: "TrainedModel", rows: list[dict[str, Any]], total: int) -> None:
     manifest = model.manifest
-    table = Table(title=f"{manifest.title}, by {manifest.model} trained on {manifest.task}", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=f"{manifest.title}, by {manifest.model} trained on {manifest.task}", box=SIMPLE_HEAD, pad_edge=False
+    )
     table.add_column("input", overflow="fold")
     table.add_column(manifest.score_kind if manifest.classes else "value", justify="right", no_wrap=True)
     table.add_column("class" if manifest.classes else "unit", overflow="fold")

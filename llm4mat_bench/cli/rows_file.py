@@ -46,7 +46,7 @@ def rows_file(path: Path | None, columns: "dict[str, pa.DataType]") -> Iterator[
             return
         with temporary.open("w", encoding="utf-8", newline="") as handle:
             if suffix == ".jsonl":
-                yield lambda row: print(json.dumps(row, ensure_ascii=False, allow_nan=False), file=handle)  # noqa: T201
+                yield lambda row: print(json.dumps(row, ensure_ascii=False, allow_nan=False), file=handle)
                 return
             writer = csv.DictWriter(handle, list(columns), lineterminator="\n")
             writer.writeheader()

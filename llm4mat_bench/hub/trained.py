@@ -11,8 +11,8 @@ def load_model(folder_or_repo: str | Path, *, revision: str | None = None) -> Tr
     """Load a trained model.
 
     Args:
-        folder_or_repo: Folder of a run that `llm4mat-bench train` left, the ``model`` folder in it, or the id of a model
-            repo on the Hub that holds one.
+        folder_or_repo: Folder of a run that `llm4mat-bench train` left, the ``model`` folder in it, or the id of a
+            model repo on the Hub that holds one.
         revision: Revision of the Hub repo.
 
     Returns:
