@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pymatgen.core import Structure
 
-from .arithmetic import Floats, arccos, cartesian, norms
+from .arithmetic import Floats, arccos, cartesian, dots, norms
 from .neighbours import Image, Neighbourhood
 
 Node = tuple[int, Image]
@@ -155,7 +155,7 @@ class Bonds:
         counts = [len(shared) for _, _, shared in flat]
         middle = self._positions([node for _, _, shared in flat for node in shared])
         a, b = np.repeat(here, counts, axis=0) - middle, np.repeat(there, counts, axis=0) - middle
-        cosines = np.vecdot(a, b) / norms(a) / norms(b)
+        cosines = dots(a, b) / norms(a) / norms(b)
         angles = [math.degrees(angle) for angle in arccos(cosines).tolist()]
         split, start = [], 0
         for count in counts:

@@ -18,7 +18,7 @@ from pymatgen.core import Structure
 from pymatgen.core.local_env import CrystalNN, _get_default_radius, _get_radius
 
 from . import polar, voronoi
-from .arithmetic import Floats, Integers, cartesian, norms
+from .arithmetic import Floats, Integers, cartesian, norms, total
 from .errors import DescriptionError
 
 Image = tuple[int, int, int]
@@ -257,7 +257,7 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
                 ends.append(number + 1)
         bins.append(0)
         result = {end: self._semicircle_integral(bins, i) for i, end in enumerate(ends)}
-        nothing = 1 - sum(result.values())
+        nothing = 1 - total(result.values())
         if nothing > 0:
             result[0] = nothing
         return result

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arithmetic import Floats, arccos, exponential, norms
+from .arithmetic import Floats, arccos, dots, exponential, norms, power
 
 Flags = NDArray[np.bool_]
 Parameters = dict[Any, float]
@@ -48,13 +48,13 @@ class Shell:
 
     @cached_property
     def _cosines(self) -> Floats:
-        result: Floats = np.vecdot(self.directions[:, :, None, :], self.directions[:, None, :, :])
+        result: Floats = dots(self.directions[:, :, None, :], self.directions[:, None, :, :])
         return result
 
     @cached_property
     def _across(self) -> tuple[Floats, Flags]:
         # the part of direction m that is orthogonal to the axis j, normalised, and where there is none
-        squares = np.vecdot(self.directions, self.directions)
+        squares = dots(self.directions, self.directions)
         factor = self._cosines / squares[:, :, None]
         across = self.directions[:, None, :, :] - factor[..., None] * self.directions[:, :, None, :]
         length = norms(across)
@@ -87,7 +87,7 @@ class Shell:
     def phi(self) -> Floats:
         """Azimuths in radians, shape (s, n, n, n)."""
         across, _ = self._across
-        cosines = np.vecdot(across[:, :, :, None, :], across[:, :, None, :, :])
+        cosines = dots(across[:, :, :, None, :], across[:, :, None, :, :])
         result = np.zeros(cosines.shape)
         result[self.around] = arccos(cosines[self.around])
         return result
@@ -96,7 +96,7 @@ class Shell:
         """cos(factor φ) to a power, for all azimuths; kept, since several parameters share it."""
         key = (factor, exponent)
         if key not in self._powers:
-            self._powers[key] = np.cos(factor * self.phi) ** exponent
+            self._powers[key] = power(np.cos(factor * self.phi), exponent)
         return self._powers[key]
 
     @cached_property

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from .arithmetic import Floats, Integers, norms, sums
+from .arithmetic import Floats, Integers, arctan2, dots, norms, sums
 
 SMALLEST_EDGE = 1e-6  # Å
 
@@ -52,7 +52,7 @@ def cell(points: Floats) -> PolarCell | None:
         OpenCellError: The points do not close it.
     """
     vectors = points[1:] - points[0]
-    squares = np.vecdot(vectors, vectors)
+    squares = dots(vectors, vectors)
     if len(vectors) < 4:
         raise OpenCellError
     if squares[0] < 1e-6:
@@ -92,7 +92,7 @@ def faces(cells: list[PolarCell]) -> list[tuple[Floats, Floats]]:
     sizes = np.bincount(face, minlength=len(offsets))
     middles = np.stack([sums(vertices[corner, axis], face, len(offsets)) for axis in range(3)], axis=1) / sizes[:, None]
     relative = vertices[corner] - middles[face]
-    turn = np.arctan2(np.vecdot(relative, up[face]), np.vecdot(relative, across[face]))
+    turn = arctan2(dots(relative, up[face]), dots(relative, across[face]))
     order = np.lexsort((turn, face))
     face, ring = face[order], vertices[corner[order]]
     first = np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -100,9 +100,9 @@ def faces(cells: list[PolarCell]) -> list[tuple[Floats, Floats]]:
     middle = np.flatnonzero((np.arange(len(face)) > first) & (np.arange(len(face)) < last))
     a, b, c = ring[first[middle]], ring[middle], ring[middle + 1]
     ra, rb, rc = norms(a), norms(b), norms(c)
-    triple = np.abs(np.vecdot(a, np.cross(b, c)))
-    below = ra * rb * rc + rc * np.vecdot(a, b) + rb * np.vecdot(a, c) + ra * np.vecdot(b, c)
-    angle = sums(2 * np.arctan2(triple, below), face[middle], len(offsets))
+    triple = np.abs(dots(a, np.cross(b, c)))
+    below = ra * rb * rc + rc * dots(a, b) + rb * dots(a, c) + ra * dots(b, c)
+    angle = sums(2 * arctan2(triple, below), face[middle], len(offsets))
     area = sums(norms(np.cross(b - a, c - a)) / 2, face[middle], len(offsets))
     return list(zip(np.split(angle, ends[:-1]), np.split(area, ends[:-1]), strict=True))
 

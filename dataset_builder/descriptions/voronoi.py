@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import Voronoi
 
-from .arithmetic import Floats, Integers, norms, sums
+from .arithmetic import Floats, Integers, arctan, dots, norms, sums
 
 
 class InfiniteCellError(RuntimeError):
@@ -89,7 +89,7 @@ def faces(cells: list[Cell], points: list[Floats]) -> list[tuple[Floats, Floats]
     centre = centres[group]
     a, b, c = vertices[first], vertices[second], vertices[third]
     angle = _solid_angles(a - centre, b - centre, c - centre)
-    volume = np.abs(np.vecdot(centre - c, np.cross(a - c, b - c))) / 6
+    volume = np.abs(dots(centre - c, np.cross(a - c, b - c))) / 6
     distance = norms(centres - others) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
         area = 3 * sums(volume, group, total) / distance
@@ -99,9 +99,9 @@ def faces(cells: list[Cell], points: list[Floats]) -> list[tuple[Floats, Floats]
 
 def _solid_angles(a: Floats, b: Floats, c: Floats) -> Floats:
     """Solid angle under which the triangle (a, b, c) is seen from the origin, shape (t,)."""
-    triple = np.abs(np.vecdot(a, np.cross(b, c)))
+    triple = np.abs(dots(a, np.cross(b, c)))
     ra, rb, rc = norms(a), norms(b), norms(c)
-    below = ra * rb * rc + rc * np.vecdot(a, b) + rb * np.vecdot(a, c) + ra * np.vecdot(b, c)
+    below = ra * rb * rc + rc * dots(a, b) + rb * dots(a, c) + ra * dots(b, c)
     with np.errstate(divide="ignore", invalid="ignore"):
-        half = np.where(below == 0, np.where(triple > 0, 0.5 * math.pi, -0.5 * math.pi), np.arctan(triple / below))
+        half = np.where(below == 0, np.where(triple > 0, 0.5 * math.pi, -0.5 * math.pi), arctan(triple / below))
     return np.where(half > 0, half, half + math.pi) * 2

@@ -1,7 +1,7 @@
 """The one progress display of all commands: bars on a terminal, now and then a line in a log."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -50,13 +50,6 @@ def show_progress(*, quiet: bool = False, console: Console = err) -> Iterator[Pr
             yield _Terminal(bars)
     else:
         yield _Log(console)
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
-    """Give a function of a share that is done, and a few words, for work that does not speak `Progress` yet."""
-    with show_progress() as progress:
-        yield lambda share, words: progress(title, round(100 * share), 100)
 
 
 def _nothing(step: str, done: int, total: int) -> None:

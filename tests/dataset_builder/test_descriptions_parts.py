@@ -1,9 +1,16 @@
-"""Each vectorised piece against the pymatgen or matminer code that it stands for, on random and on symmetric input."""
+"""Each vectorised piece against the pymatgen or matminer code that it stands for, on random and on symmetric input.
+
+Upstream's last bits are those of the kernel of the linear algebra, ours always those of the reference kernel; so this
+runs in a process with that kernel, started by `test_descriptions_reference.py`. Upstream's sums are plain ones here, as
+they are in Python before 3.12.
+"""
 
 from __future__ import annotations
 
+import builtins
 import math
 import warnings
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -15,6 +22,7 @@ from hypothesis import strategies as st
 from pymatgen.analysis import dimensionality as upstream_dimensionality
 from pymatgen.core import Lattice, Site, Structure
 from pymatgen.core.local_env import CrystalNN, LocalStructOrderParams, solid_angle
+from reference_processor import differences
 from robocrys.condense import fingerprint as upstream_fingerprint
 from robocrys.condense import site as upstream_site
 from robocrys.condense.component import get_structure_inequiv_components
@@ -33,6 +41,24 @@ from llm4mat_bench.dataset_builder.descriptions.neighbours import SharedCrystalN
 from llm4mat_bench.dataset_builder.descriptions.sites import SharedSiteAnalyzer
 
 warnings.simplefilter("ignore")
+pytestmark = pytest.mark.skipif(
+    bool(differences()), reason=f"run by test_descriptions_reference.py, since here {'; '.join(differences())}"
+)
+
+
+def plain_sum(values: Iterable[float], start: float = 0) -> float:
+    for value in values:
+        start = start + value
+    return start
+
+
+@pytest.fixture(autouse=True, scope="module")
+def sums_as_before_python_3_12() -> Iterator[None]:
+    original = builtins.sum
+    builtins.sum = plain_sum  # type: ignore[assignment]
+    yield
+    builtins.sum = original
+
 
 numbers = st.integers(0, 2**32 - 1)
 some = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -80,7 +106,10 @@ def test_arithmetic_is_exact(seed: int) -> None:
     rng = np.random.default_rng(seed)
     a, b, matrix = rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), rng.normal(size=(3, 3))
     assert arithmetic.norms(a).tolist() == [np.linalg.norm(x) for x in a]
-    assert np.vecdot(a, b).tolist() == [np.inner(x, y) for x, y in zip(a, b, strict=True)]
+    assert arithmetic.dots(a, b).tolist() == [np.inner(x, y) for x, y in zip(a, b, strict=True)]
+    for length in (1, 2, 15, 16, 17, 31, 48, 122):
+        long, other = rng.normal(size=(4, length)), rng.normal(size=(4, length))
+        assert arithmetic.dots(long, other).tolist() == [np.inner(x, y) for x, y in zip(long, other, strict=True)]
     assert arithmetic.cartesian(a, matrix).tolist() == [np.dot(x, matrix).tolist() for x in a]
     cosines = np.clip(rng.normal(size=50), -1.5, 1.5)
     assert arithmetic.arccos(cosines).tolist() == [math.acos(max(-1, min(1, x))) for x in cosines]
