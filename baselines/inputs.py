@@ -65,7 +65,9 @@ def read_questions(inputs: Sequence[str], modality: Modality, column: str | None
             yield from _of_table(path, modality, column)
         elif one.lower().endswith(_OF_CIFS) or path.is_dir():
             yield from (
-                _question(str(path / (entry.origin or entry.id)) if path.is_dir() else one, entry, modality, is_cif=True)
+                _question(
+                    str(path / (entry.origin or entry.id)) if path.is_dir() else one, entry, modality, is_cif=True
+                )
                 for entry in open_source(path).entries()
             )
         elif path.is_file():

@@ -1,4 +1,4 @@
-"""Many runs of one model, tasks by modalities by seeds: what is finished is found, what fails is told and passed over."""
+"""Many runs of one model: tasks by modalities by seeds. What is finished is found, what fails is passed over."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Literal
 from ..dataset_builder.catalogue import Modality, Task
 from ..errors import LLM4MatError, UsageError, one_line, said
 from ..metrics.results.places import Place
+from ..metrics.results.record import ResultRecord
 from ..progress import Progress, silent
 from .protocol import Settings
 from .registry import Baseline
@@ -58,12 +59,14 @@ class Outcome:
         wanted: The run.
         status: Whether this call trained it, found it finished, or it failed.
         folder: Where its result lies.
+        record: Its result.
         error: Why it failed, in one line.
     """
 
     wanted: Wanted
     status: Status
     folder: Path | None = None
+    record: ResultRecord | None = None
     error: str | None = None
 
 
@@ -87,7 +90,8 @@ def runs_wanted(
     ]
     unfit = [task.name for task in tasks if task.kind not in declaration.kinds]
     if unfit:
-        left_out.append(f"{baseline.id} learns {', '.join(declaration.kinds)}, not {', '.join(unfit)}")
+        kinds = ", ".join(dict.fromkeys(task.kind for task in tasks if task.kind not in declaration.kinds))
+        left_out.append(f"{baseline.id} learns {', '.join(declaration.kinds)}, not {kinds} ({', '.join(unfit)})")
     wanted = [
         Wanted(task, modality, seed, data_of(task, places))
         for task in tasks
@@ -156,7 +160,7 @@ def outcome_of(wanted: Wanted, make: Callable[[], Run]) -> Outcome:
         return Outcome(wanted, "failed", error=f"{error.name} is not installed")
     except Exception as error:
         return Outcome(wanted, "failed", error=one_line(error))
-    return Outcome(wanted, "found" if run.already_there else "trained", run.folder)
+    return Outcome(wanted, "found" if run.already_there else "trained", run.folder, run.record)
 
 
 def run_here(

@@ -9,30 +9,20 @@ from typer.core import TyperCommand
 
 from ..errors import UsageError
 from .console import JsonOption, err, out, print_json
-from .places import OldSourceOption, places_of
+from .places import OldSourceOption, PlacesOption, places_of
 
 if TYPE_CHECKING:
-    from click import Context, HelpFormatter
-
     from ..baselines.registry import Baseline
     from ..baselines.sweep import Options, Outcome, Wanted
     from ..dataset_builder.catalogue import Modality
 
 ResultsOption = Annotated[Path, typer.Option("--out", "-o", help="Folder of all results.")]
 RevisionOption = Annotated[str | None, typer.Option(help="Revision of the Hub repo.")]
-DataOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--data",
-        metavar="[SOURCE=]DIR_OR_REPO",
-        help="Where the data is: a folder made by `build`, or a dataset repo on the Hub; repeat for more sources. The "
-        "embedded sample needs none.",
-    ),
-]
 PatternsArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="TASKS...", help="SOURCE/PROPERTY (sample/band_gap), a pattern ('mp/*', '*/band_gap'), a source, or all."
+        metavar="TASKS...",
+        help="SOURCE/PROPERTY (sample/band_gap), a pattern ('mp/*', '*/band_gap'), a source, or all.",
     ),
 ]
 ModalityOption = Annotated[
@@ -46,11 +36,13 @@ ModalityOption = Annotated[
 class ModelCommand(TyperCommand):
     """A command whose help ends with the models there are; they are looked up only then."""
 
-    def format_help(self, ctx: "Context", formatter: "HelpFormatter") -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's own copy of click
         """Add the models and print the help."""
         from ..baselines.registry import list_baselines
 
-        lines = [f"{one.id} ({one.declaration.title}; {', '.join(one.declaration.modalities)})" for one in list_baselines()]
+        lines = [
+            f"{one.id} ({one.declaration.title}; {', '.join(one.declaration.modalities)})" for one in list_baselines()
+        ]
         self.epilog = "Models: " + "; ".join(lines) + ". `llm4mat-bench models MODEL` shows the settings of one."
         super().format_help(ctx, formatter)
 
@@ -66,7 +58,7 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model; repeat for more.")
     ] = None,
-    data: DataOption = None,
+    data: PlacesOption = None,
     source: OldSourceOption = None,
     revision: RevisionOption = None,
     limit: Annotated[
@@ -77,9 +69,6 @@ def train(
     ] = None,
     control: Annotated[
         str | None, typer.Option(metavar="shuffled", help="shuffled: each test crystal gets another one's text.")
-    ] = None,
-    ray: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Work on this Ray cluster: auto, HOST:6379, ray://HOST:10001.")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Train again where a finished run is found.")] = False,
     as_json: JsonOption = False,
@@ -113,11 +102,11 @@ def train(
     )
     for line in left_out:
         err.print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
-    if len(wanted) == 1 and ray is None:
+    if len(wanted) == 1:
         _one(baseline, wanted[0], options, as_json=as_json)
     else:
-        rest = _Rest(model, modality, seed, settings or [], data or ([source] if source else []), options, ray)
-        _many(baseline, wanted, options, rest, ray, as_json=as_json)
+        rest = _Rest(model, modality, seed, settings or [], data or ([source] if source else []), options)
+        _many(baseline, wanted, options, rest, as_json=as_json)
 
 
 def _one(baseline: "Baseline", wanted: "Wanted", options: "Options", *, as_json: bool) -> None:
@@ -148,7 +137,6 @@ class _Rest:
         settings: list[str],
         data: list[str],
         options: "Options",
-        ray: str | None,
     ) -> None:
         self._model = model
         self._words = ["-m", modality, "--seed", seed, "--out", str(options.results)]
@@ -159,7 +147,6 @@ class _Rest:
             "--limit": options.limit,
             "--train-rows": options.train_rows,
             "--control": None if options.control == "none" else options.control,
-            "--ray": ray,
         }
         self._words += [str(word) for name, value in optional.items() if value is not None for word in (name, value)]
 
@@ -173,20 +160,14 @@ class _Rest:
         return shlex.join(["llm4mat-bench", "train", self._model, *tasks, *self._words, *places])
 
 
-def _many(
-    baseline: "Baseline", wanted: "list[Wanted]", options: "Options", rest: _Rest, ray: str | None, *, as_json: bool
-) -> None:
-    from ..baselines.sweep import run_here, run_on_ray
+def _many(baseline: "Baseline", wanted: "list[Wanted]", options: "Options", rest: _Rest, *, as_json: bool) -> None:
+    from ..baselines.sweep import run_here
     from .progress import show_progress
 
     outcomes: list[Outcome] = []
     with show_progress(quiet=as_json) as progress:
         progress("runs", 0, len(wanted))
-        if ray is None:
-            going = run_here(baseline, wanted, options, progress)
-        else:
-            going = run_on_ray(baseline, wanted, options, ray, progress)
-        for outcome in going:
+        for outcome in run_here(baseline, wanted, options, progress):
             outcomes.append(outcome)
             if outcome.error is not None:
                 err.print(f"{outcome.wanted}: {outcome.error}", markup=False, highlight=False, soft_wrap=True)

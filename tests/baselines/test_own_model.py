@@ -105,7 +105,10 @@ def test_help_and_errors_know_the_new_model(checkout: Path) -> None:
     called = subprocess.run(program(checkout, "train", "--help"), capture_output=True, text=True, check=True)
     assert "text_length" in called.stdout
     refused = subprocess.run(
-        program(checkout, "train", "text_length", "sample/is_stable", "-m", "cif"), check=False, capture_output=True, text=True
+        program(checkout, "train", "text_length", "sample/is_stable", "-m", "cif"),
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert refused.returncode == 2
     assert "text_length learns regression, not classification" in " ".join(refused.stderr.split())
