@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
-from ..dataset_builder.loading import load_task
+from ..dataset_builder.dataset_folder import load_task
 from ..errors import DataError, UsageError
 from ..files import replace_folder
 from ..metrics.results.predictions import answer_columns
@@ -107,7 +107,7 @@ def train_baseline(
     config = RunConfig.of(
         task,
         modality,
-        read_data_record(task, modality, data, revision=revision),
+        read_data_record(task, modality, data, revision=revision, progress=progress),
         ModelIdentity(id=baseline.id, revision=declaration.revision, kind=declaration.kind, pretraining_overlap="none"),
         TrainingProtocol(
             settings=settings.model_dump(mode="json"), seed=seed, control=control, limit=limit, train_rows=train_rows
@@ -119,7 +119,7 @@ def train_baseline(
     if isinstance(run, FinishedRun):
         return Run(run.folder, run.record, already_there=True)
     with run:
-        splits = load_task(task, modality, data, revision=revision)
+        splits = load_task(task, modality, data, revision=revision, progress=progress)
         train, validation, test = (Split(name, splits[name]) for name in ("train", "validation", "test"))
         if train_rows is not None:
             train = train_subset(train, train_rows, seed)

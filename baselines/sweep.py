@@ -1,7 +1,9 @@
 """Many runs of one model: tasks by modalities by seeds. What is finished is found, what fails is passed over."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -10,8 +12,9 @@ from ..errors import LLM4MatError, UsageError, one_line, said
 from ..metrics.results.places import Place
 from ..metrics.results.record import ResultRecord
 from ..progress import Progress, silent
+from ..ray_cluster import TASKS_PER_PLACE, Cluster, Lost, Tasks
 from .protocol import Settings
-from .registry import Baseline
+from .registry import Baseline, get_baseline
 from .run import Control, Run, train_baseline
 
 Status = Literal["trained", "found", "failed"]
@@ -168,4 +171,63 @@ def run_here(
 ) -> Iterator[Outcome]:
     """Make the runs one after the other."""
     for one in wanted:
-        yield outcome_of(one, lambda one=one: run_one(baseline, one, options, progress))  # type: ignore[misc]
+        yield outcome_of(one, partial(run_one, baseline, one, options, progress))
+
+
+def run_on_ray(baseline: Baseline, wanted: Sequence[Wanted], options: Options, address: str) -> Iterator[Outcome]:
+    """Make the runs on a Ray cluster, a processor each, and give them as they are finished.
+
+    Data and results must lie where every node sees them under the same path. A run whose node is lost is begun again on
+    another one, from what it left in its work folder.
+
+    Args:
+        baseline: The model.
+        wanted: The runs.
+        options: What they share.
+        address: See `llm4mat_bench.ray_cluster.check_address`.
+
+    Raises:
+        UsageError: No address, or Ray is not installed.
+        ClusterError: There is no cluster.
+    """
+    shared = replace(options, results=options.results.resolve(), threads=1)
+    waiting = iter([_absolute(one) for one in wanted])
+    with Cluster(address) as cluster:
+        tasks: Tasks[Wanted, Outcome] = cluster.tasks(_on_node)
+        try:
+            while True:
+                for one in islice(waiting, max(0, TASKS_PER_PLACE * cluster.places() - tasks.in_flight)):
+                    tasks.submit(one, baseline.id, one, shared)
+                if not tasks.in_flight:
+                    return
+                for ended in tasks.wait():
+                    if isinstance(ended, Lost):
+                        yield Outcome(
+                            ended.label, "failed", error=f"its node was lost again and again ({ended.reason})"
+                        )
+                    else:
+                        yield _seen_from_here(ended.result)
+        finally:
+            tasks.cancel()
+
+
+def _on_node(name: str, wanted: Wanted, options: Options) -> Outcome:
+    return outcome_of(wanted, partial(_run_named, name, wanted, options))
+
+
+def _run_named(name: str, wanted: Wanted, options: Options) -> Run:
+    return run_one(get_baseline(name), wanted, options)
+
+
+def _absolute(wanted: Wanted) -> Wanted:
+    """Name a folder so that a process in another working directory finds it."""
+    if wanted.data is None or not Path(wanted.data).is_dir():
+        return wanted
+    return replace(wanted, data=str(Path(wanted.data).resolve()))
+
+
+def _seen_from_here(outcome: Outcome) -> Outcome:
+    if outcome.folder is None or outcome.folder.is_dir():
+        return outcome
+    error = f"{outcome.folder} was written on a node and is not to be seen here: give an --out that all nodes share"
+    return Outcome(outcome.wanted, "failed", error=error)

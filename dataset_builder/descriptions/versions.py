@@ -23,10 +23,11 @@ def library_versions() -> dict[str, str | None]:
 
 @cache
 def code_hash() -> str:
-    """Hash the modules of descriptions and of crystals, so that work in progress is not mixed in one file."""
+    """Hash what makes the text of a crystal, so that work in progress on it is not mixed in one file."""
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    for path in (*sorted(here.glob("*.py")), *sorted((here.parent / "crystals").glob("*.py"))):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
+    for folder in (here, here.parent / "crystals"):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.relative_to(here.parent).as_posix().encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

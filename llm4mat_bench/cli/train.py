@@ -70,6 +70,9 @@ def train(
     control: Annotated[
         str | None, typer.Option(metavar="shuffled", help="shuffled: each test crystal gets another one's text.")
     ] = None,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Work on this Ray cluster: auto, HOST:6379, ray://HOST:10001.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Train again where a finished run is found.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -102,11 +105,11 @@ def train(
     )
     for line in left_out:
         err.print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
-    if len(wanted) == 1:
+    if len(wanted) == 1 and ray is None:
         _one(baseline, wanted[0], options, as_json=as_json)
     else:
-        rest = _Rest(model, modality, seed, settings or [], data or ([source] if source else []), options)
-        _many(baseline, wanted, options, rest, as_json=as_json)
+        rest = _Rest(model, modality, seed, settings or [], data or ([source] if source else []), options, ray)
+        _many(baseline, wanted, options, rest, ray, as_json=as_json)
 
 
 def _one(baseline: "Baseline", wanted: "Wanted", options: "Options", *, as_json: bool) -> None:
@@ -137,6 +140,7 @@ class _Rest:
         settings: list[str],
         data: list[str],
         options: "Options",
+        ray: str | None,
     ) -> None:
         self._model = model
         self._words = ["-m", modality, "--seed", seed, "--out", str(options.results)]
@@ -146,6 +150,7 @@ class _Rest:
             "--revision": options.revision,
             "--limit": options.limit,
             "--train-rows": options.train_rows,
+            "--ray": ray,
             "--control": None if options.control == "none" else options.control,
         }
         self._words += [str(word) for name, value in optional.items() if value is not None for word in (name, value)]
@@ -160,14 +165,20 @@ class _Rest:
         return shlex.join(["llm4mat-bench", "train", self._model, *tasks, *self._words, *places])
 
 
-def _many(baseline: "Baseline", wanted: "list[Wanted]", options: "Options", rest: _Rest, *, as_json: bool) -> None:
-    from ..baselines.sweep import run_here
+def _many(
+    baseline: "Baseline", wanted: "list[Wanted]", options: "Options", rest: _Rest, ray: str | None, *, as_json: bool
+) -> None:
+    from ..baselines.sweep import run_here, run_on_ray
     from .progress import show_progress
 
     outcomes: list[Outcome] = []
     with show_progress(quiet=as_json) as progress:
         progress("runs", 0, len(wanted))
-        for outcome in run_here(baseline, wanted, options, progress):
+        if ray is None:
+            going = run_here(baseline, wanted, options, progress)
+        else:
+            going = run_on_ray(baseline, wanted, options, ray)
+        for outcome in going:
             outcomes.append(outcome)
             if outcome.error is not None:
                 err.print(f"{outcome.wanted}: {outcome.error}", markup=False, highlight=False, soft_wrap=True)
@@ -240,7 +251,7 @@ def read_modalities(text: str) -> "list[Modality]":
         UsageError: One is unknown.
     """
     from ..dataset_builder.catalogue import MODALITIES
-    from ..dataset_builder.loading import check_modality
+    from ..dataset_builder.dataset_folder import check_modality
 
     if text.strip().casefold() == "all":
         return list(MODALITIES)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...dataset_builder.catalogue import Task, get_source, list_sources
+from ...dataset_builder.dataset_folder import EMBEDDED
 from ...errors import LLM4MatError, UsageError
-from .truth import EMBEDDED, Truth, place_name, read_truth
+from .truth import Truth, place_name, read_truth
 
 _REPO = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _KEPT = 8

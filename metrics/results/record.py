@@ -285,11 +285,6 @@ def run_id(model: ModelIdentity, protocol: TrainingProtocol | PromptProtocol, co
     return "-".join([*words, config[:10]])
 
 
-def data_sha256(version: int, labels_sha256: str, texts_sha256: str) -> str:
-    """SHA-256 of a task's data from the hashes of its labels and of its texts."""
-    return json_sha256({"version": version, "labels_sha256": labels_sha256, "texts_sha256": texts_sha256})
-
-
 def record_sha256(record: Mapping[str, JsonValue]) -> str:
     """SHA-256 of a record without its own hash."""
     return json_sha256({name: value for name, value in record.items() if name != "record_sha256"})

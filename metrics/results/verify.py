@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from ...dataset_builder.catalogue import Task, get_task
+from ...dataset_builder.dataset_folder.identity import data_sha256
 from ...dataset_builder.splits import ids_sha256
 from ...errors import DataError, LLM4MatError
 from ...files import file_sha256
@@ -16,7 +17,7 @@ from ..protocols import ClassificationReport, RegressionReport
 from .names import visible
 from .places import Place, Truths
 from .predictions import Predictions, read_predictions
-from .record import RESULT_FILE, ResultRecord, config_sha256, data_sha256, read_record, record_sha256, run_id
+from .record import RESULT_FILE, ResultRecord, config_sha256, read_record, record_sha256, run_id
 from .scoring import count, score_answers
 from .truth import Truth
 
@@ -230,7 +231,7 @@ def _differences(stated: JsonValue, found: JsonValue, where: str = "", *, exact_
 def _near(stated: dict[str, JsonValue], found: dict[str, JsonValue]) -> bool:
     """Whether two intervals are the same but for the draw of the resamples, which another NumPy may make otherwise.
 
-    The ends of a percentile interval from 1,000 resamples scatter by about 4 % of its width.
+    The ends of an interval from 1,000 resamples scatter by about 4 % of its width, by more where tails are heavy.
     """
     ends = [stated.get("low"), stated.get("high"), found.get("low"), found.get("high")]
     numbers = [float(end) for end in ends if isinstance(end, int | float)]
