@@ -63,6 +63,8 @@ def read_questions(inputs: Sequence[str], modality: Modality, column: str | None
         path = Path(one)
         if one.lower().endswith(_TABLES):
             yield from _of_table(path, modality, column)
+        elif one.lower().endswith(".cif") and not path.exists():
+            yield Question(one, path.stem, None, "no such file")
         elif one.lower().endswith(_OF_CIFS) or path.is_dir():
             yield from (
                 _question(
