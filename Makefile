@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PYTEST_ARGS ?= -n auto
+# What `make test-pythons` runs: all of Python 3.12 and 3.13 that are found, each under another kernel of OpenBLAS.
+OTHER_PYTHONS ?= 3.12:Haswell 3.13:Nehalem
+OTHER_TESTS   ?= tests
 
 UV := $(shell command -v uv 2>/dev/null)
 # pip's own folder of local packages, where one is set up, serves uv as well.
@@ -13,7 +16,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format typecheck constraints clean
+.PHONY: help demo test test-pythons test-wheel lint format typecheck constraints clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +44,28 @@ demo: $(VENV)/.installed-baselines  ## set up and run the whole chain on the emb
 test: $(VENV)/.installed-baselines,describe,dev  ## set up and run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-pythons:  ## run the tests on Python 3.12 and 3.13, where they are found, each under another BLAS kernel
+	@for pair in $(OTHER_PYTHONS); do \
+	  version=$${pair%%:*}; kernel=$${pair##*:}; \
+	  if python=$$(scripts/find_python.sh $$version); then \
+	    echo "Python $$version, OPENBLAS_CORETYPE=$$kernel"; \
+	    OPENBLAS_CORETYPE=$$kernel $(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$version PYTEST_ARGS="$(PYTEST_ARGS) $(OTHER_TESTS)" || exit 1; \
+	  else echo "Python $$version: not found, passed over"; fi; \
+	done
+
+test-wheel: $(VENV)/pyvenv.cfg  ## build the wheel, install it in an empty environment, run the demo from there
+	rm -rf build/wheel && mkdir -p build/wheel
+ifneq ($(UV),)
+	$(UV) build --quiet --wheel --out-dir build/wheel/dist
+	$(UV) venv --quiet --python $(BIN)/python build/wheel/venv
+	$(UV) pip install --quiet --python build/wheel/venv/bin/python --constraint constraints.txt "llm4mat-bench[baselines] @ file://$$(echo $(CURDIR)/build/wheel/dist/*.whl)"
+else
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/wheel/dist .
+	$(BIN)/python -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "llm4mat-bench[baselines] @ file://$$(echo $(CURDIR)/build/wheel/dist/*.whl)"
+endif
+	cd build/wheel && venv/bin/llm4mat-bench demo --out demo && test -s demo/leaderboard/index.html
+
 lint: $(VENV)/.installed-baselines,describe,dev typecheck  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,4 +85,4 @@ constraints:  ## write constraints.txt anew from the newest versions that fit (t
 	mv build/constraints.txt constraints.txt
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,28 +1,55 @@
 """The floor under every model: the mean of the training targets, or the share of the positive class."""
 
-from collections.abc import Sequence
+import json
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..dataset_builder.catalogue import Kind
-from .models import Answers, Progress, Rows
-from .models import Settings as BaseSettings
+from ..files import write_json
+from .protocol import Context, Declaration, Fitted, TaskData, Texts
+from .protocol import Settings as BaseSettings
+
+MODEL = Declaration(
+    id="dummy",
+    title="Training mean, or share of the positive class",
+    kind="dummy",
+    revision="1",
+    modalities=("composition", "cif", "description"),
+)
+_FILE = "dummy.json"
 
 
 class Settings(BaseSettings):
     """There is nothing to set."""
 
 
-def fit_and_predict(
-    train: Rows,
-    validation: Rows,  # noqa: ARG001 - there is nothing to tune
-    test_texts: Sequence[str | None],
-    kind: Kind,  # noqa: ARG001 - the mean of 0/1 targets is the share of the positive class
-    settings: BaseSettings,  # noqa: ARG001
-    seed: int,  # noqa: ARG001
-    progress: Progress,
-) -> Answers:
-    """Answer the training mean for every test row; it needs no text and so answers all."""
-    mean = float(np.mean(train.targets))
-    progress(1.0, "training mean")
-    return Answers(values=np.full(len(test_texts), mean), parameters=1, fitted={"training_mean": mean})
+class TrainingMean(Fitted):
+    """Answers one number whatever it is asked; it needs no text and so answers all."""
+
+    parameters = 1
+
+    def __init__(self, mean: float) -> None:
+        """Take the mean of the training targets, which for 0 and 1 is the share of the positive class."""
+        self.mean = mean
+        self.facts = {"training_mean": mean}
+
+    def predict(self, texts: Texts) -> NDArray[np.float64]:
+        """Answer the training mean for every text."""
+        return np.full(len(texts), self.mean)
+
+    def save(self, folder: Path) -> None:
+        """Write the mean as JSON."""
+        write_json(folder / _FILE, {"training_mean": self.mean})
+
+
+def fit(data: TaskData, context: Context[Settings]) -> TrainingMean:
+    """Take the mean of the training targets."""
+    mean = float(np.mean(data.train.targets))
+    context.progress("training mean", 1, 1)
+    return TrainingMean(mean)
+
+
+def load(folder: Path) -> TrainingMean:
+    """Read a saved mean."""
+    return TrainingMean(float(json.loads((folder / _FILE).read_text(encoding="utf-8"))["training_mean"]))

@@ -1,40 +1,44 @@
-"""Train a baseline on a task: load, fit, predict, score, and leave one folder with predictions and record."""
+"""Run a model on a task: load, fit, save, predict, score, and leave one folder with predictions, record and model."""
 
-import time
+import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Literal
 
 import numpy as np
-from pydantic import JsonValue, ValidationError
+from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
-from ..dataset_builder.loading import EMBEDDED, load_task, task_sha256
-from ..dataset_builder.splits import ids_sha256
+from ..dataset_builder.dataset_folder import load_task
 from ..errors import DataError, UsageError
-from ..files import file_sha256
-from ..metrics.record import (
-    PREDICTIONS_FILE,
-    RESULT_FILE,
-    DataRecord,
-    ModelRecord,
-    ProtocolRecord,
-    json_sha256,
-    read_record,
-)
-from ..metrics.results import finish_run
-from .models import Answers, Baseline, Progress, Rows, Settings, check_reads
+from ..files import replace_folder
+from ..metrics.results.predictions import answer_columns
+from ..metrics.results.record import ModelIdentity, ResultRecord, RunConfig, TrainingProtocol
+from ..metrics.results.runs import FinishedRun, OpenRun, open_run
+from ..metrics.results.truth import read_data_record
+from ..progress import Progress, silent
+from .artifacts import copy_model, describe_model
+from .controls import other_crystals, train_subset
+from .protocol import Context, Settings, Split, TaskData
+from .registry import Baseline, check_installed, check_reads
 
-if TYPE_CHECKING:
-    from datasets import Dataset
+Control = Literal["none", "shuffled"]
+_SAVED = "fitted"
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where a run's result is, and whether this call made it."""
+    """A finished run.
+
+    Attributes:
+        folder: Where its result lies.
+        record: What it is and how well it did.
+        already_there: An earlier call made it.
+    """
 
     folder: Path
+    record: ResultRecord
     already_there: bool
 
 
@@ -61,14 +65,19 @@ def train_baseline(
     *,
     settings: Settings | None = None,
     seed: int = 0,
-    source: str | None = None,
+    data: str | None = None,
     revision: str | None = None,
+    limit: int | None = None,
+    train_rows: int | None = None,
+    control: Control = "none",
     overwrite: bool = False,
-    progress: Progress = lambda share, words: None,
+    threads: int | None = None,
+    progress: Progress = silent,
 ) -> Run:
-    """Train a baseline and write ``results/source/property/modality/run_id/``.
+    """Train a model and write ``results/source/property/modality/run_id/``.
 
-    The same call again finds the finished run and does nothing. A run that is killed leaves no folder.
+    The same call again finds the finished run and does nothing. A run that is killed goes on from what its model left
+    in the work folder beside it.
 
     Args:
         baseline: The model.
@@ -77,97 +86,93 @@ def train_baseline(
         results: Folder of all results.
         settings: Settings of the model; its defaults if None.
         seed: Seed of everything random in the model.
-        source: Folder or Hub repo with the data; not needed for the embedded sample.
+        data: Folder or Hub repo with the data; not needed for the embedded sample.
         revision: Revision of the Hub repo.
+        limit: Answer only so many test rows, the first: a trial, which is no result.
+        train_rows: Train on only so many rows, the first of an order that ``seed`` shuffles, for learning curves.
+        control: ``shuffled`` gives each test crystal another one's text: what is still right then was not read there.
         overwrite: Train again where a finished run is found.
+        threads: How many threads the model may use; all if None. They change no answer.
         progress: Called as the work goes on.
 
     Raises:
         UsageError: The model cannot read this modality, or the data is not at hand.
         DataError: The data or an earlier result is damaged.
     """
-    check_reads(baseline, modality)
+    check_reads(baseline, modality, task.kind)
+    check_installed(baseline)
     settings = settings or baseline.settings_model()
-    started_at, clock = datetime.now(UTC).isoformat(timespec="seconds"), time.perf_counter()
-    progress(0.0, "loading")
-    splits = load_task(task, modality, source, revision=revision)
-    data_sha256 = task_sha256(splits)
-    config: dict[str, JsonValue] = {
-        "model": baseline.id,
-        "model_revision": baseline.revision,
-        "settings": settings.model_dump(mode="json"),
-        "seed": seed,
-        "task": task.name,
-        "modality": modality,
-        "data_sha256": data_sha256,
-    }
-    config_sha256 = json_sha256(config)
-    run_id = f"{baseline.id}-seed{seed}-{config_sha256[:10]}"
-    folder = results / task.source.id / task.property.name / modality / run_id
-    if folder.exists() and not overwrite:
-        _check_finished(folder)
-        return Run(folder, already_there=True)
-
-    train, validation = _rows(splits["train"]), _rows(splits["validation"])
-    test_texts = splits["test"]["text"][:]
-    answers = baseline.fit_and_predict(train, validation, test_texts, task.kind, settings, seed, progress)
-    _check_answers(baseline, answers, len(test_texts))
-    finish_run(
-        folder,
-        run_id=run_id,
-        config_sha256=config_sha256,
-        task=task,
-        modality=modality,
-        data=DataRecord(
-            dataset=EMBEDDED if source is None else (Path(source).name if Path(source).is_dir() else source),
-            revision=revision,
-            sha256=data_sha256,
-            test_ids_sha256=ids_sha256(splits["test"]["material_id"][:]),
-            n_train=len(train.targets),
-            n_validation=len(validation.targets),
-            training_mean=float(np.mean(train.targets)),
+    declaration = baseline.declaration
+    progress(f"looking at {task.name}", 0, 0)
+    config = RunConfig.of(
+        task,
+        modality,
+        read_data_record(task, modality, data, revision=revision, progress=progress),
+        ModelIdentity(id=baseline.id, revision=declaration.revision, kind=declaration.kind, pretraining_overlap="none"),
+        TrainingProtocol(
+            settings=settings.model_dump(mode="json"), seed=seed, control=control, limit=limit, train_rows=train_rows
         ),
-        model=ModelRecord(
-            id=baseline.id, revision=baseline.revision, kind=baseline.kind, parameters=answers.parameters
-        ),
-        protocol=ProtocolRecord(settings=settings.model_dump(mode="json"), seed=seed, fitted=dict(answers.fitted)),
-        columns=_columns(splits["test"], answers, task),
-        score_kind="probability",
-        started_at=started_at,
-        clock=clock,
     )
-    return Run(folder, already_there=False)
+    if train_rows is not None and train_rows > config.data.n_train:
+        raise UsageError(f"--train-rows {train_rows}: {task.name} has {config.data.n_train} training rows")
+    run = open_run(config, results, overwrite=overwrite)
+    if isinstance(run, FinishedRun):
+        return Run(run.folder, run.record, already_there=True)
+    with run:
+        splits = load_task(task, modality, data, revision=revision, progress=progress)
+        train, validation, test = (Split(name, splits[name]) for name in ("train", "validation", "test"))
+        if train_rows is not None:
+            train = train_subset(train, train_rows, seed)
+        context = Context(settings, seed, run.work, progress, threads or _cores())
+        saved = _fitted(baseline, TaskData(task, modality, train, validation), context, run)
+        record = _answered(baseline, saved, test, run, progress)
+    return Run(run.folder, record, already_there=False)
 
 
-def _rows(split: "Dataset") -> Rows:
-    return Rows(texts=split["text"][:], targets=np.asarray(split["target"][:], dtype=np.float64))
+def _fitted(baseline: Baseline, data: TaskData, context: Context[Settings], run: OpenRun) -> Path:
+    """Fit and save, unless a call that was killed while it predicted has done so."""
+    saved = run.work / _SAVED
+    if not saved.is_dir():
+        fitted = baseline.fit(data, context)
+        with replace_folder(saved) as temporary:
+            fitted.save(temporary)
+            describe_model(temporary, baseline, data.task, data.modality, context, run.config.run_id)
+    return saved
 
 
-def _columns(test: "Dataset", answers: Answers, task: Task) -> dict[str, Any]:
-    """The columns of the predictions file; a missing answer is null."""
-    import pyarrow as pa
+def _answered(baseline: Baseline, saved: Path, test: Split, run: OpenRun, progress: Progress) -> ResultRecord:
+    """Answer the test rows and finish the run.
 
-    values = pa.array(answers.values, from_pandas=True)
-    columns: dict[str, Any] = {"material_id": test["material_id"][:]}
-    if task.kind == "regression":
-        return columns | {"target": pa.array(test["target"][:], pa.float64()), "prediction": values}
-    hard = pa.array((answers.values > 0.5).astype(np.int8), mask=np.isnan(answers.values))
-    return columns | {"target": pa.array(test["target"][:], pa.int8()), "prediction": hard, "score": values}
-
-
-def _check_answers(baseline: Baseline, answers: Answers, n_test: int) -> None:
-    """A model that answers another number of rows, or infinities, is broken: do not write what it says."""
-    if len(answers.values) != n_test or np.isinf(answers.values).any():
-        raise DataError(f"{baseline.id} gave {len(answers.values)} answers for {n_test} test rows, or infinite ones")
-
-
-def _check_finished(folder: Path) -> None:
-    """A finished run has a record and the predictions that it names.
-
-    Raises:
-        DataError: It has not.
+    What answers is what was saved: a saved model predicts as in its run because it is the one that did.
     """
-    record = read_record(folder / RESULT_FILE)
-    predictions = folder / PREDICTIONS_FILE
-    if not predictions.is_file() or file_sha256(predictions) != record.predictions.sha256:
-        raise DataError(f"{predictions}: missing or changed since the run; train again with --overwrite")
+    protocol = run.config.protocol
+    texts = test.texts
+    if protocol.control == "shuffled":
+        texts = texts.take(other_crystals(len(test), protocol.seed))
+    asked = len(test) if protocol.limit is None else min(protocol.limit, len(test))
+    progress("predicting", 0, asked)
+    model = baseline.load(saved)
+    values = np.full(len(test), np.nan)
+    values[:asked] = _checked(baseline, model.predict(texts[:asked]), asked)
+    declaration = baseline.declaration
+    return run.finish(
+        answer_columns(run.config.kind, test.material_ids, test.targets, values, declaration.score_kind),
+        parameters=model.parameters,
+        fitted=dict(model.facts),
+        score_kind=declaration.score_kind,
+        libraries=declaration.libraries,
+        save=lambda folder: copy_model(saved, folder),
+    )
+
+
+def _checked(baseline: Baseline, values: NDArray[np.float64], asked: int) -> NDArray[np.float64]:
+    """A model that answers another number of rows, or infinities, is broken: do not write what it says."""
+    if np.shape(values) != (asked,) or np.isinf(values).any():
+        raise DataError(
+            f"{baseline.id} gave answers of shape {np.shape(values)} for {asked} test rows, or infinite ones"
+        )
+    return values
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,16 +1,16 @@
 """The whole chain on the embedded sample: train, verify, leaderboard."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from .baselines.models import get_baseline
+from .baselines.registry import get_baseline
 from .baselines.run import train_baseline
 from .dataset_builder.catalogue import list_tasks
 from .errors import DataError
 from .metrics.leaderboard import write_leaderboard
-from .metrics.record import RESULT_FILE, ResultRecord, read_record
+from .metrics.results.record import ResultRecord
+from .progress import Progress, silent
 
 DEMO_MODELS = ("dummy", "composition_gbm")
 
@@ -30,7 +30,7 @@ def run_demo(
     folder: Path,
     *,
     overwrite: bool = False,
-    progress: Callable[[float, str], None] = lambda share, words: None,
+    progress: Progress = silent,
 ) -> Demo:
     """Train two models on every task of the sample, verify them, write the leaderboard.
 
@@ -49,19 +49,14 @@ def run_demo(
     folders: set[Path] = set()
     trained = 0
     for done, (model, task) in enumerate(pairs):
-
-        def within(share: float, words: str, done: int = done, label: str = f"{model} on {task.name}") -> None:
-            progress(0.9 * (done + share) / len(pairs), f"{label}: {words}")
-
+        progress("runs", done, len(pairs))
         run = train_baseline(
-            get_baseline(model), task, "composition", folder / "results", overwrite=overwrite, progress=within
+            get_baseline(model), task, "composition", folder / "results", overwrite=overwrite, progress=progress
         )
         trained += not run.already_there
         folders.add(run.folder)
-        records.append(read_record(run.folder / RESULT_FILE))
-    board = write_leaderboard(
-        folder / "results", folder / "leaderboard", progress=lambda share, words: progress(0.9 + 0.1 * share, words)
-    )
+        records.append(run.record)
+    board = write_leaderboard(folder / "results", folder / "leaderboard", progress=progress)
     # Runs of an older version's sample may lie in the same folder: they are named on the page, and no failure of ours.
     for one in board.refused:
         if one.folder in folders:

@@ -1,7 +1,10 @@
 """What can go wrong and be mended by the user: one line, no traceback."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 
 class LLM4MatError(Exception):
@@ -35,3 +38,15 @@ def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
     if not near and len(choices) > 12:
         hint += f" and {len(choices) - 12} more"
     return UsageError(f"unknown {what} '{name}'. {hint}")
+
+
+def one_line(error: BaseException) -> str:
+    """Write an exception as one line with its type."""
+    message = said(error)
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def said(error: BaseException, limit: int = 300) -> str:
+    """Write what an exception says as one line without memory addresses, so that two runs write the same."""
+    line = _ADDRESS.sub("0x…", " ".join(str(error).split()))
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,6 +1,6 @@
 """The catalogue: sources, properties and tasks, declared as YAML and validated by pydantic."""
 
-from .lookup import get_benchmark, get_source, get_task, list_sources, list_tasks, load_source_file
+from .lookup import get_benchmark, get_source, get_task, list_sources, list_tasks, load_source_file, match_tasks
 from .meanings import Meaning, meaning_of
 from .models import MODALITIES, SPLITS, Kind, Modality, Property, Source, SplitSizes, Task
 
@@ -20,5 +20,6 @@ __all__ = [
     "list_sources",
     "list_tasks",
     "load_source_file",
+    "match_tasks",
     "meaning_of",
 ]

@@ -92,10 +92,10 @@ def prepare() -> None:
 
 
 def _describer() -> Any:  # noqa: ANN401
-    from . import quick_imports
+    from .fast import quick_imports
 
     quick_imports.load()
-    from . import describer
+    from .fast import describer
 
     return describer
 

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("llm4mat-bench", "robocrys", "pymatgen", "pymatgen-core", "matminer", "spglib", "numpy", "scipy")
+PACKAGES = ("llm4mat-bench", "robocrys", "pymatgen", "pymatgen-core", "matminer", "spglib", "gemmi", "numpy", "scipy")
 
 
 def library_versions() -> dict[str, str | None]:
@@ -23,9 +23,11 @@ def library_versions() -> dict[str, str | None]:
 
 @cache
 def code_hash() -> str:
-    """Hash the modules of descriptions, so that work in progress on them is not mixed in one file."""
+    """Hash what makes the text of a crystal, so that work in progress on it is not mixed in one file."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
+    here = Path(__file__).parent
+    for folder in (here, here.parent / "crystals"):
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.relative_to(here.parent).as_posix().encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -12,7 +12,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .reading import UnreadableStructureError, one_line, read_structure, said
+from ...errors import one_line, said
+from ..crystals.errors import StructureError
+from ..crystals.reading import read_crystal
 from .records import Outcome, Settings, Status
 
 if TYPE_CHECKING:
@@ -47,12 +49,13 @@ def describe_text(index: int, text: str, settings: Settings, describer: Describe
         return Outcome(index=index, status=status, reason=reason, n_sites=n_sites, seconds=elapsed)
 
     try:
-        structure = read_structure(text)
+        structure, remarks = read_crystal(text, allow_mismatch=settings.allow_formula_mismatch)
         n_sites = len(structure)
         description, condensed = describer(structure, settings.style)
         return Outcome(
             index=index,
             status=Status.OK,
+            reason="; ".join(remarks) or None,
             description=description,
             condensed=_to_json(condensed) if settings.condensed else None,
             n_sites=n_sites,
@@ -60,7 +63,7 @@ def describe_text(index: int, text: str, settings: Settings, describer: Describe
         )
     except MemoryError:
         return failed(Status.OUT_OF_MEMORY, f"needs more than {settings.memory_mb} MiB")
-    except UnreadableStructureError as error:
+    except StructureError as error:
         return failed(Status.BAD_CIF, str(error))
     except Exception as error:  # one structure's fault must not end a run of millions
         slug = getattr(error, "reason", None)  # the describer's own errors carry one

@@ -7,9 +7,11 @@ import pyarrow as pa
 import xxhash
 from numpy.typing import NDArray
 
-from ..built_folder import ID_COLUMN, SourceFiles, iter_batches
-from ..composition_facts import composition_facts
-from ..progress_types import Advance, silent
+from ...progress import Advance, silent
+from ..crystals.formulas import composition_facts
+from ..dataset_folder.layout import ID_COLUMN
+from ..dataset_folder.reading import SourceFiles
+from ..dataset_folder.shard_files import iter_batches
 
 Hashes = NDArray[np.uint64]
 NO_KEY = np.uint64(0)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..built_folder import SourceFiles, iter_batches
-from ..progress_types import Advance, silent
+from ...progress import Advance, silent
+from ..dataset_folder.reading import SourceFiles
+from ..dataset_folder.shard_files import iter_batches
 from .groups import Groups, Rows, crossing_groups
 from .keys import NO_KEY, Hashes, KeyTable
 

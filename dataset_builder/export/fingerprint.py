@@ -7,7 +7,7 @@ from pathlib import Path
 from ... import __version__
 
 _ROOM = Path(__file__).resolve().parent.parent
-_MAKERS = ("readers", "cleaning", "export", "cif_policy.py", "splits.py", "catalogue/models.py")
+_MAKERS = ("readers", "cleaning", "export", "crystals", "splits.py", "catalogue/models.py")
 
 
 @cache

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import DataError
-from ...files import whole_file
+from ...files import replace_file
 from ..catalogue import SPLITS
 from ..cleaning.rows import hash_texts
 from ..splits import split_ids
@@ -58,7 +58,7 @@ def write_assignment(manifest: Mapping[str, Iterable[str]], path: Path) -> None:
         codes.append(np.full(len(found), code, np.uint8))
     every = np.concatenate(hashes)
     order = np.argsort(every, kind="stable")
-    with whole_file(path) as temporary, temporary.open("wb") as handle:
+    with replace_file(path) as temporary, temporary.open("wb") as handle:
         np.savez(handle, hashes=every[order], codes=np.concatenate(codes)[order])
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ..cif_policy import CifPolicy
+from ..crystals.cif_fields import CifPolicy
 from ..splits import DEFAULT_SEED
 
 

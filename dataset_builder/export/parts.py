@@ -10,16 +10,16 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...files import whole_file, write_text
+from ...files import replace_file, write_text
 from ..catalogue import SPLITS, Source
-from ..cif_policy import CifPolicy, stripped_column
 from ..cleaning.crossing import bit
 from ..cleaning.rows import KEY_NAMES, CleanBatch, clean_batch
+from ..crystals.cif_fields import CifPolicy, stripped_column
+from ..dataset_folder.features import dataset_schema
+from ..dataset_folder.layout import STRIPPED
+from ..dataset_folder.parquet import write_shard
 from ..readers.base import Piece
 from ..readers.registry import get_reader
-from .features import dataset_schema
-from .parquet import write_shard
-from .report import STRIPPED
 
 UNASSIGNED = "unassigned"  # rows that are in no split: not in the manifest, or without an id
 EXAMPLES = 5
@@ -163,7 +163,7 @@ class _SplitPart:
         self.counts.missing = {name: table[name].null_count for name in table.column_names if table[name].null_count}
         write_shard(table, data_path(job.folder, job.number, split))
         del table
-        with whole_file(keys_path(job.folder, job.number, split)) as temporary:
+        with replace_file(keys_path(job.folder, job.number, split)) as temporary:
             pq.write_table(pa.concat_tables(self._keys), temporary, compression="zstd")
 
 

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ...errors import UsageError
+from ...files import write_json
+from ...progress import Progress
 from ..cleaning.crossing import HELD_OUT, SplitKeys
-from ..readers.base import Progress
 from .executor import run_jobs
-from .files import write_json
 from .options import BuildOptions
 from .parts import data_path
 

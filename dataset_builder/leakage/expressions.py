@@ -24,7 +24,7 @@ class Expression(NamedTuple):
     def evaluate(self, values: Floats) -> Floats:
         """Evaluate without the constant: (rows, features) to (rows,); NaN or infinite where a number is missing."""
         if self.form == "sum":
-            return np.asarray(values[:, self.columns] @ np.array(self.powers, dtype=np.float64))
+            return np.asarray((values[:, self.columns] * np.array(self.powers, dtype=np.float64)).sum(axis=1))
         result = np.ones(len(values))
         with np.errstate(all="ignore"):
             for column, power in zip(self.columns, self.powers, strict=True):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..composition_facts import composition_facts
+from ..crystals.formulas import composition_facts
 from .numerals import NUMERAL, Printed, printed, read_numeral, significant_digits
 
 EXACT = 0.0
@@ -180,7 +180,7 @@ def _cell_volume(numbers: Mapping[str, Printed]) -> Printed | None:
         return None
     a, b, c, alpha, beta, gamma = (one.value for one in found if one is not None)
     cos = np.cos(np.radians([alpha, beta, gamma]))
-    square = 1 - float(cos @ cos) + 2 * float(np.prod(cos))
+    square = 1 - float((cos * cos).sum()) + 2 * float(np.prod(cos))
     return Printed(a * b * c * float(np.sqrt(square)), EXACT) if square > 0 else None
 
 

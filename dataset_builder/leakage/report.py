@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..built_folder import BuiltFolder, SourceFiles
-from ..progress_types import Progress, advance_of, silent
+from ...progress import Progress, advance_of, silent
+from ..dataset_folder.reading import DatasetFolder, SourceFiles
 from .classes import best_split
 from .features import is_literal
 from .models import Finding, LeakageReport, Limits
@@ -18,7 +18,7 @@ Index = NDArray[np.int64]
 
 
 def check_leakage(
-    folder: BuiltFolder,
+    folder: DatasetFolder,
     *,
     sources: Sequence[str] | None = None,
     limits: Limits | None = None,
@@ -196,5 +196,5 @@ def _scores(rows: Rows, prediction: Floats) -> dict[str, float | None]:
     error = predicted - target
     mae = float(np.abs(error).mean())
     mad = float(np.abs(target - target.mean()).mean())
-    r2 = 1 - float(error @ error) / float(((target - target.mean()) ** 2).sum())
+    r2 = 1 - float((error**2).sum()) / float(((target - target.mean()) ** 2).sum())
     return {"r2": r2, "mae": mae, "mad_mae": mad / mae if mae > 0 else None}

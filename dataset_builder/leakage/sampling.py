@@ -11,9 +11,11 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from ..built_columns import numbers_of
-from ..built_folder import ID_COLUMN, SourceFiles, iter_batches, read_column
-from ..progress_types import Advance, silent
+from ...progress import Advance, silent
+from ..dataset_folder.columns import numbers_of
+from ..dataset_folder.layout import ID_COLUMN
+from ..dataset_folder.reading import SourceFiles
+from ..dataset_folder.shard_files import iter_batches, read_column
 from .features import text_features
 
 Floats = NDArray[np.float64]

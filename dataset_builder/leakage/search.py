@@ -284,7 +284,7 @@ def _hits(target: Floats, prediction: Floats, relative: float, reach: Floats) ->
 
 def _rounding(expression: Expression, numbers: Numbers) -> float:
     powers = np.abs(np.array(expression.powers))
-    return float(powers @ numbers.rounding[list(expression.columns)])
+    return float((powers * numbers.rounding[list(expression.columns)]).sum())
 
 
 def _fit_constant(target: Floats, raw: Floats) -> float | None:

@@ -1,6 +1,6 @@
 """What readers share: pieces of work, and the table of raw cells they all give."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -10,18 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from ...progress import Progress
 from ..catalogue import Source
 
 TEXTS = ("material_id", "composition", "cif", "description")
 PIECE_BYTES = 128 << 20  # input of one piece of work, and so, about, the text of one shard
 BATCH_BYTES = 8 << 20  # what is parsed at a time
 FIELD_LIMIT = 64 << 20  # longest row; the longest published CIF is under 1 MB
-
-Progress = Callable[[str, int, int], None]  # what is done, bytes so far, bytes in all
-
-
-def no_progress(what: str, done: int, total: int) -> None:
-    """Show nothing."""
 
 
 class InputIdentity(BaseModel):

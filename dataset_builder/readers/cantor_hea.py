@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..catalogue import Source
+from ..crystals.errors import StructureError
+from ..crystals.structures import parse_literal, structure_of_dict
 from .csv_source import CsvSource
 from .records import Record, fill_structure, find_input, raw_names
-from .structures import StructureError, parse_literal, structure_of_dict
 
 
 class CantorHea(CsvSource):

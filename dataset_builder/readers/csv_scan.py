@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...errors import DataError
-from .base import BATCH_BYTES, FIELD_LIMIT, PIECE_BYTES, InputIdentity, Piece, Progress, no_progress
+from ...progress import Progress, silent
+from .base import BATCH_BYTES, FIELD_LIMIT, PIECE_BYTES, InputIdentity, Piece
 
 _CHUNK = 4 << 20
 _UTF8_BOM = b"\xef\xbb\xbf"
@@ -29,7 +30,7 @@ class CsvScan(NamedTuple):
 def scan_csv(
     path: Path,
     split: str | None,
-    progress: Progress = no_progress,
+    progress: Progress = silent,
     *,
     piece_bytes: int = PIECE_BYTES,
     batch_bytes: int = BATCH_BYTES,

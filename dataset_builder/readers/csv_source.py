@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...errors import DataError
+from ...progress import Progress
 from ..catalogue import Source
-from .base import Broken, Piece, Plan, Progress, RawBatch
+from .base import Broken, Piece, Plan, RawBatch
 from .columns import find_one
 from .csv_batches import read_piece
 from .csv_scan import scan_csv

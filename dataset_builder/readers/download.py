@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from ...errors import DataError, UsageError
 from ...files import write_text
+from ...progress import Progress, silent
 from ..catalogue import Source
-from .base import Progress, no_progress
 
 _CHUNK = 1 << 20
 ATTEMPTS = 5
@@ -26,7 +26,7 @@ class Target(NamedTuple):
     sha256: str | None = None
 
 
-def download_source(source: Source, folder: Path, progress: Progress = no_progress) -> list[Path]:
+def download_source(source: Source, folder: Path, progress: Progress = silent) -> list[Path]:
     """Fetch the raw form of a source into a folder.
 
     Raises:
@@ -58,7 +58,7 @@ def targets(source: Source, folder: Path) -> list[Target]:
     return [Target(download.url, folder / name, download.size_bytes, download.md5, download.sha256)]
 
 
-def fetch_file(target: Target, progress: Progress = no_progress, *, pause_s: float = 1.0) -> Path:
+def fetch_file(target: Target, progress: Progress = silent, *, pause_s: float = 1.0) -> Path:
     """Fetch one file; a part that is there already is continued if the server still has the same file.
 
     Args:

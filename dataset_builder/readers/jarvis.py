@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import DataError, UsageError
+from ...progress import Progress
 from ..catalogue import Source
-from .base import Progress
+from ..crystals.errors import StructureError
+from ..crystals.structures import structure_of_jarvis
 from .records import Record, RecordReader, fill_structure, find_input, raw_names, text_of
-from .structures import StructureError, structure_of_jarvis
 from .unpack import BoundedStream, open_zip
 
 

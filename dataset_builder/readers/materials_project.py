@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import DataError, UsageError
+from ...files import write_json
+from ...progress import Progress, silent
 from ..catalogue import Source
-from ..export.files import write_json
-from .base import Progress, no_progress
+from ..crystals.errors import StructureError
+from ..crystals.structures import structure_of_dict
 from .records import Record, RecordReader, fill_structure, raw_names, text_of
-from .structures import StructureError, structure_of_dict
 
 KEY = "MP_API_KEY"
 PAGE = 500
@@ -82,7 +83,7 @@ class MaterialsProject(RecordReader):
 def fetch(
     source: Source,
     folder: Path,
-    progress: Progress = no_progress,
+    progress: Progress = silent,
     client: Callable[[str], Client] | None = None,
 ) -> None:
     """Fetch all pages that are not there yet; a page is written whole, so a killed run goes on where it was.

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
+from ...progress import Progress
 from ..catalogue import Source
-from .base import Progress
+from ..crystals.errors import StructureError
+from ..crystals.structures import structure_of_jarvis
 from .records import Record, RecordReader, fill_structure, find_input, text_of
-from .structures import StructureError, structure_of_jarvis
 
 _LATTICE = re.compile(r'Lattice="([^"]+)"', re.IGNORECASE)
 _FILES = ("structures.xyz", "bandgaps.csv", "CODids.csv")

@@ -8,13 +8,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import DataError
+from ...progress import Progress
 from ..catalogue import SPLITS, Source
 from ..cleaning.cells import MISSING_TEXTS, Mask
-from .base import Piece, Plan, Progress, RawBatch, raw_table
+from ..crystals.errors import StructureError
+from ..crystals.structures import cif_of_structure_text
+from .base import Piece, Plan, RawBatch, raw_table
 from .columns import find_columns
 from .csv_batches import read_piece
 from .csv_scan import scan_csv
-from .structures import StructureError, cif_of_structure_text
 from .unpack import gunzip
 
 

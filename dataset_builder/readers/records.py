@@ -17,10 +17,12 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from ...errors import DataError
-from ...files import whole_file, write_text
+from ...files import replace_file, write_text
+from ...progress import Progress
 from ..catalogue import Source
-from .base import TEXTS, Broken, InputIdentity, Piece, Plan, Progress, RawBatch, raw_table
-from .structures import StructureError, cif_of
+from ..crystals.errors import StructureError
+from ..crystals.structures import cif_of
+from .base import TEXTS, Broken, InputIdentity, Piece, Plan, RawBatch, raw_table
 
 FILE_BYTES = 64 << 20
 BATCH_RECORDS = 500
@@ -227,7 +229,7 @@ def _write_pieces(records: Iterator[Mapping[str, Any]], folder: Path) -> tuple[P
     while not exhausted:
         path = folder / f"{len(pieces):05d}.jsonl"
         size = count = 0
-        with whole_file(path) as temporary, temporary.open("wb") as out:
+        with replace_file(path) as temporary, temporary.open("wb") as out:
             exhausted = True
             for record in records:
                 size += out.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")

@@ -9,15 +9,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from ...errors import DataError
-from ...files import whole_file
-from .base import Progress, no_progress
+from ...files import replace_file
+from ...progress import Progress, silent
 
 _CHUNK = 1 << 20
 _FREE_BYTES = 64 << 20  # below this any ratio is harmless
 MAX_RATIO = 200  # JSON and CSV of crystals shrink 4 to 30 times
 
 
-def gunzip(path: Path, target: Path, progress: Progress = no_progress) -> Path:
+def gunzip(path: Path, target: Path, progress: Progress = silent) -> Path:
     """Unpack a gzip file; a finished target that is newer than the archive is kept.
 
     Raises:
@@ -27,7 +27,7 @@ def gunzip(path: Path, target: Path, progress: Progress = no_progress) -> Path:
         return target
     size = path.stat().st_size
     written = 0
-    with whole_file(target) as temporary, path.open("rb") as packed, temporary.open("wb") as out:
+    with replace_file(target) as temporary, path.open("rb") as packed, temporary.open("wb") as out:
         try:
             with gzip.GzipFile(fileobj=packed) as stream:
                 while chunk := stream.read(_CHUNK):

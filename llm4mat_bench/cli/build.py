@@ -1,7 +1,5 @@
 """``build``: published files or raw dumps to a dataset folder."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,7 +11,7 @@ from .console import JsonOption, err, out, print_json
 
 if TYPE_CHECKING:
     from ..dataset_builder.catalogue import Source
-    from ..dataset_builder.export import SourceReport
+    from ..dataset_builder.dataset_folder import SourceReport
     from ..dataset_builder.export.options import BuildOptions
 
 
@@ -127,35 +125,19 @@ def _build_one(
     from ..dataset_builder.export.build import build_source
     from ..dataset_builder.export.sample import build_sample
     from ..dataset_builder.readers.registry import choose_reader
+    from .progress import show_progress
 
     if source.id == "sample" and origin is None:
         return build_sample(out_folder)
     if origin is None:
         raise UsageError(f"{source.id}: --from is needed: the folder of its published CSVs or its raw dump")
-    with _progress() as progress:
+    with show_progress() as progress:
         if download:
             from ..dataset_builder.readers.download import download_source
 
             download_source(source, origin, progress)
         chosen = reader or ("cif_folder" if own else choose_reader(source, origin))
         return build_source(source, origin, out_folder, options, reader_name=chosen, progress=progress)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar a kind of work on standard error."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def show(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total)
-            bars.update(tasks[what], completed=done, total=total)
-
-        yield show
 
 
 def _print_reports(reports: "list[SourceReport]", folder: Path) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from ..files import write_json
 from .console import JsonOption, err, out, print_json
-from .reports import report_json, write_report
-from .steps import steps
+from .progress import show_progress
 
 if TYPE_CHECKING:
     from ..dataset_builder.duplicates import DuplicatesReport, SourceDuplicates
@@ -54,19 +54,19 @@ def check(
 
     Writes leakage.json and duplicates.json into DIR and a section on leakage into its card (README.md).
     """
-    from ..dataset_builder.built_folder import open_built_folder
+    from ..dataset_builder.dataset_folder import open_dataset_folder
     from ..dataset_builder.duplicates import find_duplicates
     from ..dataset_builder.leakage import Limits, card_section, check_leakage, update_card
 
-    folder = open_built_folder(directory)
-    with steps(quiet=as_json) as progress:
+    folder = open_dataset_folder(directory)
+    with show_progress(quiet=as_json) as progress:
         leakage = check_leakage(folder, sources=source, limits=Limits(rows=rows), progress=progress)
         duplicates = find_duplicates(
             folder, sources=source, structures=structures, max_pairs=max_pairs, progress=progress
         )
     target = out_dir or directory
-    write_report(target / "leakage.json", report_json(leakage))
-    write_report(target / "duplicates.json", report_json(duplicates))
+    write_json(target / "leakage.json", leakage.model_dump(mode="json"))
+    write_json(target / "duplicates.json", duplicates.model_dump(mode="json"))
     written = [str(target / "leakage.json"), str(target / "duplicates.json")]
     card = directory / "README.md"
     if out_dir is None and card.is_file() and not source:

@@ -1,10 +1,11 @@
 """What the commands share: printing for people, printing for programs."""
 
-import json
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+
+from ..files import json_text
 
 out = Console()
 err = Console(stderr=True)
@@ -14,7 +15,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for a prog
 
 def print_json(answer: Any) -> None:  # noqa: ANN401 - whatever json can write
     """Print an answer as JSON with stable key order, Unicode as it is."""
-    typer.echo(json.dumps(answer, ensure_ascii=False, indent=2, allow_nan=False))
+    typer.echo(json_text(answer), nl=False)
 
 
 def number(value: float | None, digits: int = 3) -> str:

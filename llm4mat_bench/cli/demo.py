@@ -15,10 +15,10 @@ def demo(
 ) -> None:
     """Run the whole chain on real crystals: train two models on every task, verify, write the leaderboard."""
     from ..demo import run_demo
-    from .progress import progress_bar
+    from .progress import show_progress
     from .tables import score_table
 
-    with progress_bar("demo") as progress:
+    with show_progress(quiet=as_json) as progress:
         done = run_demo(folder, overwrite=overwrite, progress=progress)
     if as_json:
         records = [record.model_dump(mode="json") for record in done.records]

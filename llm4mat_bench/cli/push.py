@@ -1,12 +1,13 @@
 """``push``: publish on the Hugging Face Hub."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..progress import Advance, advance_of
 from .console import JsonOption, err, out, print_json
 
 if TYPE_CHECKING:
@@ -124,15 +125,13 @@ def _tell(line: str) -> None:
 
 
 @contextmanager
-def _reading(folder: Path, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+def _reading(folder: Path, *, quiet: bool) -> Iterator[Advance]:
     """Show a bar while the tables are read; it goes away when that is done, as the upload has its own."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from .progress import show_progress
 
-    columns = (TextColumn("checking the tables"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     total = sum(path.stat().st_size for path in folder.rglob("*.parquet") if path.is_file())
-    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda size: progress.advance(task, size)
+    with show_progress(quiet=quiet) as progress:
+        yield advance_of("checking the tables", total, progress)
 
 
 def _record(result: "PushResult") -> dict[str, object]:

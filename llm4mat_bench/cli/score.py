@@ -8,7 +8,8 @@ import typer
 
 from ..errors import UsageError
 from .console import JsonOption, out, print_json
-from .train import RevisionOption, SourceOption
+from .places import OldSourceOption, PlacesOption, open_places, tell_unused
+from .train import RevisionOption
 
 
 class ScoreKindName(StrEnum):
@@ -30,7 +31,8 @@ def score(
     predictions: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PREDICTIONS...", help="Parquet or CSV with material_id, target, prediction (or score)."
+            metavar="PREDICTIONS...",
+            help="Parquet or CSV with material_id, prediction (or score), and target where no task is given.",
         ),
     ],
     task: Annotated[
@@ -39,13 +41,18 @@ def score(
     ] = None,
     kind: Annotated[KindName | None, typer.Option(help="Needed where no task is given.")] = None,
     score_kind: Annotated[
-        ScoreKindName, typer.Option(help="What the scores of a classifier are.")
-    ] = ScoreKindName.probability,
+        ScoreKindName | None,
+        typer.Option(
+            help="What the scores of a classifier are; probability if left out. All 0 or 1 are hard labels.",
+            show_default=False,
+        ),
+    ] = None,
     train_mean: Annotated[
         float | None,
-        typer.Option(help="What a missing answer counts as in regression; taken from the data where a task is given."),
+        typer.Option(help="What a missing answer counts as in regression, where no data says it."),
     ] = None,
-    source: SourceOption = None,
+    data: PlacesOption = None,
+    source: OldSourceOption = None,
     revision: RevisionOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,20 +60,25 @@ def score(
 
     A missing answer is an empty (null) prediction. A file beside a result.json needs no --task.
     """
-    from ..metrics.scoring import score_file
+    from ..metrics.results.score_file import score_file
     from .tables import report_table
 
     if task is not None and kind is not None:
         raise UsageError("--task says what kind it is: leave out --kind")
+    truths = open_places(data, source)
+    if revision is not None and all(place.is_folder for place in truths.places):
+        raise UsageError("--revision is that of a dataset repo on the Hub: give one by --data, or leave it out")
+    if kind is not None and truths.places:
+        raise UsageError("--data serves a task: give --task, or leave --data out")
     answers = []
     for path in predictions:
         scored = score_file(
             path,
             task=task,
             kind=kind.value if kind else None,
-            score_kind=score_kind.value,
+            score_kind=score_kind.value if score_kind else None,
             train_mean=train_mean,
-            source=source,
+            truths=truths,
             revision=revision,
         )
         if as_json:
@@ -78,7 +90,10 @@ def score(
                 scored.report, title=f"{path}" + (f" · {scored.task}" if scored.task else ""), unit=scored.unit
             )
         )
-        if not scored.ids_checked:
+        if scored.ids_checked:
+            out.print(f"Compared with the test split of {scored.task} in {scored.place}.", style="dim", highlight=False)
+        else:
             out.print("The ids were not compared with the test split: give --task to do so.", style="dim")
+    tell_unused(truths)
     if as_json:
         print_json(answers[0] if len(answers) == 1 else answers)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from ..files import write_json, write_text
 from .console import JsonOption, out, print_json
-from .reports import report_json, write_report
-from .steps import steps
+from .progress import show_progress
 
 if TYPE_CHECKING:
     from ..dataset_builder.statistics import StatisticsReport
@@ -34,16 +34,16 @@ def stats(
 
     Writes stats.json and stats.html, a page that needs no server.
     """
-    from ..dataset_builder.built_folder import open_built_folder
+    from ..dataset_builder.dataset_folder import open_dataset_folder
     from ..dataset_builder.statistics import compute_statistics, load_tokenizer, statistics_page
 
-    folder = open_built_folder(directory)
+    folder = open_dataset_folder(directory)
     counter = load_tokenizer(tokenizer) if tokenizer else None
-    with steps(quiet=as_json) as progress:
+    with show_progress(quiet=as_json) as progress:
         report = compute_statistics(folder, sources=source, tokenizer=counter, progress=progress)
     target = out_dir or directory
-    write_report(target / "stats.json", report_json(report))
-    write_report(target / "stats.html", statistics_page(report))
+    write_json(target / "stats.json", report.model_dump(mode="json"))
+    write_text(target / "stats.html", statistics_page(report))
     if as_json:
         print_json(report.model_dump(mode="json"))
         return

@@ -8,7 +8,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from ..metrics.protocols import ClassificationReport, RegressionReport
-    from ..metrics.record import ResultRecord
+    from ..metrics.results.record import ResultRecord
 
 
 def score_table(records: "Sequence[ResultRecord]", title: str) -> Table:

@@ -6,30 +6,35 @@ from typing import Annotated
 import typer
 
 from .console import JsonOption, err, out, print_json
-from .train import SourceOption
+from .places import OldSourceOption, PlacesOption, open_places, tell_unused
 
 
 def verify(
     results: Annotated[Path, typer.Argument(help="A run's folder, or a folder of many.")],
-    source: SourceOption = None,
+    data: PlacesOption = None,
+    source: OldSourceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Recompute every metric from the predictions; check hashes, ids and targets. Fails on any difference."""
-    from ..metrics.verify import verify_results
-    from .progress import progress_bar
+    from ..metrics.results.names import visible
+    from ..metrics.results.verify import verify_results
+    from .progress import show_progress
 
-    with progress_bar("verifying") as progress:
-        found = verify_results(results, source, progress)
+    truths = open_places(data, source)
+    with show_progress(quiet=as_json) as progress:
+        found = verify_results(results, truths, progress)
+    tell_unused(truths)
     failed = [one for one in found if one.faults]
     if as_json:
         print_json(
             [
                 {
-                    "folder": str(one.folder),
+                    "folder": visible(str(one.folder)),
                     "task": one.record.task if one.record else None,
                     "model": one.record.model.id if one.record else None,
                     "sound": not one.faults,
                     "data_checked": one.data_checked,
+                    "data": one.place,
                     "faults": list(one.faults),
                 }
                 for one in found
@@ -38,12 +43,12 @@ def verify(
     else:
         for one in failed:
             err.print("[bold red]fault[/] ", end="")
-            err.print(str(one.folder), markup=False, highlight=False, soft_wrap=True)
+            err.print(visible(str(one.folder)), markup=False, highlight=False, soft_wrap=True)
             for fault in one.faults:
                 err.print(f"  {fault}", markup=False, highlight=False, soft_wrap=True)
         unseen = sum(not one.data_checked for one in found)
         out.print(f"{len(found) - len(failed)} of {len(found)} runs are sound.")
         if unseen:
-            out.print(f"{unseen} were checked without their data: give --source to compare ids and targets with it.")
+            out.print(f"{unseen} were checked without their data: give --data to compare ids and targets with it.")
     if failed:
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import DataError, UsageError
 from ..files import file_sha256
+from ..progress import Advance, silent
 from .records import FolderSummary
 
 # Left by tools, never meant for publishing, never worth a word.
@@ -102,7 +103,7 @@ def list_folder(folder: Path) -> tuple[list[str], list[str]]:
     return paths, list(dict.fromkeys(problems))
 
 
-def check_dataset_folder(folder: Path, watch: Callable[[int], None] = lambda _: None) -> FolderSummary:
+def check_dataset_folder(folder: Path, watch: Advance = silent) -> FolderSummary:
     """Check that a folder is a whole, readable dataset folder as ``llm4mat-bench build`` writes it.
 
     The card's configs must refer to files that exist and to columns those files have; every Parquet footer must be
@@ -288,9 +289,7 @@ def _read_footers(folder: Path, paths: Iterable[str]) -> tuple[dict[str, frozens
     return columns, rows, problems
 
 
-def _compare_with_report(
-    folder: Path, paths: Iterable[str], watch: Callable[[int], None]
-) -> tuple[dict[str, str], list[str]]:
+def _compare_with_report(folder: Path, paths: Iterable[str], watch: Advance) -> tuple[dict[str, str], list[str]]:
     try:
         report = _Report.model_validate_json((folder / "build_report.json").read_bytes())
     except ValidationError as error:

@@ -1,19 +1,21 @@
 """Verify runs, put them together, write the page."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ...dataset_builder.catalogue import Source, Task, get_benchmark, list_sources
 from ...files import write_text
+from ...progress import Progress, silent
 from ..headline import HEADLINE
-from ..predictions import read_predictions
-from ..record import ResultRecord
-from ..verify import Verification, verify_results
-from .entries import Entry, entries_of
+from ..results.names import visible
+from ..results.places import Place, Truths
+from ..results.predictions import read_predictions
+from ..results.record import json_sha256
+from ..results.verify import Verification, verify_results
+from .entries import Entry, SoundRun, entries_of, row_id, sound_runs
 from .page import RunView, SourceView, TaskView, render_page
 from .plots import forest_plot, parity_plot, roc_plot
 
@@ -27,6 +29,7 @@ class Leaderboard(BaseModel):
     Attributes:
         page: The page.
         n_runs: Runs on it.
+        n_apart: Those of them that are not ranked: their data was not at hand, or they are controls or trials.
         refused: Runs that did not verify; named on the page, without their scores.
     """
 
@@ -34,63 +37,71 @@ class Leaderboard(BaseModel):
 
     page: Path
     n_runs: int
+    n_apart: int
     refused: tuple[Verification, ...]
 
 
 def write_leaderboard(
     results: Path,
     out: Path,
-    source: str | None = None,
-    progress: Callable[[float, str], None] = lambda share, words: None,
+    places: Sequence[Place] | Truths = (),
+    progress: Progress = silent,
 ) -> Leaderboard:
     """Write the leaderboard of all runs under a folder; every number on it was recomputed just now.
 
     Args:
         results: Folder of results.
         out: Folder for ``index.html``, ``leaderboard.json`` and ``plots/``. Other files in it are left alone.
-        source: Folder or Hub repo with the data, for runs that are not on the embedded sample.
+        places: Where data is, for runs that are not on the embedded sample.
         progress: Called as the work goes on.
 
     Raises:
         DataError: There is no run under ``results``.
     """
-    found = verify_results(results, source, lambda share, words: progress(share * 0.6, f"verifying {words}"))
-    sound = [one for one in found if not one.faults]
+    found = verify_results(results, places, progress)
     refused = tuple(one for one in found if one.faults)
     views, data = [], []
-    for place in list_sources(include_sample=True):
-        entries = entries_of(place, sound)
-        if not entries:
+    n_apart = 0
+    for source in list_sources(include_sample=True):
+        runs = sound_runs(found, source)
+        if not runs:
             continue
-        data.append({"source": place.id, "entries": [entry.model_dump(mode="json") for entry in entries]})
-        views.append(_source_view(place, entries, sound, out, progress))
+        ranked = entries_of(source, [run for run in runs if not run.apart])
+        apart = entries_of(source, [run for run in runs if run.apart])
+        n_apart += sum(bool(run.apart) for run in runs)
+        data.append(
+            {
+                "source": source.id,
+                "entries": [entry.model_dump(mode="json") for entry in ranked],
+                "apart": [entry.model_dump(mode="json") for entry in apart],
+            }
+        )
+        views.append(_source_view(source, ranked, apart, runs, out, progress))
     page = render_page(get_benchmark(), views, refused)
     write_text(out / DATA_FILE, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     write_text(out / PAGE_FILE, page)
-    progress(1.0, "done")
-    return Leaderboard(page=out / PAGE_FILE, n_runs=len(sound), refused=refused)
+    n_runs = len(found) - len(refused)
+    return Leaderboard(page=out / PAGE_FILE, n_runs=n_runs, n_apart=n_apart, refused=refused)
 
 
 def _source_view(
     source: Source,
-    entries: list[Entry],
-    sound: Sequence[Verification],
+    ranked: list[Entry],
+    apart: list[Entry],
+    runs: list[SoundRun],
     out: Path,
-    progress: Callable[[float, str], None],
+    progress: Progress,
 ) -> SourceView:
-    runs = {one.record.run_id + one.record.task: (one.folder, one.record) for one in sound if one.record is not None}
-    present = [task for task in source.tasks if any(task.name in entry.cells for entry in entries)]
+    places = {entry.id: place for place, entry in enumerate([*ranked, *apart])}
+    shown = sorted(runs, key=lambda run: (places[row_id(run)], run.record.protocol.seed, run.record.record_sha256))
+    present = [task for task in source.tasks if any(run.record.task == task.name for run in runs)]
     tasks = []
     for done, task in enumerate(present):
-        progress(0.6 + 0.4 * done / len(present), f"drawing {task.name}")
-        shown = [
-            _run_view(task, *runs[run_id + task.name], out)
-            for entry in entries
-            if task.name in entry.cells
-            for run_id in entry.cells[task.name].runs
-        ]
-        tasks.append(TaskView(task=task, score=HEADLINE[task.kind], forest=_forest(task, entries), runs=tuple(shown)))
-    return SourceView(source=source, entries=tuple(entries), tasks=tuple(tasks))
+        progress(f"drawing {source.id}", done, len(present))
+        views = tuple(_run_view(task, run, out) for run in shown if run.record.task == task.name)
+        tasks.append(TaskView(task=task, score=HEADLINE[task.kind], forest=_forest(task, ranked), runs=views))
+    progress(f"drawing {source.id}", len(present), len(present))
+    return SourceView(source=source, entries=tuple(ranked), apart=tuple(apart), tasks=tuple(tasks))
 
 
 def _forest(task: Task, entries: list[Entry]) -> str | None:
@@ -98,7 +109,7 @@ def _forest(task: Task, entries: list[Entry]) -> str | None:
     for entry in entries:
         cell = entry.cells.get(task.name)
         if cell is not None and cell.value is not None:
-            rows.append((f"{entry.model} · {entry.modality}", cell.value, cell.low, cell.high))
+            rows.append((f"{visible(entry.model, 60)} · {entry.modality}", cell.value, cell.low, cell.high))
     if not rows:
         return None
     rows.sort(key=lambda row: -row[1])
@@ -106,15 +117,17 @@ def _forest(task: Task, entries: list[Entry]) -> str | None:
     return forest_plot(rows, guide, f"{HEADLINE[task.kind]} (dashed: knows nothing)", f"Scores on {task.name}")
 
 
-def _run_view(task: Task, folder: Path, record: ResultRecord, out: Path) -> RunView:
-    predictions = read_predictions(folder / record.predictions.file, task.kind)
-    title = f"{record.model.id} on {task.name} from {record.modality}"
+def _run_view(task: Task, run: SoundRun, out: Path) -> RunView:
+    record = run.record
+    predictions = read_predictions(run.folder / record.predictions.file, task.kind)
+    assert predictions.targets is not None  # noqa: S101 - a run's own file has targets
+    title = f"{visible(record.model.id, 60)} on {task.name} from {record.modality}"
     if task.kind == "regression":
         drawing = parity_plot(predictions.targets, predictions.answers, task.unit, title)
     else:
-        drawing = roc_plot(predictions.targets, np.asarray(predictions.answers), title)
-    # The name carries the predictions' hash: a changed run gets a new file, no browser shows an old plot.
-    run = f"{record.modality}-{record.run_id}-{record.predictions.sha256[:8]}"
-    name = f"plots/{task.source.id}-{task.property.name}-{run}.svg"
+        drawing = roc_plot(predictions.targets, predictions.answers, title)
+    # Named by a hash of all that it shows and all that the record says, never by a name that a record chose: a changed
+    # run gets a new file, and no two runs one file.
+    name = f"plots/{json_sha256([record.record_sha256, drawing])[:24]}.svg"
     write_text(out / name, drawing)
-    return RunView(record=record, plot=name)
+    return RunView(record=record, report=run.report, apart=run.apart, plot=name)

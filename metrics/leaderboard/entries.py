@@ -3,16 +3,57 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Literal
 
+import numpy as np
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from ...dataset_builder.catalogue import Kind, Source, get_task
 from ..headline import headline, whole_headline, written, written_interval
-from ..protocols import Score
-from ..record import ResultRecord, json_sha256
-from ..verify import Verification
+from ..protocols import ClassificationReport, RegressionReport, Score
+from ..results.predictions import read_predictions
+from ..results.record import ResultRecord, json_sha256, shortfalls
+from ..results.seeds import same_but_for_noise
+from ..results.verify import Verification
+
+
+@dataclass(frozen=True)
+class SoundRun:
+    """A run that verified: its record, and its scores as they were computed again.
+
+    Attributes:
+        folder: Where it lies.
+        record: What it says of itself; its scores are not taken from here.
+        report: The scores.
+        place: Name of the data that it was compared with, None where that was not at hand.
+    """
+
+    folder: Path
+    record: ResultRecord
+    report: RegressionReport | ClassificationReport
+    place: str | None
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Why the run is not ranked; empty for one that is."""
+        found = shortfalls(self.record.protocol)
+        return found if self.place is not None else (*found, "data not compared")
+
+
+def sound_runs(found: Sequence[Verification], source: Source) -> list[SoundRun]:
+    """The runs on a source that verified, those that are copies of one another once."""
+    runs: dict[str, SoundRun] = {}
+    for one in found:
+        if one.faults or one.record is None or one.report is None:
+            continue
+        if one.record.task.partition("/")[0] == source.id:
+            runs.setdefault(one.record.record_sha256, SoundRun(one.folder, one.record, one.report, one.place))
+    return list(runs.values())
 
 
 class Part(BaseModel):
@@ -61,7 +102,8 @@ class Cell(Part):
 class Entry(Part):
     """One row: a model with its settings, reading one modality.
 
-    ``origin`` says where its numbers are from: ``recomputed`` here from predictions, or ``published``, as printed.
+    ``origin`` says where its numbers are from: ``recomputed`` here from predictions, or ``published``, as printed;
+    ``data_checked`` whether they were compared with the data; ``apart`` why the row is not ranked, empty where it is.
     """
 
     id: str
@@ -72,25 +114,26 @@ class Entry(Part):
     parameters: int | None
     settings: str
     dataset: str
+    data_checked: bool = True
+    apart: tuple[str, ...] = ()
     origin: Literal["recomputed", "published"] = "recomputed"
     cells: dict[str, Cell]
     means: dict[Kind, Cell]
 
 
-def entries_of(source: Source, sound: Sequence[Verification]) -> list[Entry]:
+def entries_of(source: Source, runs: Sequence[SoundRun]) -> list[Entry]:
     """Rows of one source's table, best first.
 
     Runs that differ only in their seed become one row with mean and standard deviation.
 
     Args:
         source: The source.
-        sound: Verified runs of any source; the others are passed over.
+        runs: Its runs that are to be ranked.
     """
-    rows: dict[str, list[ResultRecord]] = defaultdict(list)
-    for one in sound:
-        if one.record is not None and one.record.task.partition("/")[0] == source.id:
-            rows[_row_id(one.record)].append(one.record)
-    entries = [_entry(source, row_id, records) for row_id, records in sorted(rows.items())]
+    rows: dict[str, list[SoundRun]] = defaultdict(list)
+    for run in runs:
+        rows[row_id(run)].append(run)
+    entries = [_entry(source, name, its) for name, its in sorted(rows.items())]
     return sorted(entries, key=_rank)
 
 
@@ -99,57 +142,63 @@ def weighted_mean(values: Sequence[float], weights: Sequence[int]) -> float:
     return math.fsum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
 
 
-def _row_id(record: ResultRecord) -> str:
+def row_id(run: SoundRun) -> str:
+    """Name of the row that a run belongs to: equal for runs that differ in task and seed alone."""
+    record = run.record
     return json_sha256(
         {
             "model": record.model.id,
             "revision": record.model.revision,
-            "settings": record.protocol.settings,
-            "template": record.protocol.template_sha256,
-            "parser": record.protocol.parser_version,
+            "kind": record.model.kind,
+            "protocol": record.protocol.model_dump(mode="json", exclude={"seed"}),
             "modality": record.modality,
-            "dataset": record.data.dataset,
-            "dataset_revision": record.data.revision,
+            # Where the data was compared, its place, not the record's word.
+            "data": [run.place] if run.place is not None else [record.data.dataset, record.data.revision],
         }
     )[:12]
 
 
-def _entry(source: Source, row_id: str, records: list[ResultRecord]) -> Entry:
-    by_task: dict[str, list[ResultRecord]] = defaultdict(list)
-    for record in records:
-        by_task[record.task].append(record)
-    cells = {task: _cell(sorted(runs, key=lambda run: run.protocol.seed)) for task, runs in by_task.items()}
-    first = records[0]
-    settings = ", ".join(f"{name} {value}" for name, value in first.protocol.settings.items())
-    parameters = {record.model.parameters for record in records}
+def _entry(source: Source, name: str, runs: list[SoundRun]) -> Entry:
+    by_task: dict[str, list[SoundRun]] = defaultdict(list)
+    for run in runs:
+        by_task[run.record.task].append(run)
+    cells = {
+        task: _cell(sorted(its, key=lambda run: (run.record.protocol.seed, run.record.record_sha256)))
+        for task, its in by_task.items()
+    }
+    first = runs[0].record
+    settings = ", ".join(f"{setting} {value}" for setting, value in first.protocol.settings.items())
+    parameters = {run.record.model.parameters for run in runs}
+    data = first.data
     return Entry(
-        id=row_id,
+        id=name,
         model=first.model.id,
         model_revision=first.model.revision,
         model_kind=first.model.kind,
         modality=first.modality,
         parameters=parameters.pop() if len(parameters) == 1 else None,
         settings=settings,
-        dataset=first.data.dataset + (f" @ {first.data.revision}" if first.data.revision else ""),
+        dataset=runs[0].place or data.dataset + (f" @ {data.revision}" if data.revision else ""),
+        data_checked=runs[0].place is not None,
+        apart=runs[0].apart,
         cells=cells,
         means={kind: mean for kind in ("regression", "classification") if (mean := _mean(source, cells, kind))},
     )
 
 
-def _cell(runs: list[ResultRecord]) -> Cell:
-    coverage = min(run.counts.coverage for run in runs)
-    hard = any(run.metrics.kind == "classification" and run.metrics.score_kind == "hard_label" for run in runs)
-    scores = [whole_headline(run.metrics) for run in runs]
-    run_ids = tuple(run.run_id for run in runs)
+def _cell(runs: list[SoundRun]) -> Cell:
+    coverage = min(run.report.coverage for run in runs)
+    hard = any(run.report.kind == "classification" and run.report.score_kind == "hard_label" for run in runs)
+    scores = [whole_headline(run.report) for run in runs]
+    run_ids = tuple(run.record.run_id for run in runs)
     first = scores[0]
-    published = written(headline(runs[0].metrics.published))
+    published = written(headline(runs[0].report.published))
     if len(runs) == 1:
         return _single(first, published, coverage, hard, run_ids, None)
-    if len({run.protocol.seed for run in runs}) < len(runs):
+    if len({run.record.protocol.seed for run in runs}) < len(runs):
         return _single(first, published, coverage, hard, run_ids, f"{len(runs)} runs, two of them with the same seed")
-    if len({run.predictions.sha256 for run in runs}) < len(runs):
-        note = f"{len(runs)} seeds, but two gave identical predictions: no mean over seeds"
-        return _single(first, published, coverage, hard, run_ids, note)
+    if (alike := _alike(runs)) is not None:
+        return _single(first, published, coverage, hard, run_ids, f"{len(runs)} seeds, but {alike}: no mean over seeds")
     values = [score.value for score in scores if score.value is not None]
     if len(values) < len(scores):
         return _single(first, published, coverage, hard, run_ids, "not every seed has a score")
@@ -165,6 +214,26 @@ def _cell(runs: list[ResultRecord]) -> Cell:
         hard_labels=hard,
         runs=run_ids,
     )
+
+
+def _alike(runs: list[SoundRun]) -> str | None:
+    """Say in what two of several seeds are no two: identical predictions, or equal in all but noise."""
+    if len({run.record.predictions.sha256 for run in runs}) < len(runs):
+        return "two gave identical predictions"
+    kind = runs[0].report.kind
+    answers, targets = [], None
+    for run in runs:
+        found = read_predictions(run.folder / run.record.predictions.file, kind)
+        order = pc.sort_indices(found.material_ids).to_numpy()
+        answers.append(found.answers[order])
+        targets = found.targets[order] if targets is None and found.targets is not None else targets
+    assert targets is not None  # noqa: S101 - a run's own file has targets
+    for one, other in combinations(answers, 2):
+        if np.array_equal(one, other, equal_nan=True):
+            return "two gave identical predictions"
+        if same_but_for_noise(one, other, targets, kind):
+            return "the answers of two agree in all but noise"
+    return None
 
 
 def _single(

@@ -8,17 +8,21 @@ from pydantic import BaseModel, ConfigDict
 from ...dataset_builder.catalogue import Source, Task
 from ...dataset_builder.catalogue.models import Benchmark
 from ..headline import headline, whole_headline, written, written_interval
-from ..record import ResultRecord
-from ..verify import Verification
+from ..protocols import ClassificationReport, RegressionReport
+from ..results.names import visible
+from ..results.record import ResultRecord
+from ..results.verify import Verification
 from .entries import Entry
 
 
 class RunView(BaseModel):
-    """One run and its plot."""
+    """One run, its scores as computed again, why it is not ranked (empty where it is), and its plot."""
 
     model_config = ConfigDict(frozen=True)
 
     record: ResultRecord
+    report: RegressionReport | ClassificationReport
+    apart: tuple[str, ...]
     plot: str
 
 
@@ -34,12 +38,13 @@ class TaskView(BaseModel):
 
 
 class SourceView(BaseModel):
-    """One source: its table and its tasks."""
+    """One source: its table, the rows that are not ranked, and its tasks."""
 
     model_config = ConfigDict(frozen=True)
 
     source: Source
     entries: tuple[Entry, ...]
+    apart: tuple[Entry, ...]
     tasks: tuple[TaskView, ...]
 
 
@@ -61,6 +66,7 @@ def render_page(benchmark: Benchmark, sources: Sequence[SourceView], refused: Se
     environment.globals.update(
         headline=headline, whole_headline=whole_headline, written=written, written_interval=written_interval
     )
+    environment.filters["visible"] = visible
     return environment.get_template("leaderboard.html.j2").render(
         benchmark=benchmark, sources=sources, refused=refused, example=_example(sources)
     )

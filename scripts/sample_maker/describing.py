@@ -6,13 +6,13 @@ import multiprocessing
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from .merge import structure_from_cif
 
 
 def describe_candidates(candidates: Path, out: Path, workers: int) -> None:
     """Append to ``out`` the description of each candidate that it does not hold yet, largest cells first."""
+    from llm4mat_bench.cli.progress import show_progress
     from llm4mat_bench.dataset_builder.descriptions import prepare
 
     prepare()  # slow imports, once, before the fork
@@ -21,8 +21,13 @@ def describe_candidates(candidates: Path, out: Path, workers: int) -> None:
     todo = [row for row in rows if (row["material_id"], cif_sha256(row["cif"])) not in done]
     todo.sort(key=lambda row: (-row["cif"].count("\n"), row["material_id"]))
     failures = 0
-    with multiprocessing.get_context("fork").Pool(workers) as pool, out.open("a", encoding="utf-8") as file:
-        for line in tqdm(pool.imap_unordered(_describe, todo), total=len(todo), unit="crystal", smoothing=0.02):
+    with (
+        multiprocessing.get_context("fork").Pool(workers) as pool,
+        out.open("a", encoding="utf-8") as file,
+        show_progress() as progress,  # after the fork: it has a thread
+    ):
+        for done, line in enumerate(pool.imap_unordered(_describe, todo), start=1):
+            progress("describing", done, len(todo))
             failures += line["error"] is not None
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()

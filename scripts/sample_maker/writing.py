@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from llm4mat_bench.dataset_builder.splits import DEFAULT_SEED, Split, ids_sha256, split_groups
+from llm4mat_bench.files import write_json, write_text
 
 from . import merge
 from .candidates import LABELS, REPORT_KEY, write_whole
@@ -57,8 +58,8 @@ def write_sample(candidates: Path, descriptions: Path, out: Path) -> None:
     }
     report["counts"] |= {"crystals": table.num_rows, "labels": facts["counts"]}
     report["versions"] = {name: version(name) for name in LIBRARIES}
-    _write_text(out / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-    _write_text(out / "splits.json", json.dumps(describe_split(split), indent=2) + "\n")
+    write_json(out / REPORT, report)
+    write_json(out / "splits.json", describe_split(split))
     environment = jinja2.Environment(  # noqa: S701  (Markdown and YAML, not HTML)
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -67,7 +68,7 @@ def write_sample(candidates: Path, descriptions: Path, out: Path) -> None:
         lstrip_blocks=True,
     )
     for name in ("README.md", "source.yaml"):
-        _write_text(out / name, environment.get_template(f"{name}.jinja").render(facts))
+        write_text(out / name, environment.get_template(f"{name}.jinja").render(facts))
     print(
         f"{out}: {facts['total']} crystals {facts['rows']}, {facts['megabytes']:.2f} MB, {len(failures)} not described"
     )
@@ -131,9 +132,3 @@ def elements(table: pa.Table) -> set[str]:
     from pymatgen.core import Composition
 
     return {element.symbol for formula in table["composition"].to_pylist() for element in Composition(formula)}
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm4mat_bench import get_task, load_task
-from llm4mat_bench.baselines.models import get_baseline
+from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.baselines.run import read_settings, train_baseline
 from llm4mat_bench.errors import DataError, UsageError
-from llm4mat_bench.metrics.verify import find_runs, verify_results
+from llm4mat_bench.metrics.results.verify import find_runs, verify_results
 
 TASK = "sample/band_gap"
 
@@ -114,11 +114,11 @@ def test_a_killed_run_leaves_nothing_and_the_next_call_finishes(tmp_path: Path) 
     """Kill at the worst moment: when the predictions stand in the temporary folder and the record does not."""
     script = (
         "import sys, time\n"
-        "from llm4mat_bench.metrics import results\n"
+        "from llm4mat_bench.metrics.results import runs\n"
         "def stuck(*arguments):\n"
         "    print('writing', flush=True)\n"
         "    time.sleep(600)\n"
-        "results.write_record = stuck\n"
+        "runs.write_result = stuck\n"
         "sys.argv = ['llm4mat-bench', *sys.argv[1:]]\n"
         "from llm4mat_bench.cli import main\n"
         "main()\n"

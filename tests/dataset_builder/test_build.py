@@ -20,9 +20,10 @@ from llm4mat_bench.dataset_builder.export import build as build_module
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.export.parts import PartJob, build_part
-from llm4mat_bench.dataset_builder.readers import base, csv_scan
+from llm4mat_bench.dataset_builder.readers import csv_scan
 from llm4mat_bench.dataset_builder.splits import ids_sha256
 from llm4mat_bench.errors import DataError
+from llm4mat_bench.progress import silent
 
 SIZES = (8, 2, 3)
 
@@ -271,9 +272,7 @@ def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     scan = csv_scan.scan_csv
     monkeypatch.setattr(
         "llm4mat_bench.dataset_builder.readers.published_csv.scan_csv",
-        lambda path, split, progress=base.no_progress: scan(
-            path, split, progress, piece_bytes=20_000, batch_bytes=6_000
-        ),
+        lambda path, split, progress=silent: scan(path, split, progress, piece_bytes=20_000, batch_bytes=6_000),
     )
 
 
@@ -330,10 +329,11 @@ from llm4mat_bench.dataset_builder.catalogue import get_source
 from llm4mat_bench.dataset_builder.export import parts
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
-from llm4mat_bench.dataset_builder.readers import base, csv_scan, published_csv
+from llm4mat_bench.dataset_builder.readers import csv_scan, published_csv
+from llm4mat_bench.progress import silent
 
 scan = csv_scan.scan_csv
-published_csv.scan_csv = lambda path, split, progress=base.no_progress: scan(
+published_csv.scan_csv = lambda path, split, progress=silent: scan(
     path, split, progress, piece_bytes=20_000, batch_bytes=6_000
 )
 print("ready", flush=True)

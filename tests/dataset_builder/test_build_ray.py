@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from published import with_sizes, write_published
 
+from llm4mat_bench.dataset_builder.dataset_folder.report import read_report
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.executor import run_jobs
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
-from llm4mat_bench.dataset_builder.export.report import read_report
 from llm4mat_bench.errors import DataError
+from llm4mat_bench.progress import silent
 
 ray = pytest.importorskip("ray")
 SIZES = (200, 5, 5)
@@ -34,14 +35,12 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_a_killed_node_changes_no_byte(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from llm4mat_bench.dataset_builder.readers import base, csv_scan
+    from llm4mat_bench.dataset_builder.readers import csv_scan
 
     scan = csv_scan.scan_csv
     monkeypatch.setattr(
         "llm4mat_bench.dataset_builder.readers.published_csv.scan_csv",
-        lambda path, split, progress=base.no_progress: scan(
-            path, split, progress, piece_bytes=12_000, batch_bytes=6_000
-        ),
+        lambda path, split, progress=silent: scan(path, split, progress, piece_bytes=12_000, batch_bytes=6_000),
     )
     second = cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
     cluster.wait_for_nodes()

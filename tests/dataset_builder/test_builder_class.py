@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from published import Row, with_sizes, write_published
 
-from llm4mat_bench.dataset_builder.builder_class import LLM4MatBuilder
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
+from llm4mat_bench.dataset_builder.hf_builder import LLM4MatBuilder
 from llm4mat_bench.errors import UsageError
+from llm4mat_bench.progress import silent
 
 SIZES = (30, 4, 5)
 
@@ -22,14 +23,12 @@ def _spoil(splits: dict[str, list[Row]]) -> None:
 
 
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    from llm4mat_bench.dataset_builder.readers import base, csv_scan
+    from llm4mat_bench.dataset_builder.readers import csv_scan
 
     scan = csv_scan.scan_csv
     monkeypatch.setattr(
         "llm4mat_bench.dataset_builder.readers.published_csv.scan_csv",
-        lambda path, split, progress=base.no_progress: scan(
-            path, split, progress, piece_bytes=9_000, batch_bytes=4_000
-        ),
+        lambda path, split, progress=silent: scan(path, split, progress, piece_bytes=9_000, batch_bytes=4_000),
     )
 
 
@@ -87,7 +86,7 @@ def test_the_cache_notices_changed_code(tmp_path: Path, monkeypatch: pytest.Monk
     settings = {"config_name": "mp", "data_dir": str(tmp_path / "in"), "cache_dir": str(tmp_path / "cache")}
     first = LLM4MatBuilder(**settings).cache_dir
     assert LLM4MatBuilder(**settings).cache_dir == first
-    module = "llm4mat_bench.dataset_builder.builder_class.code_fingerprint"
+    module = "llm4mat_bench.dataset_builder.hf_builder.code_fingerprint"
     monkeypatch.setattr(module, lambda: "other code")
     assert LLM4MatBuilder(**settings).cache_dir != first
 

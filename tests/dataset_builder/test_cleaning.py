@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm4mat_bench.dataset_builder.catalogue import get_task
-from llm4mat_bench.dataset_builder.cif_policy import DERIVED_FIELDS, strip_derived
 from llm4mat_bench.dataset_builder.cleaning.cells import clean_label, clean_name, clean_text
 from llm4mat_bench.dataset_builder.cleaning.crossing import (
     SplitKeys,
@@ -18,12 +17,6 @@ from llm4mat_bench.dataset_builder.cleaning.crossing import (
     first_rule,
     mark_crossings,
     strict_drop,
-)
-from llm4mat_bench.dataset_builder.cleaning.formulas import (
-    cif_formulas,
-    description_formula,
-    element_shares,
-    same_proportions,
 )
 from llm4mat_bench.dataset_builder.cleaning.policy import RULES
 
@@ -117,59 +110,6 @@ def test_null_is_no_class_and_one_is_not_direct() -> None:
     assert column.unreadable.tolist() == [False, True, True, False]
 
 
-@pytest.mark.parametrize(
-    ("formula", "shares"),
-    [
-        ("NaN", {"Na": 0.5, "N": 0.5}),
-        ("NaCl", {"Na": 0.5, "Cl": 0.5}),
-        ("Na3Bi(P2O7)2", {"Na": 3 / 22, "Bi": 1 / 22, "P": 4 / 22, "O": 14 / 22}),
-        ("Na3 Bi1 P4 O14", {"Na": 3 / 22, "Bi": 1 / 22, "P": 4 / 22, "O": 14 / 22}),
-        ("[Cu(NH3)2]2", {"Cu": 1 / 9, "N": 2 / 9, "H": 6 / 9}),
-        ("D2O", {"H": 2 / 3, "O": 1 / 3}),
-        ("Fe0.5Ni0.5", {"Fe": 0.5, "Ni": 0.5}),
-        ("No", {"No": 1.0}),
-        ("None", None),
-        ("nan", None),
-        ("Xx2", None),
-        ("(NaCl", None),
-        ("NaCl)", None),
-        ("2", None),
-        ("", None),
-        ("Na0", None),
-    ],
-)
-def test_formulas(formula: str, shares: dict[str, float] | None) -> None:
-    found = element_shares(formula)
-    assert found == pytest.approx(shares) if shares else found is None
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["Na", "N", "O", "Fe", "Cl"]), st.integers(1, 20)), min_size=1, max_size=5))
-def test_formula_shares_against_pymatgen(parts: list[tuple[str, int]]) -> None:
-    from pymatgen.core import Composition
-
-    formula = "".join(f"{symbol}{count}" for symbol, count in parts)
-    theirs = {str(element): share for element, share in Composition(formula).fractional_composition.items()}
-    assert element_shares(formula) == pytest.approx(theirs)
-    ours = element_shares(formula)
-    assert ours is not None
-    assert same_proportions(ours, element_shares(Composition(formula).reduced_formula) or {})
-
-
-def test_formula_of_texts() -> None:
-    cifs = [
-        "data_x\n_chemical_formula_sum   'Al1 Te1 W2 O8'\n",
-        'data_x\n_chemical_formula_sum "NaCl"\n_cell',
-        "_chemical_formula_sum\n'Na1 Cl1'\n",
-        "_chemical_formula_sum NaCl",
-        "data_x\n",
-        None,
-    ]
-    assert cif_formulas(pa.array(cifs)) == ["Al1 Te1 W2 O8", "NaCl", "Na1 Cl1", "NaCl", None, None]
-    assert description_formula("NaCl is Halite structured") == "NaCl"
-    assert description_formula("") is None
-
-
 def _keys(ids: list[int], cif: list[int] | None = None, row: list[int] | None = None) -> SplitKeys:
     def array(values: list[int]) -> "np.ndarray[tuple[int], np.dtype[np.uint64]]":
         return np.array(values, np.uint64)
@@ -217,47 +157,3 @@ def test_rules_have_names_of_their_own_and_say_what_they_do() -> None:
     order = ["repair", "mark", "drop"]
     for rule in RULES:
         assert order.index(rule.strict) >= order.index(rule.default), "strict is never more lenient"
-
-
-CIF = """# generated using pymatgen
-data_NaCl
-_symmetry_space_group_name_H-M   'P 1'
-_cell_length_a   5.00000000
-_cell_volume   125.00000000
-_chemical_formula_structural   NaCl
-_chemical_formula_sum
-'Na1 Cl1'
-_chemical_name_systematic
-;
-sodium
-chloride
-;
-_cell_formula_units_Z   1
-_exptl_crystal_density_diffrn 2.1
-loop_
- _atom_site_type_symbol
- _atom_site_fract_x
-  Na 0.0
-"""
-
-
-def test_strip_derived() -> None:
-    stripped = strip_derived(CIF)
-    assert stripped == (
-        "data_crystal\n_symmetry_space_group_name_H-M   'P 1'\n_cell_length_a   5.00000000\n"
-        "loop_\n _atom_site_type_symbol\n _atom_site_fract_x\n  Na 0.0\n"
-    )
-    assert strip_derived(stripped) == stripped
-    assert strip_derived(CIF.replace("\n", "\r\n")) == stripped
-
-
-def test_a_stripped_cif_is_still_the_same_crystal() -> None:
-    from pymatgen.core import Lattice, Structure
-    from pymatgen.io.cif import CifWriter
-
-    structure = Structure(Lattice.from_parameters(3, 4, 5, 80, 95, 100), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.4, 0.3]])
-    text = strip_derived(str(CifWriter(structure)))
-    assert not any(field in text for field in DERIVED_FIELDS)
-    again = Structure.from_str(text, fmt="cif")
-    assert again.composition == structure.composition
-    assert again.volume == pytest.approx(structure.volume, rel=1e-6)

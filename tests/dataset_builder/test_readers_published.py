@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from published import header, row, with_sizes, write_csv, write_published
 
 from llm4mat_bench.dataset_builder.catalogue import get_source, list_sources
-from llm4mat_bench.dataset_builder.readers.base import no_progress
 from llm4mat_bench.dataset_builder.readers.csv_batches import read_piece
 from llm4mat_bench.dataset_builder.readers.csv_scan import scan_csv
 from llm4mat_bench.dataset_builder.readers.published_csv import PublishedCsv
 from llm4mat_bench.dataset_builder.readers.registry import choose_reader
 from llm4mat_bench.errors import DataError
+from llm4mat_bench.progress import silent
 
 READER = PublishedCsv()
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
@@ -81,7 +81,7 @@ def test_line_ends_blank_lines_and_byte_order_mark(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [source.id for source in list_sources()])
 def test_all_ten_folders(name: str, tmp_path: Path) -> None:
     source = write_published(tmp_path, name)
-    plan = READER.plan(source, tmp_path, tmp_path / "work", no_progress)
+    plan = READER.plan(source, tmp_path, tmp_path / "work", silent)
     assert [(piece.split, piece.rows) for piece in plan.pieces] == [("train", 8), ("validation", 2), ("test", 3)]
     batches = [batch for piece in plan.pieces for batch in READER.read(source, piece, tmp_path)]
     first = batches[0].table.to_pylist()[0]
@@ -101,7 +101,7 @@ def test_pandas_index_column_other_id_and_blanks_in_names(tmp_path: Path) -> Non
         path.parent.mkdir(exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as handle:
             csv.writer(handle).writerows([renamed, *rows])
-    plan = READER.plan(gnome, tmp_path, tmp_path / "work", no_progress)
+    plan = READER.plan(gnome, tmp_path, tmp_path / "work", silent)
     assert "columns not taken: (no name)" in plan.notes[0]
     table = next(READER.read(gnome, plan.pieces[0], tmp_path)).table.to_pylist()
     assert [one["Formation_Energy_Per_Atom"] for one in table] == [b"0.0", b"0.125", b"0.25"]
@@ -110,7 +110,7 @@ def test_pandas_index_column_other_id_and_blanks_in_names(tmp_path: Path) -> Non
 def test_folders_by_older_names(tmp_path: Path) -> None:
     source = write_published(tmp_path, "cantor_hea")
     (tmp_path / "cantor_hea").rename(tmp_path / "hea")
-    assert len(READER.plan(source, tmp_path, tmp_path / "work", no_progress).pieces) == 3
+    assert len(READER.plan(source, tmp_path, tmp_path / "work", silent).pieces) == 3
     assert choose_reader(source, tmp_path) == "published_csv"
     assert choose_reader(source, tmp_path / "hea") == "published_csv"
 
@@ -120,11 +120,11 @@ def test_gzip_is_unpacked_once(tmp_path: Path) -> None:
     for path in (tmp_path / "mp").glob("*.csv"):
         path.with_suffix(".csv.gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
-    plan = READER.plan(source, tmp_path, tmp_path / "work", no_progress)
+    plan = READER.plan(source, tmp_path, tmp_path / "work", silent)
     assert [piece.rows for piece in plan.pieces] == [8, 2, 3]
     unpacked = tmp_path / "work" / "unpacked" / "train.csv"
     before = unpacked.stat().st_mtime_ns
-    READER.plan(source, tmp_path, tmp_path / "work", no_progress)
+    READER.plan(source, tmp_path, tmp_path / "work", silent)
     assert unpacked.stat().st_mtime_ns == before
 
 
@@ -165,18 +165,18 @@ def _good(tmp_path: Path) -> bytes:
 def test_damaged_files_are_named(tmp_path: Path, spoil: object, name: str, message: str) -> None:
     _damage(tmp_path, spoil(_good(tmp_path)), name)  # type: ignore[operator]
     with pytest.raises(DataError, match=message):
-        READER.plan(get_source("mp"), tmp_path, tmp_path / "work", no_progress)
+        READER.plan(get_source("mp"), tmp_path, tmp_path / "work", silent)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     source = write_published(tmp_path)
     (tmp_path / "mp" / "test.csv").unlink()
-    plan = READER.plan(source, tmp_path, tmp_path / "work", no_progress)
+    plan = READER.plan(source, tmp_path, tmp_path / "work", silent)
     assert plan.absent == (str(tmp_path / "mp" / "test.csv"),)
     with pytest.raises(DataError, match=r"neither mp/train\.csv"):
-        READER.plan(source, _empty(tmp_path), tmp_path / "work", no_progress)
+        READER.plan(source, _empty(tmp_path), tmp_path / "work", silent)
     with pytest.raises(DataError, match="no such folder"):
-        READER.plan(source, tmp_path / "nowhere", tmp_path / "work", no_progress)
+        READER.plan(source, tmp_path / "nowhere", tmp_path / "work", silent)
 
 
 def _empty(tmp_path: Path) -> Path:
@@ -246,5 +246,5 @@ def test_the_shared_rows(tmp_path: Path) -> None:
 def test_reader_is_stateless(tmp_path: Path) -> None:
     """A piece goes to another process as JSON and comes back as it was."""
     source = with_sizes(write_published(tmp_path), (8, 2, 3))
-    piece = READER.plan(source, tmp_path, tmp_path, no_progress).pieces[0]
+    piece = READER.plan(source, tmp_path, tmp_path, silent).pieces[0]
     assert type(piece).model_validate(json.loads(piece.model_dump_json())) == piece

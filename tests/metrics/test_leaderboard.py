@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forgery import forge_record
 
 from llm4mat_bench import get_task
-from llm4mat_bench.baselines.models import get_baseline
+from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.baselines.run import read_settings, train_baseline
 from llm4mat_bench.dataset_builder.catalogue import get_source
 from llm4mat_bench.files import file_sha256
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
-from llm4mat_bench.metrics.leaderboard.entries import entries_of, weighted_mean
+from llm4mat_bench.metrics.leaderboard.entries import entries_of, sound_runs, weighted_mean
 from llm4mat_bench.metrics.leaderboard.plots import forest_plot, parity_plot, roc_plot
-from llm4mat_bench.metrics.verify import verify_results
+from llm4mat_bench.metrics.results.verify import verify_results
 
 PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "data" / "published_results.json"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -87,10 +88,8 @@ def test_a_tampered_run_is_named_and_left_out(trained: Path, tmp_path: Path, cal
 
 def test_foreign_text_is_escaped(trained: Path, tmp_path: Path) -> None:
     results = Path(shutil.copytree(trained, tmp_path / "results"))
-    record = next(results.glob("sample/band_gap/*/dummy-*")) / "result.json"
-    stated = json.loads(record.read_text())
-    stated["model"]["id"] = "<script>alert(1)</script>"
-    record.write_text(json.dumps(stated))
+    folder = next(results.glob("sample/band_gap/*/dummy-*"))
+    forge_record(folder, lambda record: record["model"].update(id="<script>alert(1)</script>"))
     page = write_leaderboard(results, tmp_path / "board").page.read_text()
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
@@ -107,7 +106,7 @@ def seeds(tmp_path: Path, model: str) -> Path:
 def test_seeds_become_a_mean_and_a_deviation(tmp_path: Path) -> None:
     found = verify_results(seeds(tmp_path, "composition_gbm"))
     values = [one.record.metrics.whole.mad_mae.value for one in found if one.record]
-    (entry,) = entries_of(get_source("sample"), found)
+    (entry,) = entries_of(get_source("sample"), sound_runs(found, get_source("sample")))
     cell = entry.cells["sample/band_gap"]
     assert cell.value == pytest.approx(np.mean(values))
     assert cell.interval == f"± {np.std(values, ddof=1):.3f} over 3 seeds"
@@ -115,7 +114,8 @@ def test_seeds_become_a_mean_and_a_deviation(tmp_path: Path) -> None:
 
 
 def test_no_mean_over_seeds_with_identical_predictions(tmp_path: Path) -> None:
-    (entry,) = entries_of(get_source("sample"), verify_results(seeds(tmp_path, "dummy")))
+    found = verify_results(seeds(tmp_path, "dummy"))
+    (entry,) = entries_of(get_source("sample"), sound_runs(found, get_source("sample")))
     cell = entry.cells["sample/band_gap"]
     assert "identical predictions" in (cell.note or "")
     assert "±" not in cell.interval

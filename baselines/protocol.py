@@ -1,0 +1,208 @@
+"""What a model of this room is.
+
+A module that holds these four is a model; nothing else has to be touched:
+
+- ``MODEL``: a `Declaration`: name, what it reads, what it needs;
+- ``Settings``: a pydantic model, every field with a default;
+- ``fit(data, context)``: learns from `TaskData`, in a `Context`, and returns something `Fitted`;
+- ``load(folder)``: gives back what ``Fitted.save(folder)`` wrote.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from ..dataset_builder.catalogue import Kind, Modality, Task
+from ..progress import Progress, silent
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import Dataset
+
+ModelKind = Literal["dummy", "classical", "finetuned", "gnn"]
+
+BATCH_ROWS = 1000
+"""How many texts are held at a time where nobody asks for another number; a thousand descriptions are 10 MB."""
+
+
+class Declaration(BaseModel):
+    """Who a model is. Command line, result record and install hints read it from here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="name on the command line and in records")
+    title: str = Field(description="a few words for people")
+    kind: ModelKind = Field(description="as in the result record")
+    revision: str = Field(description="raised when the same settings would give other predictions")
+    modalities: tuple[Modality, ...] = Field(min_length=1, description="what it can read")
+    kinds: tuple[Kind, ...] = Field(default=("regression", "classification"), description="tasks it can learn")
+    extra: str | None = Field(default=None, description="extra of its package that brings its libraries")
+    libraries: tuple[str, ...] = Field(
+        default=(), description="distributions it cannot do without; their versions go into the record"
+    )
+    score_kind: Literal["probability", "logit"] = Field(
+        default="probability", description="what `predict` gives in classification"
+    )
+
+
+class Settings(BaseModel):
+    """Base of every model's settings: immutable, and a misspelt one is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Texts(Sequence[str | None]):
+    """Texts of rows, read when they are asked for; None where one is missing.
+
+    Go through them with `batches`, or as one goes through a list; slicing gives `Texts` again and reads nothing.
+    """
+
+    def __init__(self, texts: "Sequence[str | None] | Dataset", column: str = "text") -> None:
+        """Take a column of a memory-mapped dataset, or any sequence of texts."""
+        listed = isinstance(texts, Sequence)
+        self._listed: Sequence[str | None] = texts if listed else ()
+        self._rows: Dataset | None = None if listed else texts
+        self._column = column
+
+    def __len__(self) -> int:
+        return len(self._listed if self._rows is None else self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> str | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Texts": ...
+    def __getitem__(self, index: int | slice) -> "str | Texts | None":
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        at = range(len(self))[index]  # counts from the end where negative, IndexError beyond
+        found: str | None = self._read(at, at + 1)[0].as_py()
+        return found
+
+    def __iter__(self) -> Iterator[str | None]:
+        for batch in self.batches():
+            yield from batch.to_pylist()
+
+    def batches(self, rows: int = BATCH_ROWS) -> "Iterator[pa.Array]":
+        """Yield the texts in their order as Arrow arrays of at most so many rows; one is held at a time."""
+        for start in range(0, len(self), rows):
+            yield self._read(start, min(start + rows, len(self)))
+
+    def take(self, order: NDArray[np.int64]) -> "Texts":
+        """The texts at these places, in this order; nothing is read."""
+        if self._rows is not None:
+            return Texts(self._rows.select(order), self._column)
+        return Texts([self._listed[int(at)] for at in order])
+
+    def _read(self, start: int, end: int) -> "pa.Array":
+        import pyarrow as pa
+
+        if self._rows is None:
+            return pa.array(self._listed[start:end], pa.string())
+        column = self._rows.with_format("arrow")[start:end][self._column]
+        return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of one split of a task, on disk.
+
+    Attributes:
+        name: ``train``, ``validation`` or ``test``.
+        rows: Columns ``material_id``, ``text`` and ``target``, memory-mapped.
+    """
+
+    name: str
+    rows: "Dataset"
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def texts(self) -> Texts:
+        """The texts, read when asked for."""
+        return Texts(self.rows)
+
+    @property
+    def material_ids(self) -> "pa.ChunkedArray":
+        """Ids of the rows."""
+        return self._column("material_id")
+
+    @cached_property
+    def targets(self) -> NDArray[np.float64]:
+        """Shape ``(n,)``, in the unit of the task; classes are 0 and 1."""
+        return np.asarray(self._column("target").to_numpy(), dtype=np.float64)
+
+    def _column(self, name: str) -> "pa.ChunkedArray":
+        return self.rows.select_columns([name]).with_format("arrow")[:][name]
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """What a model may learn from. The test rows are not among it."""
+
+    task: Task
+    modality: Modality
+    train: Split
+    validation: Split
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Context(Generic[SettingsT]):
+    """What a fit is given beside its data.
+
+    Attributes:
+        settings: The model's settings.
+        seed: Everything random comes from it.
+        work: A folder of this run alone. It survives a kill, so that checkpoints left there are found when the same
+            command runs again; it is removed when the run is finished.
+        progress: Called as the work goes on.
+        threads: How many threads may be at work.
+    """
+
+    settings: SettingsT
+    seed: int
+    work: Path
+    progress: Progress = field(default=silent)
+    threads: int = 1
+
+
+class Fitted(ABC):
+    """A model that has learnt.
+
+    Attributes:
+        parameters: Number of fitted parameters, None where that is no meaningful number.
+        facts: Facts on the fit worth keeping in the record, for example the number of trees.
+    """
+
+    parameters: int | None = None
+    facts: Mapping[str, JsonValue] = {}
+
+    @abstractmethod
+    def predict(self, texts: Texts) -> NDArray[np.float64]:
+        """Answer for each text, whatever the others are.
+
+        Returns:
+            Shape ``(n,)``: values in the unit of the task, or scores of the positive class; NaN where there is no
+            answer.
+        """
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write all that `predict` needs into an empty folder; no pickle.
+
+        A run predicts with what ``load`` gives back from there, so nothing may be missing.
+        """
+
+
+Fit = Callable[[TaskData, Context[Settings]], Fitted]
+Load = Callable[[Path], Fitted]

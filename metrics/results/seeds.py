@@ -1,0 +1,51 @@
+"""Whether two seeds of a model say something different: copies with noise on them have no deviation."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dataset_builder.catalogue import Kind
+from ..scores import ranks
+
+NOISE = 1e-3
+"""Of the model's own mean error, or of the ranks: honest seeds differ by tenths."""
+SHARE = 0.005
+"""Of the rows: where fewer than that differ, the answers are the same."""
+_ROUNDING = 1e-9
+
+
+def same_but_for_noise(
+    first: NDArray[np.float64], second: NDArray[np.float64], targets: NDArray[np.float64], kind: Kind
+) -> bool:
+    """Tell whether two sets of answers agree in all but noise.
+
+    Regression: what is left of the second after the best straight line through the first (a copy may be shifted or
+    scaled) is compared with the mean absolute error. Classification: the ranks of the scores are compared, which is all
+    that an AUC sees of them.
+
+    Args:
+        first: Answers, shape ``(n,)``, NaN where there is none.
+        second: Answers to the same materials in the same order.
+        targets: True values, shape ``(n,)``.
+        kind: What the task asks for.
+    """
+    both = ~np.isnan(first) & ~np.isnan(second)
+    differ = int((np.isnan(first) != np.isnan(second)).sum())
+    if both.any():
+        one, other = first[both], second[both]
+        if kind == "regression":
+            scale = min(float(np.abs(one - targets[both]).mean()), float(np.abs(other - targets[both]).mean()))
+            least = max(NOISE * scale, _ROUNDING * float(np.abs(one).max()))
+            # Both ways: a constant lies on a line through anything, but nothing on a line through a constant.
+            differ += max(int((_left_of(a, b) > least).sum()) for a, b in ((one, other), (other, one)))
+        else:
+            differ += int((np.abs(ranks(one) - ranks(other)) > NOISE * len(one)).sum())
+    return differ <= SHARE * len(first)
+
+
+def _left_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Size of what is left of the second after the best straight line through the first."""
+    x, y = one - one.mean(), other - other.mean()
+    spread = float(x @ x)
+    slope = float(x @ y) / spread if spread > 0 else 0.0
+    left: NDArray[np.float64] = np.abs(y - slope * x)
+    return left

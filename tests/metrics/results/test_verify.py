@@ -1,0 +1,136 @@
+"""Verification: sound runs pass, every way of tampering fails."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import sklearn.metrics
+from forgery import change_record, forge_record
+
+from llm4mat_bench.files import file_sha256
+from llm4mat_bench.metrics.results.record import read_record, result_schema
+from llm4mat_bench.metrics.results.verify import find_runs, verify_results, verify_run
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of one regression run."""
+    folder = next((trained / "sample" / "band_gap" / "composition").glob("composition_gbm-*"))
+    return Path(shutil.copytree(folder, tmp_path / folder.name))
+
+
+def change_predictions(folder: Path, *, mend_hash: bool) -> None:
+    path = folder / "predictions.parquet"
+    table = pq.read_table(path)
+    values = table["prediction"].to_numpy().copy()
+    values[0] += 0.5
+    column = table.column_names.index("prediction")
+    pq.write_table(table.set_column(column, "prediction", [values]), path)
+    if mend_hash:
+        size, sha256 = path.stat().st_size, file_sha256(path)
+        change_record(folder, lambda record: record["predictions"].update(size_bytes=size, sha256=sha256))
+
+
+def test_what_was_trained_verifies(trained: Path) -> None:
+    found = verify_results(trained)
+    assert len(found) == 4
+    assert all(not one.faults and one.data_checked for one in found)
+
+
+def test_metrics_are_those_of_scikit_learn(trained: Path) -> None:
+    for folder in find_runs(trained):
+        record = read_record(folder / "result.json")
+        table = pq.read_table(folder / "predictions.parquet")
+        target = table["target"].to_numpy()
+        if record.metrics.kind == "regression":
+            prediction = table["prediction"].to_numpy()
+            mae = sklearn.metrics.mean_absolute_error(target, prediction)
+            mad = sklearn.metrics.mean_absolute_error(target, np.full_like(target, target.mean()))
+            assert record.metrics.whole.mae.value == pytest.approx(mae, rel=1e-12)
+            assert record.metrics.whole.mad_mae.value == pytest.approx(mad / mae, rel=1e-12)
+        else:
+            auc = sklearn.metrics.roc_auc_score(target, table["score"].to_numpy())
+            assert record.metrics.whole.roc_auc.value == pytest.approx(auc, rel=1e-12)
+
+
+def test_a_changed_prediction_fails(run: Path) -> None:
+    assert not verify_run(run).faults
+    change_predictions(run, mend_hash=False)
+    assert any("SHA-256 or size differs" in fault for fault in verify_run(run).faults)
+
+
+def test_a_changed_prediction_fails_even_with_its_hash_mended(run: Path) -> None:
+    change_predictions(run, mend_hash=True)
+    faults = verify_run(run).faults
+    assert any("metrics.whole.mad_mae.value" in fault for fault in faults)
+    assert not any("SHA-256 or size" in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda r: r["metrics"]["whole"]["mad_mae"].update(value=99.0), "metrics.whole.mad_mae.value"),
+        (lambda r: r["metrics"]["whole"]["mad_mae"]["interval"].update(low=98.0), "metrics.whole.mad_mae.interval.low"),
+        (lambda r: r["counts"].update(n_scored=1), "counts differ"),
+        (lambda r: r["data"].update(test_ids_sha256="0" * 64), "ids are not those in the record"),
+        (lambda r: r["data"].update(training_mean=0.0), "training mean"),
+        (lambda r: r["data"].update(sha256="0" * 64), "made from other data"),
+        (lambda r: r.update(unit="meV"), "the catalogue says eV"),
+        (lambda r: r.update(task="sample/bulk_modulus"), "test ids are missing"),
+        (lambda r: r.update(surprise=1), "surprise: Extra inputs"),
+        (lambda r: r.pop("model"), "model: Field required"),
+        (lambda r: r["predictions"].update(file="../predictions.parquet"), "must lie beside the record"),
+    ],
+)
+def test_a_changed_record_fails(run: Path, change: Callable[[dict[str, Any]], None], fault: str) -> None:
+    change_record(run, change)
+    assert any(fault in line for line in verify_run(run).faults)
+
+
+def test_another_numpy_may_draw_other_resamples_but_not_far_ones(run: Path) -> None:
+    def widen(record: dict[str, Any], share: float) -> None:
+        interval = record["metrics"]["whole"]["mad_mae"]["interval"]
+        interval["low"] -= share * (interval["high"] - interval["low"])
+        record["provenance"]["libraries"]["numpy"] = "1.0.0"
+
+    forge_record(run, lambda record: widen(record, 0.05))
+    forge_record(run, lambda record: record["metrics"]["published"].update(record["metrics"]["whole"]))
+    assert not verify_run(run).faults
+    forge_record(run, lambda record: widen(record, 0.5))
+    assert any("interval.low" in fault for fault in verify_run(run).faults)
+
+
+def test_targets_are_compared_with_the_data(run: Path) -> None:
+    path = run / "predictions.parquet"
+    table = pq.read_table(path)
+    targets = table["target"].to_numpy().copy()
+    targets[3] *= 2
+    pq.write_table(table.set_column(table.column_names.index("target"), "target", [targets]), path)
+    assert any("column 'target': 1 values differ from the data" in fault for fault in verify_run(run).faults)
+
+
+def test_the_program_fails_on_a_tampered_run(run: Path, call: Callable[..., Any]) -> None:
+    assert call("verify", run.parent).status == 0
+    change_predictions(run, mend_hash=True)
+    called = call("verify", run.parent)
+    assert called.status == 1
+    assert "mad_mae" in called.err
+    answer = json.loads(call("verify", run.parent, "--json").out)
+    assert [one["sound"] for one in answer] == [False]
+
+
+def test_no_runs_is_an_error(tmp_path: Path, call: Callable[..., Any]) -> None:
+    called = call("verify", tmp_path)
+    assert called.status == 1
+    assert "no result.json" in called.err
+
+
+def test_the_schema_in_the_docs_is_that_of_the_record() -> None:
+    assert (ROOT / "docs" / "result.schema.json").read_text() == result_schema()
