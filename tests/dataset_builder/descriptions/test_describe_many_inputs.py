@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from llm4mat_bench.dataset_builder.descriptions import inputs
-from llm4mat_bench.dataset_builder.descriptions.errors import DescribeInputError, DescribeUsageError
-from llm4mat_bench.dataset_builder.descriptions.inputs import Entry, open_source
+from llm4mat_bench.dataset_builder.descriptions.batch import inputs
+from llm4mat_bench.dataset_builder.descriptions.batch.errors import DescribeInputError, DescribeUsageError
+from llm4mat_bench.dataset_builder.descriptions.batch.inputs import Entry, open_source
 
 
 def entries(path: Path, **options: str) -> list[Entry]:
