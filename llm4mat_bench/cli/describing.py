@@ -7,8 +7,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from ..dataset_builder.dataset_folder.structures import open_structures
 from ..dataset_builder.descriptions.batch.errors import DescribeUsageError
-from ..dataset_builder.descriptions.batch.inputs import Source, open_source
+from ..dataset_builder.descriptions.batch.inputs import Source
 from ..dataset_builder.descriptions.batch.job import RowSummary, Summary, run_job
 from ..dataset_builder.descriptions.batch.many import available_workers, to_record
 from ..dataset_builder.descriptions.batch.on_ray import RayCluster
@@ -46,7 +47,7 @@ def describe_input(
     if workers is not None and ray is not None:
         raise DescribeUsageError("--workers is for this machine; a Ray cluster uses its own processors")
     settings = Settings(style=style, timeout=timeout, memory_mb=memory, condensed=condensed, describer=describer)
-    entries = open_source(source, column, id_column)
+    entries = open_structures(source, column, id_column)
 
     def start() -> Executor:
         return LocalPool(settings, workers or available_workers()) if ray is None else RayCluster(settings, ray)
