@@ -73,6 +73,7 @@ class Collate:
         self.pad_id, self.mean, self.deviation = pad_id, mean, deviation
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Return ``input_ids``, ``attention_mask`` and ``labels``."""
         targets = np.array([row["target"] for row in rows])
         labels = torch.tensor((targets - self.mean) / self.deviation, dtype=torch.float32)
         return pad([row["input_ids"] for row in rows], self.pad_id) | {"labels": labels}

@@ -62,9 +62,7 @@ def load_config(model_id: str, revision: str | None) -> Any:  # noqa: ANN401 - a
     from transformers import AutoConfig
 
     config = _from_pretrained(AutoConfig, model_id, revision)
-    if getattr(config, "is_decoder", False) or any(
-        name.endswith("ForCausalLM") for name in config.architectures or ()
-    ):
+    if getattr(config, "is_decoder", False) or any(name.endswith("ForCausalLM") for name in config.architectures or ()):
         raise UsageError(f"{model_id}: a {config.model_type} generates text and is no encoder; give an encoder")
     return config
 
@@ -121,9 +119,7 @@ def _from_pretrained(kind: Any, model_id: str, revision: str | None, **options: 
 
     local = Path(model_id).is_dir()
     try:
-        return kind.from_pretrained(
-            model_id, revision=None if local else revision, trust_remote_code=False, **options
-        )
+        return kind.from_pretrained(model_id, revision=None if local else revision, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
         first = " ".join(str(error).split())[:240]
         raise UsageError(f"{model_id}: cannot be loaded as {kind.__name__} ({first})") from error

@@ -21,7 +21,9 @@ def draw_learning_curve(history: Sequence[dict[str, Any]], path: Path, *, classe
     checked = [(one["epoch"], one["eval_error"]) for one in history if "eval_error" in one]
     loss.plot(*zip(*trained, strict=True), color="tab:blue") if trained else None
     loss.set_xlabel("epoch")
-    loss.set_ylabel("training loss " + ("(cross entropy)" if classes else "(absolute error, z-scores)"), color="tab:blue")
+    loss.set_ylabel(
+        "training loss " + ("(cross entropy)" if classes else "(absolute error, z-scores)"), color="tab:blue"
+    )
     error = loss.twinx()
     error.plot(*zip(*checked, strict=True), color="tab:orange", marker=".") if checked else None
     error.set_ylabel("validation " + ("1 - AUC" if classes else "MAE in the unit of the task"), color="tab:orange")

@@ -13,9 +13,7 @@ def resolve(settings: TextSettings) -> TextSettings:
     """Name the pretrained checkpoint for good: settings that say which commit, or which weights, were taken."""
     from .checkpoints import resolve_revision
 
-    return settings.model_copy(
-        update={"model_revision": resolve_revision(settings.model_id, settings.model_revision)}
-    )
+    return settings.model_copy(update={"model_revision": resolve_revision(settings.model_id, settings.model_revision)})
 
 
 def fine_tune(data: TaskData, context: "Context[Any]", first_token: str = "") -> Any:  # noqa: ANN401 - FittedText, whose module needs torch
@@ -38,7 +36,7 @@ def fine_tune(data: TaskData, context: "Context[Any]", first_token: str = "") ->
     from transformers.utils import logging
 
     from .checkpoints import load_config, load_encoder, load_tokenizer
-    from .encoding import TextEncoder, column, encode_rows, preprocessing_of, prepare_tokenizer, stop_words_path
+    from .encoding import TextEncoder, column, encode_rows, prepare_tokenizer, preprocessing_of, stop_words_path
     from .fitted import FittedText, TextModelState
     from .network import CrystalNetwork
     from .preprocess import read_stop_words
@@ -65,7 +63,10 @@ def fine_tune(data: TaskData, context: "Context[Any]", first_token: str = "") ->
     stop_words = read_stop_words(words)[0] if words else frozenset[str]()
     new_tokens = prepare_tokenizer(tokenizer, steps, first_token)
     network = CrystalNetwork(
-        load_encoder(settings.model_id, settings.model_revision, config), settings.pooling, settings.dropout, classes=classes
+        load_encoder(settings.model_id, settings.model_revision, config),
+        settings.pooling,
+        settings.dropout,
+        classes=classes,
     )
     _fit_embeddings(network.encoder, tokenizer, settings)
     max_length = _longest(settings, config, tokenizer)
@@ -130,7 +131,7 @@ def _refuse_emulation(settings: TextSettings) -> None:
     if torch.cuda.is_available():
         real = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        real = bool(torch.cpu._is_avx512_bf16_supported())  # type: ignore[no-untyped-call]
+        real = bool(torch.cpu._is_avx512_bf16_supported())
     if not real:
         raise UsageError("this processor has no bfloat16 and would emulate it, several times slower; precision=float32")
 
@@ -154,5 +155,7 @@ def _longest(settings: TextSettings, config: Any, tokenizer: Any) -> int:  # noq
     limits = [settings.max_length]
     if isinstance(positions, int) and positions > 0:
         # RoBERTa numbers positions from behind its padding id.
-        limits.append(positions - (tokenizer.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0))
+        limits.append(
+            positions - (tokenizer.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0)
+        )
     return min(limits)

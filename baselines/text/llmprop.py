@@ -23,6 +23,7 @@ MODEL = Declaration(
     revision="1",
     modalities=("composition", "cif", "description"),
     extra="finetune",
+    pretraining_overlap="unknown",
     libraries=("torch", "transformers", "accelerate", "safetensors", "tokenizers"),
 )
 

@@ -1,9 +1,9 @@
 """What LLM-Prop does to a description before it is tokenized, each step a setting.
 
 Rubungo et al. 2025, doi:10.1038/s41524-025-01536-2: bond lengths with their unit become ``[NUM]``, bond angles
-``[ANG]``, and English stop words are left out, but for the words of numbers, which count neighbours. The stop words here
-are scikit-learn's English list (BSD-3-Clause) without its words of numbers; the published list was read from a folder on
-one machine and has no licence.
+``[ANG]``, and English stop words are left out, but for the words of numbers, which count neighbours. The stop words
+here are scikit-learn's English list (BSD-3-Clause) without its words of numbers; the published list was read from a
+folder on one machine and has no licence.
 """
 
 import hashlib
@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...errors import DataError
 
-NUMBER_TOKEN = "[NUM]"
-ANGLE_TOKEN = "[ANG]"
+NUMBER_TOKEN = "[NUM]"  # noqa: S105
+ANGLE_TOKEN = "[ANG]"  # noqa: S105
 OWN_STOP_WORDS = Path(__file__).with_name("stop_words.txt")
 
 # Digits, a range of them with a hyphen or a dash, then the unit. What comes before a number is no part of it.
@@ -71,7 +71,9 @@ def read_stop_words(path: Path = OWN_STOP_WORDS) -> tuple[frozenset[str], str]:
         content = path.read_bytes()
         words = frozenset(line.strip().lower() for line in content.decode().splitlines() if line.strip())
     except OSError as error:
-        raise DataError(f"{path}: no list of stop words ({error.strerror}); give another, or stop_words=none") from error
+        raise DataError(
+            f"{path}: no list of stop words ({error.strerror}); give another, or stop_words=none"
+        ) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: the list of stop words is not UTF-8") from error
     if not words:

@@ -1,6 +1,7 @@
 """Fine-tune an encoder with transformers' Trainer: batches of like length, one cycle, the best validation epoch."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,7 @@ class _Trainer(Trainer):
         rows = self.train_dataset if train_dataset is None else train_dataset
         return LikeLengths(column(rows, "length"), self.settings.batch_size, self.seed)
 
-    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:  # noqa: ANN401
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:  # noqa: ANN401, ARG002
         """AdamW with the constants of the published code, which used transformers' former one."""
         self.optimizer = torch.optim.AdamW(
             [one for one in self.model.parameters() if one.requires_grad],
@@ -165,7 +166,7 @@ class _Trainer(Trainer):
         self.log(found)
         if self.is_world_process_zero():
             self._keep(network, Best(step=self.state.global_step, epoch=self.state.epoch or 0.0, error=error))
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
+        self.control: TrainerControl = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
         network.train()
         return found
 
@@ -193,10 +194,11 @@ class _Bookkeeping(TrainerCallback):
 
     def __init__(self, work: Path, progress: Progress, patience: int) -> None:
         self.work, self.progress, self.patience = work, progress, patience
-        self.loss = float("nan")
+        self.loss: float | None = None
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
-        self.progress(f"epoch {int(state.epoch or 0) + 1}, loss {self.loss:.3f}", state.global_step, state.max_steps)
+        loss = "" if self.loss is None else f", loss {self.loss:.3f}"
+        self.progress(f"epoch {math.ceil(state.epoch or 1)}{loss}", state.global_step, state.max_steps)
 
     def on_log(self, args: Any, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any) -> None:  # noqa: ANN401, ARG002
         if logs and "loss" in logs:
@@ -204,12 +206,12 @@ class _Bookkeeping(TrainerCallback):
         with (self.work / HISTORY).open("a", encoding="utf-8") as handle:
             handle.write(json.dumps({"step": state.global_step, "epoch": state.epoch, **(logs or {})}) + "\n")
 
-    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             write_json(folder / COMPLETE, {"step": state.global_step})
 
-    def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401
+    def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
         best = Best.model_validate_json((self.work / BEST / BEST_FILE).read_bytes())
         if self.patience and (state.epoch or 0.0) - best.epoch >= self.patience:
             control.should_training_stop = True
@@ -239,5 +241,3 @@ def history(work: Path) -> list[dict[str, Any]]:
             continue
         found[entry["step"], "eval_error" in entry] = entry
     return [found[key] for key in sorted(found)]
-
-

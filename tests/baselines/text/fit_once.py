@@ -23,7 +23,7 @@ def main() -> None:
 
     work, checkpoint, answers = map(Path, sys.argv[1:4])
     stop = int(sys.argv[4]) if len(sys.argv) > 4 else None
-    texts = [f"{'NaCl Fe2O3 Si'.split()[at % 3]} {'bond length ' * (at % 7)}" for at in range(40)]
+    texts = [f"{['NaCl', 'Fe2O3', 'Si'][at % 3]} {'bond length ' * (at % 7)}" for at in range(40)]
     rows = datasets.Dataset.from_dict(
         {"material_id": [str(at) for at in range(40)], "text": texts, "target": [float(at % 3) for at in range(40)]}
     )

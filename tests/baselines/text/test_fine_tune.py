@@ -59,9 +59,7 @@ def test_saved_and_loaded_it_says_the_same(
     module: Any, checkpoint: str, task: Any, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     (tmp_path / "work").mkdir()
-    fitted = module.fit(
-        data_of(task), context_of(module, tmp_path / "work", request.getfixturevalue(checkpoint))
-    )
+    fitted = module.fit(data_of(task), context_of(module, tmp_path / "work", request.getfixturevalue(checkpoint)))
     saved = tmp_path / "saved"
     saved.mkdir()
     fitted.save(saved)
@@ -112,7 +110,9 @@ def test_the_loss_is_the_absolute_error_of_z_scores() -> None:
 
     from llm4mat_bench.baselines.text.batches import Collate
 
-    batch = Collate(0, mean=2.0, deviation=4.0)([{"input_ids": [1, 2], "target": 6.0}, {"input_ids": [3], "target": 0.0}])
+    batch = Collate(0, mean=2.0, deviation=4.0)(
+        [{"input_ids": [1, 2], "target": 6.0}, {"input_ids": [3], "target": 0.0}]
+    )
     assert batch["labels"].tolist() == [1.0, -0.5]
     assert batch["input_ids"].tolist() == [[1, 2], [3, 0]]
     assert batch["attention_mask"].tolist() == [[1, 1], [1, 0]]
@@ -224,7 +224,9 @@ def test_a_tokenizer_of_another_model_is_refused(bert: Path, t5: Path, tmp_path:
     from transformers import PreTrainedTokenizerFast
 
     PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer(models.WordPiece(vocabulary, unk_token="<unk>")), pad_token="<pad>", unk_token="<unk>"
+        tokenizer_object=Tokenizer(models.WordPiece(vocabulary, unk_token="<unk>")),
+        pad_token="<pad>",
+        unk_token="<unk>",
     ).save_pretrained(tmp_path / "large")
     with pytest.raises(UsageError, match="belongs to another model"):
         encoder.fit(data_of(), context_of(encoder, tmp_path, bert, tokenizer=str(tmp_path / "large")))

@@ -58,7 +58,7 @@ def test_a_missing_or_empty_list_is_an_error(tmp_path: Path, content: bytes | No
     path = tmp_path / "words.txt"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DataError, match="words.txt"):
+    with pytest.raises(DataError, match=r"words\.txt"):
         read_stop_words(path)
 
 

@@ -22,7 +22,9 @@ def run(work: Path, checkpoint: Path, answers: Path, stop: int | None = None) ->
     work.mkdir(exist_ok=True)
     arguments = [str(work), str(checkpoint), str(answers), *([str(stop)] if stop else [])]
     environment = os.environ | {"HF_DATASETS_CACHE": str(work / "cache"), "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run([sys.executable, "-P", str(SCRIPT), *arguments], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-P", str(SCRIPT), *arguments], env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode not in (0, -signal.SIGKILL):
         raise AssertionError(done.stderr[-3000:])
     return done.returncode

@@ -27,9 +27,7 @@ def tokenizer_of(special: dict[str, str]):
         tokenizer.post_processor = processors.BertProcessing(ids["sep"], ids["cls"])
     else:
         token, number = ids["eos"]
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single=f"$A {token}", special_tokens=[(token, number)]
-        )
+        tokenizer.post_processor = processors.TemplateProcessing(single=f"$A {token}", special_tokens=[(token, number)])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, **{f"{name}_token": token for name, token in special.items()}
     )
