@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-VERSION = 1
+VERSION = 2  # 2: structures are compared by reduced formula, at the matcher's defaults
 
 
 class Rule(NamedTuple):

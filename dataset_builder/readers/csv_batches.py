@@ -9,7 +9,8 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from .base import Broken, Piece
+from ..cleaning.raw import Broken
+from .base import Piece
 
 
 class CsvBatch(NamedTuple):

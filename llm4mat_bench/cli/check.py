@@ -11,7 +11,7 @@ from .console import JsonOption, err, out, print_json
 from .progress import show_progress
 
 if TYPE_CHECKING:
-    from ..dataset_builder.duplicates import DuplicatesReport, SourceDuplicates
+    from ..dataset_builder.crossings import DuplicatesReport, SourceDuplicates
     from ..dataset_builder.leakage import Finding, LeakageReport
 
 
@@ -54,8 +54,8 @@ def check(
 
     Writes leakage.json and duplicates.json into DIR and a section on leakage into its card (README.md).
     """
+    from ..dataset_builder.crossings import find_duplicates
     from ..dataset_builder.dataset_folder import open_dataset_folder
-    from ..dataset_builder.duplicates import find_duplicates
     from ..dataset_builder.leakage import Limits, card_section, check_leakage, update_card
 
     folder = open_dataset_folder(directory)
