@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ...dataset_builder.catalogue import Modality, Task
-from ...dataset_builder.dataset_folder import EMBEDDED, read_labels, task_identity
-from ...dataset_builder.dataset_folder.identity import IDENTITY_VERSION
+from ...dataset_builder.catalogue import SPLITS, Modality, Task
+from ...dataset_builder.dataset_folder import EMBEDDED, SourceFiles, task_identity
+from ...dataset_builder.dataset_folder.identity import IDENTITY_VERSION, texts_sha256
+from ...dataset_builder.dataset_folder.labels import labels_of, warn_of_repeats
+from ...dataset_builder.dataset_folder.places import find_data
 from ...dataset_builder.splits import ids_sha256
 from ...errors import DataError
 from ...progress import Progress, silent
@@ -36,6 +38,7 @@ class Truth:
         n_validation: Rows of the validation split.
         version: Of the way in which the hash is computed.
         labels_sha256: Of ids and targets of all three splits.
+        files: The files of the data.
     """
 
     task: str
@@ -47,11 +50,22 @@ class Truth:
     n_validation: int
     version: int
     labels_sha256: str
+    files: SourceFiles
 
     @cached_property
     def test_ids_sha256(self) -> str:
         """SHA-256 of the sorted test ids."""
         return ids_sha256(self.test_ids.to_pylist())
+
+    def texts_sha256(self, modality: Modality) -> str | None:
+        """Hash of the texts, None where it would cost a reading of them: no build report has it."""
+        report = self.files.report
+        reported = report is not None and all(
+            split in report.splits and modality in report.splits[split].texts_sha256 for split in SPLITS
+        )
+        if modality not in self.files.modalities or not (reported or self.place == EMBEDDED):
+            return None
+        return texts_sha256(self.files, modality)
 
     def targets_of(self, predictions: Predictions, path: Path | str) -> NDArray[np.float64]:
         """The true targets in the order of a predictions file.
@@ -82,7 +96,9 @@ def read_truth(task: Task, data: str | Path | None = None, *, revision: str | No
         UsageError: The data is not at hand.
         DataError: It does not hold what it should.
     """
-    labels = read_labels(task, data, revision=revision)
+    files = find_data(task, data, revision)
+    labels = labels_of(files, task)
+    warn_of_repeats(labels, stacklevel=2)
     train, test = labels.splits["train"], labels.splits["test"]
     return Truth(
         task=task.name,
@@ -94,6 +110,7 @@ def read_truth(task: Task, data: str | Path | None = None, *, revision: str | No
         n_validation=len(labels.splits["validation"]),
         version=IDENTITY_VERSION,
         labels_sha256=labels.sha256,
+        files=files,
     )
 
 

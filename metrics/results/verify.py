@@ -92,21 +92,21 @@ def verify_run(folder: Path, truths: Truths | None = None) -> Verification:
 
 def verify_results(
     results: Path,
-    places: Sequence[Place] = (),
+    places: Sequence[Place] | Truths = (),
     progress: Progress = silent,
 ) -> list[Verification]:
     """Verify every run under a folder.
 
     Args:
         results: Folder of results.
-        places: Where data is, for runs that are not on the embedded sample.
+        places: Where data is, for runs that are not on the embedded sample; or places already opened.
         progress: Called as the work goes on.
 
     Raises:
         DataError: There is no run.
     """
     runs = find_runs(results)
-    truths = Truths(places)
+    truths = places if isinstance(places, Truths) else Truths(places)
     found = []
     for done, folder in enumerate(runs):
         progress("verifying", done, len(runs))
@@ -202,6 +202,9 @@ def _data_faults(record: ResultRecord, truth: Truth) -> Iterator[str]:
     data = record.data
     if (data.version, data.labels_sha256) != (truth.version, truth.labels_sha256):
         yield f"data.labels_sha256: made from other data than {truth.place} (SHA-256 differs)"
+    texts = truth.texts_sha256(record.modality)
+    if texts is not None and texts != data.texts_sha256:
+        yield f"data.texts_sha256: made from other texts than the {record.modality} of {truth.place} (SHA-256 differs)"
     for name, stated, found in (
         ("n_train", data.n_train, truth.n_train),
         ("n_validation", data.n_validation, truth.n_validation),
