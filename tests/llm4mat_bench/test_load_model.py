@@ -12,7 +12,10 @@ from hub_double import Blob, HubDouble
 from llm4mat_bench import load_model
 
 TOKEN = "hf_aVerySecretTokenThatNobodyMaySee"
-ASK = "import sys, json, llm4mat_bench as l; print(json.dumps(l.load_model(sys.argv[1]).predict(['NaCl', 'Fe2O3']).tolist()))"
+ASK = (
+    "import sys, json, llm4mat_bench\n"
+    "print(json.dumps(llm4mat_bench.load_model(sys.argv[1]).predict(['NaCl', 'Fe2O3']).tolist()))"
+)
 
 
 def files_of(folder: Path) -> dict[str, Blob]:
