@@ -12,7 +12,7 @@ from ..catalogue import Source
 from ..cleaning.raw import RawBatch
 from ..crystals.errors import StructureError
 from ..crystals.formulas import element_shares, same_proportions
-from ..crystals.structures import cif_composition
+from ..crystals.reading import cif_composition
 from .base import Piece
 from .cif_files import read_cif
 from .columns import find_one
