@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from ...dataset_builder.catalogue import Task, get_task
@@ -136,13 +135,13 @@ class _Check:
         if task.unit != record.unit:
             self.faults.append(f"{self.file}: unit {record.unit}, the catalogue says {task.unit}")
         predictions = self._predictions(record, task)
-        targets = self._targets(record, task, predictions)
+        predictions = self._matched(record, task, predictions)
         counts = count(predictions)
         if counts != record.counts:
             self.faults.append(f"{self.file}: counts differ from the predictions: {counts}")
         score_kind = record.metrics.score_kind if record.metrics.kind == "classification" else "probability"
         mean = record.data.training_mean if self.truth is None else self.truth.training_mean
-        self.report = score_answers(targets, predictions.answers, task.kind, training_mean=mean, score_kind=score_kind)
+        self.report = score_answers(predictions, task.kind, training_mean=mean, score_kind=score_kind)
         same_random_streams = record.provenance.libraries.get("numpy") == np.__version__
         self.faults += (
             f"{self.file}: metrics.{line}"
@@ -165,20 +164,19 @@ class _Check:
                 self.faults.append(f"{artifact}: changed since the run (SHA-256 differs)")
         return read_predictions(file, task.kind)
 
-    def _targets(self, record: ResultRecord, task: Task, predictions: Predictions) -> NDArray[np.float64]:
-        """The targets to score by: the data's where it is at hand."""
+    def _matched(self, record: ResultRecord, task: Task, predictions: Predictions) -> Predictions:
+        """What to score: with the data's targets where it is at hand."""
         file, data = self.folder / record.predictions.file, record.data
-        assert predictions.targets is not None  # noqa: S101 - read with them
         truth = self.truths.find(task, data.dataset, data.revision, data.labels_sha256)
         if truth is None:
             if ids_sha256(predictions.material_ids.to_pylist()) != data.test_ids_sha256:
                 self.faults.append(f"{file}: the ids are not those in the record (SHA-256 of the sorted ids differs)")
-            return predictions.targets
+            return predictions.by_id()
         self.truth = truth
         self.faults += (f"{self.file}: {fault}" for fault in _data_faults(record, truth))
         if truth.test_ids_sha256 != data.test_ids_sha256:
             self.faults.append(f"{file}: the ids are not those in the record (SHA-256 of the sorted ids differs)")
-        return truth.targets_of(predictions, file)
+        return truth.matched(predictions, file)
 
 
 def _derived_faults(record: ResultRecord) -> Iterator[str]:
