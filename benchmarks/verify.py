@@ -66,7 +66,7 @@ def measure(results: Path, data: Path) -> None:
     from llm4mat_bench.metrics.results.verify import verify_results
 
     began, clock = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-    found = verify_results(results, read_places([str(data)]))
+    found = verify_results(results, read_places([str(data)]), workers=len(os.sched_getaffinity(0)))
     seconds = time.perf_counter() - clock
     here, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     print(
@@ -104,9 +104,8 @@ def main() -> None:
         print(
             f"{os.cpu_count()} cores; test splits of {given.predictions:,} rows, {10 * given.predictions:,} rows in all"
         )
-        print(
-            f"{'runs':>6} {'sound':>6} {'seconds':>8} {'processor':>9} {'ms a run':>8} {'peak MiB':>8} {'of a worker':>11}"
-        )
+        heads = ("runs", "sound", "seconds", "processor", "ms a run", "peak MiB", "a worker's")
+        print(" ".join(f"{head:>10}" for head in heads))
         for records in given.records:
             results = work / f"results-{given.predictions}-{given.tasks}-{records}"
             if not results.exists():
@@ -114,10 +113,10 @@ def main() -> None:
             command = [sys.executable, __file__, "--measure", str(results), str(data)]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             each = 1000 * found["seconds"] / found["runs"]
-            print(
-                f"{found['runs']:>6} {found['sound']:>6} {found['seconds']:>8.1f} {found['processor_seconds']:>9.1f} "
-                f"{each:>8.1f} {found['peak_mib']:>8.0f} {found['peak_of_a_worker_mib']:>11.0f}"
-            )
+            times = [found["seconds"], found["processor_seconds"], each]
+            sizes = [found["peak_mib"], found["peak_of_a_worker_mib"]]
+            row = [found["runs"], found["sound"], *(f"{one:.1f}" for one in times), *(f"{one:.0f}" for one in sizes)]
+            print(" ".join(f"{one:>10}" for one in row))
 
 
 if __name__ == "__main__":

@@ -187,11 +187,10 @@ def _check_targets(
     if not differ.any():
         return
     first = int(differ.argmax())
-    relative = float((error[differ] / largest[differ]).max())
     hint = ""
-    if relative < 1e-2:
+    if float(error.max()) < 0.01 * float(largest.max()):
         hint = (
-            f". They are at most {relative:.1g} of a value off, as rounded ones are: write them in full, or leave the "
+            f". They are at most {float(error.max()):.1g} off, as rounded ones are: write them in full, or leave the "
             "column out where the task is given"
         )
     raise DataError(

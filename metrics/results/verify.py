@@ -1,6 +1,8 @@
 """Trust nothing that stands in a record: compute it again from the predictions and the data."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from ...errors import DataError, LLM4MatError
 from ...files import file_sha256
 from ...progress import Progress, silent
 from ..protocols import ClassificationReport, RegressionReport
+from ..studentised import keeping_draws
 from .names import visible
 from .places import Place, Truths
 from .predictions import Predictions, read_predictions
@@ -93,6 +96,8 @@ def verify_results(
     results: Path,
     places: Sequence[Place] | Truths = (),
     progress: Progress = silent,
+    *,
+    workers: int = 1,
 ) -> list[Verification]:
     """Verify every run under a folder.
 
@@ -100,18 +105,56 @@ def verify_results(
         results: Folder of results.
         places: Where data is, for runs that are not on the embedded sample; or places already opened.
         progress: Called as the work goes on.
+        workers: Processes to share the runs among, where there are many. They are started anew (`spawn`), so a script
+            that asks for more than one needs the usual ``if __name__ == "__main__":``.
 
     Raises:
         DataError: There is no run.
     """
     runs = find_runs(results)
     truths = places if isinstance(places, Truths) else Truths(places)
+    if workers > 1 and len(runs) >= _WORTH_WORKERS:
+        return _verify_in_processes(runs, truths, progress, workers)
     found = []
-    for done, folder in enumerate(runs):
-        progress("verifying", done, len(runs))
-        found.append(verify_run(folder, truths))
+    with keeping_draws():
+        for done, folder in enumerate(runs):
+            progress("verifying", done, len(runs))
+            found.append(verify_run(folder, truths))
     progress("verifying", len(runs), len(runs))
     return found
+
+
+def _verify_in_processes(runs: list[Path], truths: Truths, progress: Progress, workers: int) -> list[Verification]:
+    """Verify pieces of neighbouring runs, which are mostly of one task, each process with truths of its own."""
+    pieces = [runs[start : start + _PIECE] for start in range(0, len(runs), _PIECE)]
+    found: list[Verification] = []
+    with ProcessPoolExecutor(
+        min(workers, len(pieces)), get_context("spawn"), initializer=_begin, initargs=(truths.places,)
+    ) as pool:
+        progress("verifying", 0, len(runs))
+        for verified, used in pool.map(_verify_piece, pieces):
+            found += verified
+            truths.used |= used
+            progress("verifying", len(found), len(runs))
+    return found
+
+
+_WORTH_WORKERS = 200
+"""Runs from which on another process is worth its start, a second or two."""
+_PIECE = 50
+_truths_here: Truths | None = None
+
+
+def _begin(places: Sequence[Place]) -> None:
+    """Open the places in a process that verifies pieces."""
+    global _truths_here  # noqa: PLW0603 - a process has one, for all its pieces
+    _truths_here = Truths(places)
+
+
+def _verify_piece(folders: list[Path]) -> tuple[list[Verification], set[Place]]:
+    truths = _truths_here or Truths()
+    with keeping_draws():
+        return [verify_run(folder, truths) for folder in folders], truths.used
 
 
 class _Check:

@@ -69,7 +69,7 @@ def test_score_and_verify_have_one_rule(
 
 
 def test_a_rounded_target_column_says_what_was_compared(answers: Path, call: Callable[..., Any]) -> None:
-    change(answers, "target", lambda targets: targets.round(2))
+    change(answers, "target", lambda targets: targets.round(1))
     called = call("score", answers, "--task", TASK)
     assert called.status == 1
     said = " ".join(called.err.split())
