@@ -101,8 +101,9 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
     kept = ~(empty | no_id)
     table = pa.table([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
     marks = {f"missing_{name}": ~valid[name] for name in ("composition", "cif", "description")}
-    marks |= dict(raw.marked)
-    marks |= _compare_formulas(columns)
+    for found in (raw.marked, _compare_formulas(columns)):
+        for rule, mask in found.items():
+            marks[rule] = marks[rule] | mask if rule in marks else mask
     rows = raw.rows
     if not kept.all():
         table, rows = table.filter(pa.array(kept)), rows[kept]
