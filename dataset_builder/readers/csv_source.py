@@ -44,10 +44,11 @@ class CsvSource(ABC):
         """Scan the file."""
         path = self.find(source, origin)
         self.others(source, origin)
+        given = path
         if path.suffix == ".gz":
             path = gunzip(path, work / "unpacked" / path.stem, progress)
-        scan = scan_csv(path, None, progress)
-        self._names(source, scan.header, path)
+        scan = scan_csv(path, None, progress, shown=given)
+        self._names(source, scan.header, given)
         return Plan(pieces=scan.pieces, inputs=(scan.identity,))
 
     def read(self, source: Source, piece: Piece, origin: Path) -> Iterator[RawBatch]:
