@@ -129,11 +129,18 @@ class Split:
         """The texts, read when asked for."""
         return Texts(self.rows)
 
+    @property
+    def material_ids(self) -> "pa.ChunkedArray":
+        """Ids of the rows."""
+        return self._column("material_id")
+
     @cached_property
     def targets(self) -> NDArray[np.float64]:
         """Shape ``(n,)``, in the unit of the task; classes are 0 and 1."""
-        column = self.rows.select_columns(["target"]).with_format("arrow")[:]["target"]
-        return np.asarray(column.to_numpy(), dtype=np.float64)
+        return np.asarray(self._column("target").to_numpy(), dtype=np.float64)
+
+    def _column(self, name: str) -> "pa.ChunkedArray":
+        return self.rows.select_columns([name]).with_format("arrow")[:][name]
 
 
 @dataclass(frozen=True)

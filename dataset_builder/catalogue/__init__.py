@@ -1,6 +1,6 @@
 """The catalogue: sources, properties and tasks, declared as YAML and validated by pydantic."""
 
-from .lookup import get_benchmark, get_source, get_task, list_sources, list_tasks, load_source_file
+from .lookup import get_benchmark, get_source, get_task, list_sources, list_tasks, load_source_file, match_tasks
 from .models import MODALITIES, SPLITS, Kind, Modality, PossibleRange, Property, Source, SplitSizes, Task
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "list_sources",
     "list_tasks",
     "load_source_file",
+    "match_tasks",
 ]

@@ -132,14 +132,15 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
     kept = ~(empty | no_id)
     table = pa.table([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
     marks = {f"missing_{name}": ~valid[name] for name in ("composition", "cif", "description")}
-    marks |= dict(raw.marked)
-    marks |= _compare_formulas(columns)
-    marks |= {
+    content = {
         "unreadable_id": is_no_id(columns["material_id"]),
         "unreadable_cif": is_no_cif(columns["cif"]),
         "unreadable_description": is_no_description(columns["description"]),
         "impossible_value": out_of_range,
     }
+    for found in (raw.marked, _compare_formulas(columns), content):
+        for rule, mask in found.items():
+            marks[rule] = marks[rule] | mask if rule in marks else mask
     for name, rule in _RULE_OF_TEXT.items():
         filled[name] += int(valid[name].sum())
         if marks[rule].any():

@@ -5,7 +5,7 @@ import warnings
 from functools import lru_cache
 from typing import NamedTuple
 
-_ELEMENTS = frozenset([
+ELEMENTS = frozenset([
     "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar", "K", "Ca",
     "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y",
     "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Ba", "La", "Ce",
@@ -41,7 +41,7 @@ def element_shares(formula: str) -> Shares | None:
         position = match.end()
         symbol, opening, closing, number, _ = match.groups()
         if symbol:
-            if symbol not in _ELEMENTS:
+            if symbol not in ELEMENTS:
                 return None
             if last:
                 _add(stack[-1], last, 1.0)
@@ -73,7 +73,7 @@ def element_shares(formula: str) -> Shares | None:
 def _shares_of_pairs(pairs: list[tuple[str, str]]) -> Shares | None:
     amounts: Shares = {}
     for symbol, number in pairs:
-        if symbol not in _ELEMENTS:
+        if symbol not in ELEMENTS:
             return None
         element = "H" if symbol in ("D", "T") else symbol
         amounts[element] = amounts.get(element, 0.0) + (float(number) if number else 1.0)

@@ -2,12 +2,12 @@
 
 import ast
 import json
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
 from .errors import StructureError
+from .reading import read_structure
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -105,15 +105,9 @@ def cif_composition(cif: str) -> str:
     """Reduced formula of the crystal of a CIF.
 
     Raises:
-        StructureError: pymatgen cannot read it.
+        StructureError: It is none, or it is open which crystal it is.
     """
-    structure_class = _pymatgen()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return str(structure_class.from_str(cif, fmt="cif").composition.reduced_formula)
-    except Exception as error:
-        raise StructureError(f"no CIF that pymatgen reads: {error}") from error
+    return str(read_structure(cif).composition.reduced_formula)
 
 
 def _is_true(value: object) -> bool:

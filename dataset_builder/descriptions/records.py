@@ -28,6 +28,7 @@ class Settings(BaseModel):
     timeout: float = Field(default=DEFAULT_TIMEOUT, gt=0, description="seconds of wall time a structure may take")
     memory_mb: int = Field(default=DEFAULT_MEMORY_MB, ge=16, description="MiB a worker may add to what it began with")
     condensed: bool = True
+    allow_formula_mismatch: bool = Field(default=False, description="describe atoms that do not make the CIF's formula")
     describer: str = Field(default=DESCRIBER, pattern=r"^[\w.]+:\w+$", description="module:function that is run")
 
 
@@ -57,7 +58,9 @@ class Outcome(BaseModel):
 class DescriptionRecord(BaseModel):
     """One structure's description, or why there is none.
 
-    ``condensed`` is JSON text. ``seconds`` is the wall time in the worker; it is never part of a written file.
+    ``condensed`` is JSON text. ``reason`` says why there is no description, or what must be known of one (deuterium
+    described as hydrogen, atoms that do not make the formula). ``seconds`` is the wall time in the worker; it is never
+    part of a written file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("llm4mat-bench", "robocrys", "pymatgen", "pymatgen-core", "matminer", "spglib", "numpy", "scipy")
+PACKAGES = ("llm4mat-bench", "robocrys", "pymatgen", "pymatgen-core", "matminer", "spglib", "gemmi", "numpy", "scipy")
 
 
 def library_versions() -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import one_line, said
 from ..crystals.errors import StructureError
-from ..crystals.reading import read_structure
+from ..crystals.reading import read_crystal
 from .records import Outcome, Settings, Status
 
 if TYPE_CHECKING:
@@ -49,12 +49,13 @@ def describe_text(index: int, text: str, settings: Settings, describer: Describe
         return Outcome(index=index, status=status, reason=reason, n_sites=n_sites, seconds=elapsed)
 
     try:
-        structure = read_structure(text)
+        structure, remarks = read_crystal(text, allow_mismatch=settings.allow_formula_mismatch)
         n_sites = len(structure)
         description, condensed = describer(structure, settings.style)
         return Outcome(
             index=index,
             status=Status.OK,
+            reason="; ".join(remarks) or None,
             description=description,
             condensed=_to_json(condensed) if settings.condensed else None,
             n_sites=n_sites,

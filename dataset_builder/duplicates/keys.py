@@ -8,8 +8,10 @@ import xxhash
 from numpy.typing import NDArray
 
 from ...progress import Advance, silent
-from ..built_folder import ID_COLUMN, SourceFiles, iter_batches
 from ..crystals.formulas import composition_facts
+from ..dataset_folder.layout import ID_COLUMN
+from ..dataset_folder.reading import SourceFiles
+from ..dataset_folder.shard_files import iter_batches
 
 Hashes = NDArray[np.uint64]
 NO_KEY = np.uint64(0)

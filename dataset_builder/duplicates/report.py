@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 
 from ...progress import Progress, advance_of, silent
-from ..built_folder import ID_COLUMN, BuiltFolder, SourceFiles
+from ..dataset_folder.layout import ID_COLUMN
+from ..dataset_folder.reading import DatasetFolder, SourceFiles
 from .groups import Groups, Rows, crossing_groups, group_rows, repeated_rows, shared_keys
 from .keys import NO_KEY, KeyTable, hash_rows
 from .models import DuplicatesReport, Example, KeyReport, SharedKeys, SourceDuplicates, StructureReport
@@ -18,7 +19,7 @@ _ROWS_OF_EXAMPLE = 6
 
 
 def find_duplicates(
-    folder: BuiltFolder,
+    folder: DatasetFolder,
     *,
     sources: Sequence[str] | None = None,
     structures: bool = True,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...progress import Advance, silent
-from ..built_folder import SourceFiles, iter_batches
+from ..dataset_folder.reading import SourceFiles
+from ..dataset_folder.shard_files import iter_batches
 from .groups import Groups, Rows, crossing_groups
 from .keys import NO_KEY, Hashes, KeyTable
 

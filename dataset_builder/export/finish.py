@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...files import replace_file
-from ..catalogue import SPLITS, Source
+from ...progress import Progress, silent
+from ..catalogue import MODALITIES, SPLITS, Source
 from ..cleaning.crossing import Bits, SplitKeys, bit, count_bits, first_rule, mark_crossings, strict_drop
 from ..cleaning.policy import RULE_NAMES
 from ..cleaning.rows import KEY_NAMES
+from ..dataset_folder.identity import split_texts_sha256
+from ..dataset_folder.layout import STRIPPED, faults_path, shard_path
+from ..dataset_folder.parquet import describe_shard, write_shard
+from ..dataset_folder.report import Shard, SplitReport
 from ..readers.base import PIECE_BYTES
 from ..splits import ids_sha256
-from .files import shard_name
-from .parquet import describe_shard, write_shard
 from .parts import EXAMPLES, UNASSIGNED, PartReport, data_path, keys_path
-from .report import Shard, SplitReport
 
 # Keys of each split and the parts that hold its rows -> places of the rows that match.
 _FEWEST = 4  # rows from which a share says anything
@@ -68,6 +70,7 @@ def finish_source(
     strict: bool,
     expected: dict[str, int | None],
     match: StructureSearch | None = None,
+    progress: Progress = silent,
 ) -> Finished:
     """Put the parts of a source together.
 
@@ -79,6 +82,7 @@ def finish_source(
         strict: Leave marked rows out.
         expected: Number of rows that each split should have, None where that is not known.
         match: Finds rows whose structure matches one of a held-out split; left out, structures are not compared.
+        progress: Told the rows whose texts are hashed.
     """
     ordered = sorted(reports, key=lambda report: report.number)
     loaded = {split: _load(ordered, parts, split) for split in SPLITS}
@@ -94,8 +98,10 @@ def finish_source(
         drop = strict_drop(ids.bits) if strict else np.zeros(len(ids.bits), np.bool_)
         shards, missing = _write_shards(ordered, parts, staged, source_id, split, ids.part_rows, drop)
         finished.shards += shards
-        finished.splits[split] = _split_report(ordered, split, ids, drop, missing, expected.get(split))
-        path = staged / "faults" / source_id / f"{split}.parquet"
+        counts = _split_report(ordered, split, ids, drop, missing, expected.get(split))
+        texts = _hash_texts(staged, shards, f"{source_id}: hashing texts of {split}", progress)
+        finished.splits[split] = counts.model_copy(update={"texts_sha256": texts})
+        path = staged / faults_path(source_id, split)
         if _write_faults(ordered, split, ids, drop, path):
             finished.faults.append(describe_shard(path, staged))
     rest = _counts(ordered, UNASSIGNED)
@@ -137,7 +143,7 @@ def _write_shards(
     shards = []
     done = 0
     for index, group in enumerate(groups):
-        path = staged / "data" / source_id / shard_name(split, index, len(groups))
+        path = staged / shard_path(source_id, split, index, len(groups))
         mask = drop[starts[done] : starts[done + len(group)]]
         if len(group) == 1 and not mask.any():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -156,6 +162,15 @@ def _write_shards(
         done += len(group)
         shards.append(describe_shard(path, staged))
     return shards, missing
+
+
+def _hash_texts(staged: Path, shards: Sequence[Shard], name: str, progress: Progress) -> dict[str, str]:
+    if not shards:
+        return {}
+    paths = tuple(staged / shard.path for shard in shards)
+    there = pq.read_schema(paths[0]).names
+    columns = tuple(one for one in (*MODALITIES, STRIPPED) if one in there)
+    return split_texts_sha256(paths, columns, progress, name, sum(shard.rows for shard in shards))
 
 
 def _group(parts: Sequence[PartReport], split: str) -> list[list[PartReport]]:

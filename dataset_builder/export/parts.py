@@ -15,11 +15,11 @@ from ..catalogue import SPLITS, Source
 from ..cleaning.crossing import bit
 from ..cleaning.rows import KEY_NAMES, CleanBatch, clean_batch
 from ..crystals.cif_fields import CifPolicy, stripped_column
+from ..dataset_folder.features import dataset_schema
+from ..dataset_folder.layout import STRIPPED
+from ..dataset_folder.parquet import write_shard
 from ..readers.base import Piece
 from ..readers.registry import get_reader
-from .features import dataset_schema
-from .parquet import write_shard
-from .report import STRIPPED
 
 UNASSIGNED = "unassigned"  # rows that are in no split: not in the manifest, or without an id
 EXAMPLES = 5

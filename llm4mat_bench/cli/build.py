@@ -11,7 +11,7 @@ from .console import JsonOption, err, out, print_json
 
 if TYPE_CHECKING:
     from ..dataset_builder.catalogue import Source
-    from ..dataset_builder.export import SourceReport
+    from ..dataset_builder.dataset_folder import SourceReport
     from ..dataset_builder.export.options import BuildOptions
 
 

@@ -54,11 +54,11 @@ def check(
 
     Writes leakage.json and duplicates.json into DIR and a section on leakage into its card (README.md).
     """
-    from ..dataset_builder.built_folder import open_built_folder
+    from ..dataset_builder.dataset_folder import open_dataset_folder
     from ..dataset_builder.duplicates import find_duplicates
     from ..dataset_builder.leakage import Limits, card_section, check_leakage, update_card
 
-    folder = open_built_folder(directory)
+    folder = open_dataset_folder(directory)
     with show_progress(quiet=as_json) as progress:
         leakage = check_leakage(folder, sources=source, limits=Limits(rows=rows), progress=progress)
         duplicates = find_duplicates(

@@ -40,8 +40,15 @@ def places_of(data: list[str] | None, source: str | None) -> "tuple[Place, ...]"
     return read_places([source])
 
 
-def tell_unused(places: "tuple[Place, ...]", truths: "Truths") -> None:
+def open_places(data: list[str] | None, source: str | None) -> "Truths":
+    """As `places_of`, opened."""
+    from ..metrics.results.places import Truths
+
+    return Truths(places_of(data, source))
+
+
+def tell_unused(truths: "Truths") -> None:
     """Say which of the places given served nothing."""
-    for place in places:
+    for place in truths.places:
         if place not in truths.used:
             err.print(f"--data {place}: no run is on this data", markup=False, highlight=False, soft_wrap=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .console import JsonOption, err, out, print_json
-from .places import OldSourceOption, PlacesOption, places_of
+from .places import OldSourceOption, PlacesOption, open_places, tell_unused
 
 
 def verify(
@@ -20,9 +20,10 @@ def verify(
     from ..metrics.results.verify import verify_results
     from .progress import show_progress
 
-    places = places_of(data, source)
+    truths = open_places(data, source)
     with show_progress(quiet=as_json) as progress:
-        found = verify_results(results, places, progress)
+        found = verify_results(results, truths, progress)
+    tell_unused(truths)
     failed = [one for one in found if one.faults]
     if as_json:
         print_json(

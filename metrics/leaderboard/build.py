@@ -11,7 +11,7 @@ from ...files import write_text
 from ...progress import Progress, silent
 from ..headline import HEADLINE
 from ..results.names import visible
-from ..results.places import Place
+from ..results.places import Place, Truths
 from ..results.predictions import read_predictions
 from ..results.record import json_sha256
 from ..results.verify import Verification, verify_results
@@ -44,7 +44,7 @@ class Leaderboard(BaseModel):
 def write_leaderboard(
     results: Path,
     out: Path,
-    places: Sequence[Place] = (),
+    places: Sequence[Place] | Truths = (),
     progress: Progress = silent,
 ) -> Leaderboard:
     """Write the leaderboard of all runs under a folder; every number on it was recomputed just now.

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from ...dataset_builder.catalogue import Task, get_task
+from ...dataset_builder.dataset_folder.identity import data_sha256
 from ...dataset_builder.splits import ids_sha256
 from ...errors import DataError, LLM4MatError
 from ...files import file_sha256
@@ -16,7 +17,7 @@ from ..protocols import ClassificationReport, RegressionReport
 from .names import visible
 from .places import Place, Truths
 from .predictions import Predictions, read_predictions
-from .record import RESULT_FILE, ResultRecord, config_sha256, data_sha256, read_record, record_sha256, run_id
+from .record import RESULT_FILE, ResultRecord, config_sha256, read_record, record_sha256, run_id
 from .scoring import count, score_answers
 from .truth import Truth
 
@@ -91,21 +92,21 @@ def verify_run(folder: Path, truths: Truths | None = None) -> Verification:
 
 def verify_results(
     results: Path,
-    places: Sequence[Place] = (),
+    places: Sequence[Place] | Truths = (),
     progress: Progress = silent,
 ) -> list[Verification]:
     """Verify every run under a folder.
 
     Args:
         results: Folder of results.
-        places: Where data is, for runs that are not on the embedded sample.
+        places: Where data is, for runs that are not on the embedded sample; or places already opened.
         progress: Called as the work goes on.
 
     Raises:
         DataError: There is no run.
     """
     runs = find_runs(results)
-    truths = Truths(places)
+    truths = places if isinstance(places, Truths) else Truths(places)
     found = []
     for done, folder in enumerate(runs):
         progress("verifying", done, len(runs))
@@ -201,6 +202,9 @@ def _data_faults(record: ResultRecord, truth: Truth) -> Iterator[str]:
     data = record.data
     if (data.version, data.labels_sha256) != (truth.version, truth.labels_sha256):
         yield f"data.labels_sha256: made from other data than {truth.place} (SHA-256 differs)"
+    texts = truth.texts_sha256(record.modality)
+    if texts is not None and texts != data.texts_sha256:
+        yield f"data.texts_sha256: made from other texts than the {record.modality} of {truth.place} (SHA-256 differs)"
     for name, stated, found in (
         ("n_train", data.n_train, truth.n_train),
         ("n_validation", data.n_validation, truth.n_validation),

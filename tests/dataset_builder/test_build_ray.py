@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from published import with_sizes, write_published
 
+from llm4mat_bench.dataset_builder.dataset_folder.report import read_report
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.executor import run_jobs
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
-from llm4mat_bench.dataset_builder.export.report import read_report
 from llm4mat_bench.errors import DataError
 from llm4mat_bench.progress import silent
 

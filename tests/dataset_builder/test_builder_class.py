@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from published import Row, with_sizes, write_published
 
-from llm4mat_bench.dataset_builder.builder_class import LLM4MatBuilder
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
+from llm4mat_bench.dataset_builder.hf_builder import LLM4MatBuilder
 from llm4mat_bench.errors import UsageError
 from llm4mat_bench.progress import silent
 
@@ -86,7 +86,7 @@ def test_the_cache_notices_changed_code(tmp_path: Path, monkeypatch: pytest.Monk
     settings = {"config_name": "mp", "data_dir": str(tmp_path / "in"), "cache_dir": str(tmp_path / "cache")}
     first = LLM4MatBuilder(**settings).cache_dir
     assert LLM4MatBuilder(**settings).cache_dir == first
-    module = "llm4mat_bench.dataset_builder.builder_class.code_fingerprint"
+    module = "llm4mat_bench.dataset_builder.hf_builder.code_fingerprint"
     monkeypatch.setattr(module, lambda: "other code")
     assert LLM4MatBuilder(**settings).cache_dir != first
 

@@ -67,7 +67,8 @@ def pool() -> Iterator[LocalPool]:
 
 def outcome(pool: LocalPool, text: str) -> Outcome:
     (found,) = pool.exchange([Task(0, text)])
-    assert (found.status is Status.OK) == (found.description is not None) == (found.reason is None)
+    assert (found.status is Status.OK) == (found.description is not None)
+    assert found.status is Status.OK or found.reason
     assert found.status in (Status.OK, Status.BAD_CIF, Status.DISORDERED), found
     return found
 
@@ -133,7 +134,10 @@ def replace(old: str, new: str) -> str:
         (CUBIC, Status.OK, None),
         ("", Status.BAD_CIF, "empty"),
         (" \n\t", Status.BAD_CIF, "empty"),
-        (CUBIC + "\0", Status.BAD_CIF, "binary"),
+        (CUBIC + "\0", Status.OK, None),
+        (CUBIC + "\x1a", Status.OK, None),
+        ("\ufeff" + CUBIC, Status.OK, None),
+        (CUBIC.replace("4.1", "4.\0001"), Status.BAD_CIF, "binary"),
         (replace("Cs 0 0 0 1", "Cs 0 0 0 0.5"), Status.DISORDERED, "shared"),
         (replace("Cs 0 0 0 1", "Cs 0 0 0 2"), Status.BAD_CIF, "Occupancy 2.0"),
         (replace("P m -3 m", "Q q q q"), Status.BAD_CIF, "symmetry is not understood"),

@@ -12,12 +12,12 @@ pytest.importorskip("pymatgen.core")
 from pymatgen.core import Lattice, Structure
 
 from llm4mat_bench.cli.app import app
-from llm4mat_bench.dataset_builder.built_folder import open_built_folder
+from llm4mat_bench.dataset_builder.dataset_folder import open_dataset_folder
 from llm4mat_bench.dataset_builder.duplicates import find_duplicates
 
 
 def find(folder, **options):
-    return find_duplicates(open_built_folder(folder), **options).sources[0]
+    return find_duplicates(open_dataset_folder(folder), **options).sources[0]
 
 
 def shared(report) -> dict[tuple[str, str], tuple[int, tuple[int, int]]]:

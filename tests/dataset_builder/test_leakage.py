@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 pytest.importorskip("pymatgen.core")
 
 from llm4mat_bench.cli.app import app
-from llm4mat_bench.dataset_builder.built_folder import open_built_folder
+from llm4mat_bench.dataset_builder.dataset_folder import open_dataset_folder
 from llm4mat_bench.dataset_builder.leakage import LeakageReport, Limits, card_section, check_leakage, update_card
 from llm4mat_bench.dataset_builder.leakage.features import text_features
 from llm4mat_bench.dataset_builder.leakage.numerals import NUMERAL, read_numeral
@@ -21,7 +21,7 @@ AVOGADRO = 1.66053906660  # g/cm³ for one u/Å³, CODATA 2018
 
 def check(tmp_path: Path, columns: dict, **limits) -> LeakageReport:
     folder = write_folder(tmp_path, "made", split_rows(columns))
-    return check_leakage(open_built_folder(folder), limits=Limits(**limits))
+    return check_leakage(open_dataset_folder(folder), limits=Limits(**limits))
 
 
 def found(report: LeakageReport, target: str, modality: str):
@@ -181,7 +181,7 @@ def test_real_rows_volume_density_and_volume_per_atom(tmp_path):
     for columns in splits.values():
         for old, new in names.items():
             columns[new] = columns.pop(old)
-    report = check_leakage(open_built_folder(write_folder(tmp_path, "renamed", splits)))
+    report = check_leakage(open_dataset_folder(write_folder(tmp_path, "renamed", splits)))
     assert {(one.target, one.modality) for one in report.leaks} == {("p1", "cif"), ("p2", "cif"), ("p3", "cif")}
     assert found(report, "p1", "cif").expression == "_cell_volume"
     assert found(report, "p2", "cif").expression.startswith("1.6605")
@@ -192,7 +192,7 @@ def test_the_report_does_not_depend_on_shards_and_repeats(tmp_path):
     columns["t"] = columns["_volume"]
     whole = write_folder(tmp_path / "a", "made", split_rows(columns))
     parts = write_folder(tmp_path / "b", "made", split_rows(columns), shards=3)
-    first, second = (check_leakage(open_built_folder(folder), limits=Limits(rows=40)) for folder in (whole, parts))
+    first, second = (check_leakage(open_dataset_folder(folder), limits=Limits(rows=40)) for folder in (whole, parts))
     assert first.model_dump_json() == second.model_dump_json()
     assert first.rows_sampled == {"made": 40}
 
@@ -287,13 +287,13 @@ def test_truncated_and_missing_shards_are_named(tmp_path):
     content = shard.read_bytes()
     shard.write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match=r"train-00001-of-00002\.parquet: not a whole Parquet file"):
-        open_built_folder(folder)
+        open_dataset_folder(folder)
     shard.unlink()
     with pytest.raises(DataError, match="lacks 1 of 2 shards"):
-        open_built_folder(folder)
+        open_dataset_folder(folder)
     # The footer is whole, the pages are not.
     damaged = bytearray(content)
     damaged[100 : len(content) // 2] = bytes(len(content) // 2 - 100)
     shard.write_bytes(bytes(damaged))
     with pytest.raises(DataError, match=r"train-00001-of-00002\.parquet"):
-        check_leakage(open_built_folder(folder), limits=Limits(rows=20))
+        check_leakage(open_dataset_folder(folder), limits=Limits(rows=20))

@@ -156,7 +156,9 @@ DAMAGES: dict[str, tuple[bytes, str | dict[str, list[int]]]] = {
         r"columns Volume, VOLUME could",
     ),
     "two spellings": (
-        to_csv([[*COLUMNS[:-1], "x", "Cif structure", "CIF_STRUCTURE"], *([*one, one[-1], one[-1]] for one in GOOD[1:])]),
+        to_csv(
+            [[*COLUMNS[:-1], "x", "Cif structure", "CIF_STRUCTURE"], *([*one, *one[-1:] * 2] for one in GOOD[1:])]
+        ),
         r"columns Cif structure, CIF_STRUCTURE could all be cif_structure",
     ),
     "a column less": (raw(b",efermi", b",fermi"), r"no column efermi"),

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from llm4mat_bench.dataset_builder.catalogue import get_source
-from llm4mat_bench.dataset_builder.export.features import class_names, conform, dataset_features, dataset_schema
+from llm4mat_bench.dataset_builder.dataset_folder.features import class_names, conform, dataset_features, dataset_schema
 from llm4mat_bench.dataset_builder.export.sample import SAMPLE_FOLDER, build_sample
 from llm4mat_bench.dataset_builder.splits import ids_sha256
 from llm4mat_bench.errors import DataError

@@ -12,8 +12,8 @@ from crystal_tables import crystals, real_rows, split_rows, write_folder
 from typer.testing import CliRunner
 
 from llm4mat_bench.cli.app import app
-from llm4mat_bench.dataset_builder.built_folder import open_built_folder
 from llm4mat_bench.dataset_builder.catalogue import get_benchmark, get_source, list_sources
+from llm4mat_bench.dataset_builder.dataset_folder import open_dataset_folder
 from llm4mat_bench.dataset_builder.statistics import (
     StatisticsReport,
     compute_statistics,
@@ -47,7 +47,7 @@ def folder(columns, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(folder) -> StatisticsReport:
-    return compute_statistics(open_built_folder(folder))
+    return compute_statistics(open_dataset_folder(folder))
 
 
 def frames(columns) -> dict[str, pd.DataFrame]:
@@ -127,7 +127,7 @@ def test_class_labels_as_the_hub_stores_them(tmp_path):
     path = tmp_path / "data" / "made" / "test-00000-of-00001.parquet"
     path.parent.mkdir(parents=True)
     pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(info)}), path)
-    kind = compute_statistics(open_built_folder(tmp_path)).sources[0].targets[0]
+    kind = compute_statistics(open_dataset_folder(tmp_path)).sources[0].targets[0]
     assert kind.splits == {"test": {"indirect": 1, "direct": 2}}
     assert kind.missing == {"test": 1}
 
@@ -136,12 +136,12 @@ def test_a_class_of_another_name_is_an_error(tmp_path):
     columns = {"material_id": ["a", "b"], "is_stable": ["True", "perhaps"]}
     folder = write_folder(tmp_path, "mp", {"test": columns})
     with pytest.raises(DataError, match="is_stable holds 'perhaps'"):
-        compute_statistics(open_built_folder(folder))
+        compute_statistics(open_dataset_folder(folder))
 
 
 def test_real_rows(tmp_path):
     splits = real_rows()
-    source = compute_statistics(open_built_folder(write_folder(tmp_path, "mp", splits))).sources[0]
+    source = compute_statistics(open_dataset_folder(write_folder(tmp_path, "mp", splits))).sources[0]
     volume = next(target for target in source.targets if target.name == "volume")
     values = np.array(splits["train"]["volume"] + splits["validation"]["volume"])
     assert volume.unit == "Å³"
@@ -209,7 +209,7 @@ def test_same_bytes_twice_and_no_trace_of_the_time_or_place(folder, tmp_path):
         assert first == (tmp_path / "b" / file).read_bytes()
         assert str(folder).encode() not in first
     stored = json.loads((tmp_path / "a" / "stats.json").read_text(encoding="utf-8"))
-    assert StatisticsReport.model_validate(stored) == compute_statistics(open_built_folder(folder))
+    assert StatisticsReport.model_validate(stored) == compute_statistics(open_dataset_folder(folder))
 
 
 def test_page_is_self_contained(report):
@@ -228,7 +228,7 @@ def test_page_is_self_contained(report):
 def test_names_are_escaped(tmp_path):
     columns = {"material_id": ["a", "b"], "<script>x</script>": [1.0, 2.0]}
     folder = write_folder(tmp_path, "made", {"test": columns})
-    assert "<script" not in statistics_page(compute_statistics(open_built_folder(folder)))
+    assert "<script" not in statistics_page(compute_statistics(open_dataset_folder(folder)))
 
 
 @pytest.fixture(scope="module")
@@ -249,7 +249,7 @@ def tokenizer_file(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("as_folder", [False, True])
 def test_tokens_without_special_ones_or_truncation(folder, tokenizer_file, as_folder):
     tokenizer = load_tokenizer(str(tokenizer_file.parent if as_folder else tokenizer_file))
-    report = compute_statistics(open_built_folder(folder), tokenizer=tokenizer)
+    report = compute_statistics(open_dataset_folder(folder), tokenizer=tokenizer)
     for splits in report.sources[0].texts.values():
         for text in splits.values():
             assert text.tokens == text.words

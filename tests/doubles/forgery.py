@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from llm4mat_bench.dataset_builder.dataset_folder.identity import data_sha256
 from llm4mat_bench.files import file_sha256
 from llm4mat_bench.metrics.results.predictions import read_predictions
 from llm4mat_bench.metrics.results.record import (
@@ -13,7 +14,6 @@ from llm4mat_bench.metrics.results.record import (
     PromptProtocol,
     TrainingProtocol,
     config_sha256,
-    data_sha256,
     record_sha256,
     run_id,
 )

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import DataError
 from ..catalogue import Source
+from .layout import STRIPPED
 
-SCHEMA_VERSION = 1
-STRIPPED = "cif_stripped"  # column of the CIF without derived fields, where it is built
+SCHEMA_VERSION = 2  # 2: hashes of the texts
 
 
 class _Record(BaseModel):
@@ -41,6 +41,9 @@ class SplitReport(_Record):
     written: int
     distinct_ids: int
     ids_sha256: str = Field(description="SHA-256 of the sorted distinct ids")
+    texts_sha256: dict[str, str] = Field(
+        default_factory=dict, description="text column: hash of ids and texts, see docs/task-identity.md"
+    )
     dropped: dict[str, int] = Field(default_factory=dict, description="rule: rows left out")
     repaired: dict[str, int] = Field(default_factory=dict, description="rule: cells or rows changed")
     marked: dict[str, int] = Field(default_factory=dict, description="rule: rows kept and listed in faults/")

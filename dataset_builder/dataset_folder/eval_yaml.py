@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..catalogue import get_benchmark
+from ..catalogue import MODALITIES, get_benchmark
 from .report import BuildReport
 
 # The Hub accepts a closed list of frameworks; the name is shown there once it has been added to that list.
@@ -19,6 +19,6 @@ def eval_declaration(build: BuildReport) -> dict[str, Any]:
         "tasks": [
             {"id": f"{source_id}_{modality}", "config": f"{source_id}-{modality}", "split": "test"}
             for source_id in build.sources
-            for modality in ("composition", "cif", "description")
+            for modality in MODALITIES
         ],
     }

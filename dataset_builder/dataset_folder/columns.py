@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..errors import DataError
-from .built_folder import SourceFiles
+from ...errors import DataError
+from .reading import SourceFiles
 
 Floats = NDArray[np.float64]
 

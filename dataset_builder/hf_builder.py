@@ -28,12 +28,12 @@ from .cleaning import policy
 from .cleaning.crossing import SplitKeys, bit, mark_crossings, strict_drop
 from .cleaning.rows import KEY_NAMES, CleanBatch, clean_batch
 from .crystals.cif_fields import stripped_column
+from .dataset_folder.features import dataset_features, dataset_schema
+from .dataset_folder.layout import STRIPPED
 from .export.build import find_splits, make_plan
-from .export.features import dataset_features, dataset_schema
 from .export.fingerprint import code_fingerprint
 from .export.options import BuildOptions
 from .export.parts import load_assignment, rows_of_split
-from .export.report import STRIPPED
 from .readers.base import Piece, Reader
 from .readers.registry import choose_reader, get_reader
 from .splits import DEFAULT_SEED

@@ -4,7 +4,8 @@ import hashlib
 from typing import Any
 
 from ..catalogue import MODALITIES, SPLITS
-from .report import STRIPPED, BuildReport, SourceReport
+from .layout import STRIPPED, shard_pattern
+from .report import BuildReport, SourceReport
 
 
 def config_columns(report: SourceReport) -> dict[str, list[str]]:
@@ -29,7 +30,7 @@ def yaml_configs(build: BuildReport) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     for source_id, report in build.sources.items():
         files = [
-            {"split": split, "path": f"data/{source_id}/{split}-*.parquet"}
+            {"split": split, "path": shard_pattern(source_id, split)}
             for split in SPLITS
             if split in report.splits and report.splits[split].written
         ]

@@ -15,13 +15,8 @@ _HUB_LICENCES = {"CC BY 4.0": "cc-by-4.0", "CC BY-NC 4.0": "cc-by-nc-4.0", "CC0 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
-def dataset_card(build: BuildReport, sections: dict[str, str] | None = None) -> str:
-    """Write the card of a build.
-
-    Args:
-        build: What was built.
-        sections: Further sections by heading, in Markdown, e.g. the findings of ``check``.
-    """
+def dataset_card(build: BuildReport) -> str:
+    """Write the card of a build."""
     from jinja2 import Environment, StrictUndefined
 
     template = resources.files(__package__).joinpath("templates/dataset_card.md.j2").read_text(encoding="utf-8")
@@ -49,7 +44,6 @@ def dataset_card(build: BuildReport, sections: dict[str, str] | None = None) -> 
         unverified=[
             r.declaration.title for r in build.sources.values() if r.declaration.licence.status == "unverified"
         ],
-        sections=sections or {},
     )
 
 

@@ -13,16 +13,21 @@ import pytest
 from hub_double import HubDouble, hub  # noqa: F401 - a fixture
 
 from llm4mat_bench import load_task
-from llm4mat_bench.dataset_builder.loading import task_sha256
+from llm4mat_bench.dataset_builder.dataset_folder import task_identity
 from llm4mat_bench.dataset_builder.sample import read_sample
 from llm4mat_bench.errors import DataError, UsageError
 
 PRINT_HASHES = """
 import sys
-from llm4mat_bench import load_task
-from llm4mat_bench.dataset_builder.loading import task_sha256
+from llm4mat_bench.dataset_builder.dataset_folder import load_task, read_labels, task_identity
 for name in ("sample/band_gap", "sample/is_stable"):
-    print(task_sha256(load_task(name, "description", sys.argv[1])))
+    print(task_identity(name, "description", sys.argv[1]).sha256)
+splits = load_task(name, "description", sys.argv[1])
+streams = load_task(name, "description", sys.argv[1], streaming=True)
+for split, labels in read_labels(name, sys.argv[1]).splits.items():
+    rows = splits[split].to_list()
+    assert rows == list(streams[split])
+    assert [row["material_id"] for row in rows] == labels.material_ids.to_pylist()
 """
 
 
@@ -53,7 +58,7 @@ def test_classes_are_named_and_count_from_the_negative() -> None:
 
 @pytest.mark.parametrize("name", ["sample/band_gap", "sample/is_stable"])
 def test_a_built_folder_gives_the_same_task(folder: Path, name: str) -> None:
-    assert task_sha256(load_task(name, "cif", folder)) == task_sha256(load_task(name, "cif"))
+    assert task_identity(name, "cif", folder) == task_identity(name, "cif")
 
 
 @pytest.mark.slow
@@ -65,7 +70,7 @@ def test_a_repo_on_the_hub_gives_the_same_task(folder: Path, hub: HubDouble, tmp
     command = [sys.executable, "-c", PRINT_HASHES, "org/llm4mat-bench"]
     found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert found.returncode == 0, found.stderr[-2000:]
-    expected = [task_sha256(load_task(name, "description")) for name in ("sample/band_gap", "sample/is_stable")]
+    expected = [task_identity(name, "description").sha256 for name in ("sample/band_gap", "sample/is_stable")]
     assert found.stdout.split() == expected
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..catalogue import MODALITIES, SPLITS, Source, get_benchmark
+from .layout import shard_pattern
 from .report import BuildReport, SourceReport
 
 _CONTEXT: dict[str, Any] = {
@@ -93,7 +94,7 @@ def _file_set(source_id: str, split: str) -> dict[str, Any]:
         "@id": f"{source_id}-{split}-files",
         "name": f"{source_id}-{split}-files",
         "encodingFormat": "application/x-parquet",
-        "includes": f"data/{source_id}/{split}-*.parquet",
+        "includes": shard_pattern(source_id, split),
     }
 
 
