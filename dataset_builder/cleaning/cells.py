@@ -174,9 +174,9 @@ def is_no_cif(cifs: pa.Array) -> Mask:
 
 
 def is_no_description(descriptions: pa.Array) -> Mask:
-    """Mask of descriptions that are no prose: fewer than three words, or the text of a structure."""
+    """Mask of descriptions that are no prose: one word, a number, or the text of a structure."""
     heads = pc.utf8_slice_codeunits(pc.utf8_ltrim_whitespace(descriptions), 0, 400)
-    prose = pc.match_substring_regex(heads, r"\S+\s+\S*[A-Za-z]\S*\s+\S+")
+    prose = pc.match_substring_regex(heads, r"[A-Za-z]\S*\s+\S")
     structure = pc.match_substring_regex(heads, r"^([{\[#]|data_)|_cell_|_atom_site|'@class'|\"@class\"")
     return _mask(pc.or_(pc.invert(prose), structure))
 

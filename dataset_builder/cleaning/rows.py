@@ -48,7 +48,6 @@ class CleanBatch:
         dropped: Rule: (row number, what is wrong) of the rows left out.
         repaired: Rule: number of cells or rows repaired.
         unreadable: Column: number of cells that are not what the column holds.
-        impossible: Property: number of labels that cannot be.
         decimal_commas: Property: number of unreadable cells that are numbers with a comma for the point.
         filled: Column: number of cells with something in them.
         examples: Rule: the first few things it met, for people.
@@ -62,7 +61,6 @@ class CleanBatch:
     dropped: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     repaired: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
-    impossible: Counter[str] = field(default_factory=Counter)
     decimal_commas: Counter[str] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -79,7 +77,6 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
     count = raw.table.num_rows
     repaired: Counter[str] = Counter()
     unreadable: Counter[str] = Counter()
-    impossible: Counter[str] = Counter()
     decimal_commas: Counter[str] = Counter()
     filled: Counter[str] = Counter()
     examples: dict[str, list[str]] = {}
@@ -111,7 +108,6 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
             decimal_commas[prop.name] += int((has_decimal_comma(_column(raw, prop.name)) & label.unreadable).sum())
         outside = is_impossible(label.values, prop.possible)
         if outside.any():
-            impossible[prop.name] += int(outside.sum())
             out_of_range |= outside
             _example(examples, "impossible_value", raw, prop.name, outside)
     _count(repaired, "mixed_encoding", encoding)
@@ -158,7 +154,6 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
         dropped=dropped,
         repaired=repaired,
         unreadable=unreadable,
-        impossible=impossible,
         decimal_commas=decimal_commas,
         filled=filled,
         examples=examples,

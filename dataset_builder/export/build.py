@@ -90,7 +90,7 @@ def _build(
         )
     splits = find_splits(source, reader, plan, work, options)
     reports = _build_parts(source, origin, work, options, reader, plan, splits, progress)
-    refuse_shifted_columns(source, reports)
+    refuse_shifted_columns(source.id, reports)
     staged = work / "staged"
     shutil.rmtree(staged, ignore_errors=True)
     match = partial(find_same_crystals, parts=work / "parts", options=options, progress=progress)

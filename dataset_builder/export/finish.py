@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ...files import replace_file
 from ...progress import Progress, silent
-from ..catalogue import MODALITIES, SPLITS, Source
+from ..catalogue import MODALITIES, SPLITS
 from ..cleaning.crossing import Bits, SplitKeys, bit, count_bits, first_rule, mark_crossings, strict_drop
 from ..cleaning.policy import RULE_NAMES
 from ..cleaning.rows import KEY_NAMES
@@ -293,16 +293,16 @@ def _faults(reports: Sequence[PartReport], split: str, ids: _Ids, drop: NDArray[
 _WHAT = {"material_id": "name", "composition": "formula", "cif": "CIF", "description": "description in words"}
 
 
-def refuse_shifted_columns(source: Source, reports: Sequence[PartReport]) -> None:
+def refuse_shifted_columns(source_id: str, reports: Sequence[PartReport]) -> None:
     """Refuse files whose cells are not what their columns hold: columns swapped, shifted, or of another source.
 
     Raises:
         DataError: More than half of a split's rows are broken, or more than half of the cells of a column that hold
-            anything are unreadable or cannot be.
+            anything are unreadable.
     """
     for split in (*SPLITS, UNASSIGNED):
         counts = [report.splits[split] for report in reports if split in report.splits]
-        where = source.id if split == UNASSIGNED else f"{source.id}: {split}"
+        where = source_id if split == UNASSIGNED else f"{source_id}: {split}"
         broken = [found for one in counts for found in one.dropped.get("broken_row", ())]
         read = sum(one.read for one in counts)
         if split == UNASSIGNED:  # what was found before the split of a row was known
@@ -313,9 +313,8 @@ def refuse_shifted_columns(source: Source, reports: Sequence[PartReport]) -> Non
                 f"{where}: {len(broken):,} of {read:,} rows are broken (row {row}: {why}): header and rows do not "
                 "belong together"
             )
-        filled, unreadable, impossible, commas = (
-            _sum(getattr(one, name) for one in counts)
-            for name in ("filled", "unreadable", "impossible", "decimal_commas")
+        filled, unreadable, commas = (
+            _sum(getattr(one, name) for one in counts) for name in ("filled", "unreadable", "decimal_commas")
         )
         for name, count in unreadable.items():
             if filled[name] < _FEWEST or count <= filled[name] / 2:
@@ -329,13 +328,6 @@ def refuse_shifted_columns(source: Source, reports: Sequence[PartReport]) -> Non
                 f"{where}: column {name} holds no {_WHAT.get(name, 'label')} in {count:,} of {filled[name]:,} rows: "
                 "the columns of the file are shifted against its header or swapped, or it belongs to another source"
             )
-        for prop in source.properties:
-            count, total = impossible[prop.name], filled[prop.name]
-            if total >= _FEWEST and count > total / 2:
-                raise DataError(
-                    f"{where}: column {prop.name} holds values that cannot be in {count:,} of {total:,} rows "
-                    f"(possible: {prop.possible} {prop.unit or ''}): another column, or another unit"
-                )
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> Counter[str]:

@@ -52,7 +52,6 @@ class SplitCounts(BaseModel):
     dropped: dict[str, list[tuple[int, str]]] = Field(default_factory=dict)
     repaired: dict[str, int] = Field(default_factory=dict)
     unreadable: dict[str, int] = Field(default_factory=dict)
-    impossible: dict[str, int] = Field(default_factory=dict)
     decimal_commas: dict[str, int] = Field(default_factory=dict)
     filled: dict[str, int] = Field(default_factory=dict)
     missing: dict[str, int] = Field(default_factory=dict)
@@ -151,7 +150,7 @@ class _SplitPart:
             counts.dropped.setdefault(rule, []).extend(rows)
             counts.read += len(rows)
         counts.repaired = dict(Counter(counts.repaired) + batch.repaired)
-        for name in ("unreadable", "impossible", "decimal_commas", "filled"):
+        for name in ("unreadable", "decimal_commas", "filled"):
             setattr(counts, name, dict(Counter(getattr(counts, name)) + getattr(batch, name)))
         for rule, examples in batch.examples.items():
             counts.examples[rule] = (counts.examples.get(rule, []) + examples)[:EXAMPLES]

@@ -38,7 +38,6 @@ def scan_csv(
     split: str | None,
     progress: Progress = silent,
     *,
-    shown: Path | None = None,
     piece_bytes: int = PIECE_BYTES,
     batch_bytes: int = BATCH_BYTES,
     field_limit: int = FIELD_LIMIT,
@@ -49,7 +48,6 @@ def scan_csv(
         path: The file; UTF-8 (or a superset of ASCII), first row the header.
         split: Split that all its rows are in, None where their ids decide.
         progress: Told how far the pass is.
-        shown: Path to name in messages, where the file was unpacked from another.
         piece_bytes: A piece ends with the row that reaches this size.
         batch_bytes: A batch ends with the row that reaches this size.
         field_limit: Longest row that is accepted, in bytes.
@@ -57,17 +55,6 @@ def scan_csv(
     Raises:
         DataError: The file is empty, no text, has a row longer than the limit or a quotation mark that is never closed.
     """
-    try:
-        return _scan(path, split, progress, piece_bytes, batch_bytes, field_limit)
-    except DataError as error:
-        if shown is None:
-            raise
-        raise DataError(str(error).replace(str(path), str(shown))) from error
-
-
-def _scan(
-    path: Path, split: str | None, progress: Progress, piece_bytes: int, batch_bytes: int, field_limit: int
-) -> CsvScan:
     try:
         status = path.stat()
         handle = path.open("rb")

@@ -17,7 +17,7 @@ from .base import Broken, Piece, Plan, RawBatch, raw_table
 from .columns import find_columns
 from .csv_batches import read_piece
 from .csv_scan import scan_csv
-from .unpack import gunzip
+from .unpack import gunzip, named_as
 
 
 class PublishedCsv:
@@ -39,8 +39,9 @@ class PublishedCsv:
             given = path
             if path.suffix == ".gz":
                 path = gunzip(path, work / "unpacked" / path.stem, progress)
-            scan = scan_csv(path, split, progress, shown=given)
-            columns = find_columns(scan.header, source, given)
+            with named_as(given, path):
+                scan = scan_csv(path, split, progress)
+                columns = find_columns(scan.header, source, path)
             ignored = [
                 name or "(no name)" for name in scan.header if name not in {*columns[:5], *columns.properties.values()}
             ]

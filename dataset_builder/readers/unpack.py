@@ -42,6 +42,15 @@ def gunzip(path: Path, target: Path, progress: Progress = silent) -> Path:
     return target
 
 
+@contextmanager
+def named_as(packed: Path, unpacked: Path) -> Iterator[None]:
+    """Let errors name the file that the user gave and not what was unpacked from it."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(str(error).replace(str(unpacked), str(packed))) from error
+
+
 def _damaged(path: Path) -> DataError:
     """Say after how much text the gzip data ends; read again in small steps, a large one says nothing."""
     written = 0
