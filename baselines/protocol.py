@@ -6,6 +6,8 @@ A module that holds these four is a model; nothing else has to be touched:
 - ``Settings``: a pydantic model, every field with a default;
 - ``fit(data, context)``: learns from `TaskData`, in a `Context`, and returns something `Fitted`;
 - ``load(folder)``: gives back what ``Fitted.save(folder)`` wrote.
+
+It may also have ``resolve(settings)``: settings made exact before the run is named, such as the commit of a checkpoint.
 """
 
 from abc import ABC, abstractmethod
@@ -46,6 +48,9 @@ class Declaration(BaseModel):
     extra: str | None = Field(default=None, description="extra of its package that brings its libraries")
     libraries: tuple[str, ...] = Field(
         default=(), description="distributions it cannot do without; their versions go into the record"
+    )
+    pretraining_overlap: Literal["none", "known", "unknown"] = Field(
+        default="none", description="whether what it was pretrained on holds test rows; goes into the record"
     )
     score_kind: Literal["probability", "logit"] = Field(
         default="probability", description="what `predict` gives in classification"

@@ -20,6 +20,7 @@ from ..metrics.results.truth import read_data_record
 from ..progress import Progress, silent
 from .artifacts import copy_model, describe_model
 from .controls import other_crystals, train_subset
+from .presets import preset_settings
 from .protocol import Context, Settings, Split, TaskData
 from .registry import Baseline, check_installed, check_reads
 
@@ -42,14 +43,14 @@ class Run:
     already_there: bool
 
 
-def read_settings(baseline: Baseline, given: dict[str, str]) -> Settings:
-    """Read settings given as text.
+def read_settings(baseline: Baseline, given: dict[str, str], preset: str | None = None) -> Settings:
+    """Read settings given as text, on top of those of a preset.
 
     Raises:
-        UsageError: A setting is unknown or its value is of the wrong form.
+        UsageError: A setting is unknown or its value is of the wrong form, or there is no such preset.
     """
     try:
-        return baseline.settings_model.model_validate(given)
+        return baseline.settings_model.model_validate({**preset_settings(preset, baseline.id), **given})
     except ValidationError as error:
         first = error.errors()[0]
         known = ", ".join(baseline.settings_model.model_fields) or "none"
@@ -70,6 +71,7 @@ def train_baseline(
     limit: int | None = None,
     train_rows: int | None = None,
     control: Control = "none",
+    preset: str | None = None,
     overwrite: bool = False,
     threads: int | None = None,
     progress: Progress = silent,
@@ -91,6 +93,7 @@ def train_baseline(
         limit: Answer only so many test rows, the first: a trial, which is no result.
         train_rows: Train on only so many rows, the first of an order that ``seed`` shuffles, for learning curves.
         control: ``shuffled`` gives each test crystal another one's text: what is still right then was not read there.
+        preset: Name that the settings go by, for the record.
         overwrite: Train again where a finished run is found.
         threads: How many threads the model may use; all if None. They change no answer.
         progress: Called as the work goes on.
@@ -101,16 +104,26 @@ def train_baseline(
     """
     check_reads(baseline, modality, task.kind)
     check_installed(baseline)
-    settings = settings or baseline.settings_model()
+    settings = baseline.resolve(settings or baseline.settings_model())
     declaration = baseline.declaration
     progress(f"looking at {task.name}", 0, 0)
     config = RunConfig.of(
         task,
         modality,
         read_data_record(task, modality, data, revision=revision, progress=progress),
-        ModelIdentity(id=baseline.id, revision=declaration.revision, kind=declaration.kind, pretraining_overlap="none"),
+        ModelIdentity(
+            id=baseline.id,
+            revision=declaration.revision,
+            kind=declaration.kind,
+            pretraining_overlap=declaration.pretraining_overlap,
+        ),
         TrainingProtocol(
-            settings=settings.model_dump(mode="json"), seed=seed, control=control, limit=limit, train_rows=train_rows
+            settings=settings.model_dump(mode="json"),
+            seed=seed,
+            preset=preset,
+            control=control,
+            limit=limit,
+            train_rows=train_rows,
         ),
     )
     if train_rows is not None and train_rows > config.data.n_train:

@@ -51,6 +51,7 @@ class Options:
     limit: int | None = None
     train_rows: int | None = None
     control: Control = "none"
+    preset: str | None = None
     threads: int | None = None
 
 
@@ -145,6 +146,7 @@ def run_one(baseline: Baseline, wanted: Wanted, options: Options, progress: Prog
         limit=options.limit,
         train_rows=options.train_rows,
         control=options.control,
+        preset=options.preset,
         threads=options.threads,
         progress=progress,
     )

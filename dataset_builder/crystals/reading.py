@@ -1,13 +1,18 @@
 """One text to one crystal structure, with a reason a person can use where that fails."""
 
-import ast
-import json
 import warnings
 from typing import TYPE_CHECKING
 
 from ...errors import UsageError, one_line
 from .cif_reading import Crystal, read_cif_block
 from .errors import StructureError
+from .structures import (
+    looks_like_poscar,
+    parse_literal,
+    structure_of_any_dict,
+    structure_of_poscar,
+    without_isotopes,
+)
 from .texts import cif_blocks, tidy
 
 if TYPE_CHECKING:
@@ -19,8 +24,17 @@ def read_structure(text: str) -> "Structure":
     return read_crystal(text).structure
 
 
+def cif_composition(cif: str) -> str:
+    """Reduced formula of the crystal of a CIF.
+
+    Raises:
+        StructureError: It is none, or it is open which crystal it is.
+    """
+    return str(read_structure(cif).composition.reduced_formula)
+
+
 def read_crystal(text: str, *, allow_mismatch: bool = False) -> Crystal:
-    """Read a CIF, or a pymatgen structure written as JSON or as a Python dict.
+    """Read a CIF, a POSCAR, or a structure of pymatgen or JARVIS written as JSON or as a Python dict.
 
     The cell is taken as it stands (not reduced to a primitive one), which is how the published texts were made.
     Deuterium and tritium become hydrogen, which a remark says.
@@ -36,8 +50,11 @@ def read_crystal(text: str, *, allow_mismatch: bool = False) -> Crystal:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            text = tidy(text)
             if text.lstrip().startswith("{"):
-                return Crystal(_from_dict(text))
+                return Crystal(*without_isotopes(structure_of_any_dict(parse_literal(text))))
+            if looks_like_poscar(text):
+                return Crystal(*without_isotopes(structure_of_poscar(text)))
             return _from_cif(text, allow_mismatch=allow_mismatch)
     except (StructureError, UsageError, MemoryError):
         raise
@@ -46,7 +63,6 @@ def read_crystal(text: str, *, allow_mismatch: bool = False) -> Crystal:
 
 
 def _from_cif(text: str, *, allow_mismatch: bool) -> Crystal:
-    text = tidy(text)
     if not text.strip():
         raise StructureError("the text is empty")
     if "\0" in text:
@@ -59,15 +75,3 @@ def _from_cif(text: str, *, allow_mismatch: bool) -> Crystal:
         names = ", ".join(block.name for block in crystals[:5])
         raise StructureError(f"{len(crystals)} crystals in one text ({names}): give each its own")
     return read_cif_block(crystals[0], allow_mismatch=allow_mismatch)
-
-
-def _from_dict(text: str) -> "Structure":
-    from pymatgen.core import Structure
-
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError:
-        # Published tables hold str(structure.as_dict()), which is Python, not JSON.
-        data = ast.literal_eval(text)
-    structure: Structure = Structure.from_dict(data)
-    return structure

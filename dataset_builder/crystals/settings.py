@@ -198,7 +198,7 @@ def hall_setting(hall: str) -> Setting | None:
 
     from .operations import check_group, group_number
 
-    text = hall.strip("'\" ").replace("_", " ")
+    text = hall.strip().replace("_", " ")  # a Hall symbol may end in a quotation mark
     try:
         group = gemmi.symops_from_hall(text)
         operations = check_group([read_operation(one.triplet()) for one in group])

@@ -11,7 +11,7 @@ from ...errors import DataError
 from ..catalogue import Source
 from ..crystals.errors import StructureError
 from ..crystals.formulas import element_shares, same_proportions
-from ..crystals.structures import cif_composition
+from ..crystals.reading import cif_composition
 from .base import Piece, RawBatch
 from .cif_files import read_cif
 from .columns import find_one

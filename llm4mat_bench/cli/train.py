@@ -58,6 +58,13 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model; repeat for more.")
     ] = None,
+    model_id: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER_OR_REPO", help="Pretrained checkpoint, for models that start from one."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Settings by name: published, fast. --set changes single ones.")
+    ] = None,
     data: PlacesOption = None,
     source: OldSourceOption = None,
     revision: RevisionOption = None,
@@ -91,7 +98,9 @@ def train(
     views, seeds = read_modalities(modality), _seeds(seed)
     if control not in (None, "none", "shuffled"):
         raise UsageError(f"--control {control}: there is one, shuffled")
-    chosen = read_settings(baseline, _pairs(settings or []))
+    checkpoint = [f"model_id={model_id}"] if model_id else []
+    settings = [*(settings or []), *checkpoint]
+    chosen = read_settings(baseline, _pairs(settings), preset)
     wanted, left_out = runs_wanted(baseline, found, views, seeds, places_of(data, source))
     check_installed(baseline)
     options = Options(
@@ -102,13 +111,15 @@ def train(
         limit=limit,
         train_rows=train_rows,
         control="shuffled" if control == "shuffled" else "none",
+        # A preset of which something was changed is not that preset.
+        preset=preset if chosen == read_settings(baseline, _pairs(checkpoint), preset) else None,
     )
     for line in left_out:
         err.print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
     if len(wanted) == 1 and ray is None:
         _one(baseline, wanted[0], options, as_json=as_json)
     else:
-        rest = _Rest(model, modality, seed, settings or [], data or ([source] if source else []), options, ray)
+        rest = _Rest(model, modality, seed, settings, data or ([source] if source else []), options, ray)
         _many(baseline, wanted, options, rest, ray, as_json=as_json)
 
 
@@ -147,6 +158,7 @@ class _Rest:
         for name, values in (("--set", settings), ("--data", data)):
             self._words += [word for value in values for word in (name, value)]
         optional = {
+            "--preset": options.preset,
             "--revision": options.revision,
             "--limit": options.limit,
             "--train-rows": options.train_rows,
