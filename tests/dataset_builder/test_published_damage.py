@@ -11,10 +11,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from published import Row, header, row, with_sizes
+from typer.testing import CliRunner
 
+from llm4mat_bench.cli.app import app
 from llm4mat_bench.dataset_builder.catalogue import get_source
+from llm4mat_bench.dataset_builder.dataset_folder import open_dataset_folder
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
+from llm4mat_bench.dataset_builder.statistics.impossible import find_impossible_values
 from llm4mat_bench.errors import LLM4MatError
 
 SIZES = (10, 4, 4)
@@ -323,3 +327,19 @@ def test_damage(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
 def test_damaged_gzip(change: Callable[[bytes], bytes], message: str, tmp_path: Path) -> None:
     with pytest.raises(LLM4MatError, match=message):
         build(tmp_path, change(gzip.compress(to_csv(GOOD))), "train.csv.gz")
+
+
+def test_check_counts_values_that_cannot_be(tmp_path: Path) -> None:
+    out = build(tmp_path, cells(lambda rows: (put(GAP, "-5", "1e30")(rows), put("volume", "-1", first=7)(rows))))
+    found = {one.property: one for one in find_impossible_values(open_dataset_folder(out))}
+    assert set(found) == {"band_gap", "volume"}
+    assert found["band_gap"].counts == {"train": 2, "validation": 0, "test": 0}
+    assert found["band_gap"].examples == ("train id-2: -5", "train id-3: 1e+30")
+    assert found["band_gap"].possible == "at least 0, at most 30" and found["volume"].possible.startswith("above 0")
+    report = json.loads((out / "build_report.json").read_text())["sources"]["mp"]["splits"]["train"]
+    assert report["marked"]["impossible_value"] == 3
+    assert "row 3, band_gap: '-5'" in report["examples"]["impossible_value"]
+    done = CliRunner().invoke(app, ["check", str(out), "--json", "--no-structures"])
+    assert done.exit_code == 0, done.output
+    assert [one["property"] for one in json.loads(done.stdout)["impossible_values"]] == ["band_gap", "volume"]
+    assert "values that cannot be" in CliRunner().invoke(app, ["check", str(out), "--no-structures"]).output
