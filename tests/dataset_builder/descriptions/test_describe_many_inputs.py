@@ -10,13 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from llm4mat_bench.dataset_builder.descriptions import inputs
-from llm4mat_bench.dataset_builder.descriptions.errors import DescribeInputError, DescribeUsageError
-from llm4mat_bench.dataset_builder.descriptions.inputs import Entry, open_source
+from llm4mat_bench.dataset_builder.dataset_folder.structures import open_structures
+from llm4mat_bench.dataset_builder.descriptions.batch import inputs
+from llm4mat_bench.dataset_builder.descriptions.batch.errors import DescribeInputError, DescribeUsageError
+from llm4mat_bench.dataset_builder.descriptions.batch.inputs import Entry, open_source
+from llm4mat_bench.errors import DataError
+
+SPLITS = ("train", "validation", "test")
 
 
 def entries(path: Path, **options: str) -> list[Entry]:
-    source = open_source(path, **options)
+    source = open_structures(path, **options)
     first = list(source.entries())
     assert first == list(source.entries())  # read twice, the same
     return first
@@ -188,19 +192,26 @@ def test_a_dataset_folder_goes_by_source_and_split(tmp_path: Path) -> None:
 
 
 def test_a_dataset_folder_as_build_writes_it(tmp_path: Path) -> None:
-    from test_sample_folder import SIZES, _rows
-
     from llm4mat_bench.dataset_builder.export.sample import build_sample
 
-    (tmp_path / "sample").mkdir()
-    for split, count in SIZES.items():
-        pq.write_table(_rows(split, count), tmp_path / "sample" / f"{split}.parquet")
-    build_sample(tmp_path / "built", tmp_path / "sample")
+    build_sample(tmp_path / "built")
+    embedded = Path(inputs.__file__).parents[2] / "sample"
+    rows = [row for split in SPLITS for row in pq.read_table(embedded / f"{split}.parquet").to_pylist()]
     found = entries(tmp_path / "built")
-    assert [entry.id for entry in found] == [f"mp-{split}-{i}" for split, count in SIZES.items() for i in range(count)]
-    assert [entry.text for entry in found][:2] == ["data_0", "data_1"]
+    assert [entry.id for entry in found] == [row["material_id"] for row in rows]
+    assert [entry.text for entry in found] == [row["cif"] for row in rows]
     assert found[0].origin is not None
     assert found[0].origin.startswith("data/sample/train-")
+
+
+def test_a_dataset_folder_without_a_shard_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "mp"
+    folder.mkdir(parents=True)
+    table = pa.table({"material_id": ["a"], "cif": ["a"], "band_gap": [0.0]})
+    for number in (0, 2):
+        pq.write_table(table, folder / f"train-{number:05d}-of-00003.parquet")
+    with pytest.raises(DataError, match="train lacks 1 of 3 shards, the first is number 1"):
+        open_structures(tmp_path)
 
 
 def test_too_long_a_text_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .defaults import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT, DESCRIBER, Style
+from ..style import Style
+from .defaults import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT, DESCRIBER
 
 
 class Status(StrEnum):

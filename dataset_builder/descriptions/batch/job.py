@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from .errors import DescribeInputError, DescribeUsageError, JournalError
+from ....journal import Journal, JournalError
+from ....progress import Progress, silent
+from .errors import DescribeInputError, DescribeUsageError
 from .inputs import Entry, Fingerprint, Scan, Source, weight
-from .journal import Journal
 from .pool import Executor
 from .records import Outcome, Settings, Status, Task
 from .table import read_header, read_rows, write_table
@@ -26,6 +27,7 @@ WINDOW_WEIGHT = 64 * 2**20
 """So many rows, or so much text, are held at once and begun with the largest."""
 FAILURES_SHOWN = 20
 SLOWEST_SHOWN = 5
+REMEDY = "finish that run, choose another --out, or discard it with --overwrite"
 
 
 class RowSummary(BaseModel):
@@ -65,19 +67,6 @@ class Summary(BaseModel):
         return self.rows - self.counts.get(Status.OK, 0)
 
 
-class Watcher(Protocol):
-    """Who is told how far a run is."""
-
-    def scanned(self, rows: int) -> None:
-        """So many rows of the input have been read."""
-
-    def begin(self, rows: int, weight: int, rows_done: int, weight_done: int) -> None:
-        """The work begins, some of it already done by an earlier run."""
-
-    def finished(self, weight: int, outcome: Outcome) -> None:
-        """One row is done."""
-
-
 class _Known(NamedTuple):
     """What the first reading of the input found."""
 
@@ -94,7 +83,7 @@ def run_job(
     executor: Callable[[], Executor],
     *,
     overwrite: bool = False,
-    watcher: Watcher | None = None,
+    progress: Progress = silent,
 ) -> Summary:
     """Describe every structure of a source.
 
@@ -108,12 +97,13 @@ def run_job(
         executor: Starts what does the work.
         overwrite: Replace a file, and discard a journal, that another input or other settings made. A journal of
             this very run is always continued.
-        watcher: Told of progress.
+        progress: Told of rows, and of the length of their texts, as large structures take longer.
 
     Raises:
         DescribeInputError: The input cannot be read, or changed meanwhile.
         DescribeUsageError: ``out`` cannot be what it says.
         JournalError: ``out`` or its journal belongs to another run, or is in use.
+        DataError: ``out`` or its journal cannot be written.
         PoolError: The workers cannot be started.
     """
     begun = time.monotonic()
@@ -122,23 +112,24 @@ def run_job(
     if out.is_dir():
         raise DescribeUsageError(f"--out is a folder: {out}")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         with closing(executor()) as workers:  # begins to import while the input is read
-            known = _scan(source, watcher)
+            known = _scan(source, progress)
             header = _header(source, settings, known.scan)
             place = out.with_name(out.name + ".journal")
             if out.exists() and not overwrite:
                 return _finished_before(out, place, header, source, known, begun)
-            with Journal(place, header, known.scan.rows, discard_other=overwrite) as journal:
+            with Journal(place, header, remedy=REMEDY, exclusive=True, discard_other=overwrite) as journal:
                 resumed = len(journal)
-                _work(source, known, journal, workers, watcher)
-                write_table(out, journal.rows(), header, condensed=settings.condensed)
-                summary = _sum_up(journal.rows(), out, source, known.scan, resumed, begun)
+                _work(source, known, journal, workers, progress)
+                write_table(out, _rows(journal), header, condensed=settings.condensed)
+                summary = _sum_up(_rows(journal), out, source, known.scan, resumed, begun)
                 journal.remove()
                 return summary
     except OSError as error:
-        where = error.filename or out
-        raise JournalError(f"{where}: {error.strerror}. Mend that and run again: it goes on from there") from error
+        where = error.filename or "the input"
+        raise DescribeInputError(
+            f"{where}: {error.strerror}. Mend that and run again: it goes on from there"
+        ) from error
 
 
 def _header(source: Source, settings: Settings, scan: Scan) -> dict[str, Any]:
@@ -150,14 +141,14 @@ def _header(source: Source, settings: Settings, scan: Scan) -> dict[str, Any]:
     }
 
 
-def _scan(source: Source, watcher: Watcher | None) -> _Known:
+def _scan(source: Source, progress: Progress) -> _Known:
     fingerprint, checks, weights = Fingerprint(), array("I"), array("Q")
     for number, entry in enumerate(source.entries(), 1):
         fingerprint.add(entry)
         checks.append(_check(entry))
         weights.append(weight(entry))
-        if watcher is not None and number % 500 == 0:
-            watcher.scanned(number)
+        if number % 500 == 0:
+            progress("reading", number, 0)
     if not checks:
         raise DescribeInputError("the input has no rows")
     return _Known(fingerprint.result(), checks, weights)
@@ -175,15 +166,53 @@ def _finished_before(
         other = "was made from other input, settings or versions" if found else "was not made by this command"
         raise JournalError(f"{out} exists and {other}: choose another --out, or replace it with --overwrite")
     if place.exists():  # killed after the file was complete and before the journal was removed
-        with Journal(place, header, known.scan.rows) as journal:
+        with Journal(place, header, remedy=REMEDY, exclusive=True) as journal:
             journal.remove()
     return _sum_up(read_rows(out), out, source, known.scan, known.scan.rows, begun)
 
 
-def _work(source: Source, known: _Known, journal: Journal, workers: Executor, watcher: Watcher | None) -> None:
-    if watcher is not None:
-        done = [size for index, size in enumerate(known.weights) if index in journal]
-        watcher.begin(known.scan.rows, known.scan.weight, len(done), sum(done))
+def _rows(journal: Journal) -> Iterator[dict[str, Any]]:
+    """Give the rows of a complete journal, in the order of the input."""
+    for index, (key, row) in enumerate(journal.items()):
+        if key != index or not isinstance(row, dict):
+            raise JournalError(f"{journal.path} has no row {index}: {REMEDY}")
+        yield row
+
+
+class _Tally:
+    """Which rows are finished, and what is told of it."""
+
+    def __init__(self, known: _Known, journal: Journal, progress: Progress) -> None:
+        self.finished = bytearray(known.scan.rows)
+        for key in journal.keys():  # noqa: SIM118 - not a dict
+            if isinstance(key, int) and 0 <= key < known.scan.rows:
+                self.finished[key] = 1
+        self._known = known
+        self._progress = progress
+        self._count = sum(self.finished)
+        self._weight = sum(size for index, size in enumerate(known.weights) if self.finished[index])
+        self._failed = 0
+        progress("describing", self._count, known.scan.rows)
+        if not self.complete:
+            progress("loading Robocrystallographer", 0, 0)
+
+    @property
+    def complete(self) -> bool:
+        return self._count == self._known.scan.rows
+
+    def add(self, outcome: Outcome) -> None:
+        self.finished[outcome.index] = 1
+        self._count += 1
+        self._weight += self._known.weights[outcome.index]
+        self._progress("describing", self._count, self._known.scan.rows)
+        self._progress("characters of input", self._weight, self._known.scan.weight)
+        if outcome.status is not Status.OK:
+            self._failed += 1
+            self._progress("without a description", self._failed, 0)
+
+
+def _work(source: Source, known: _Known, journal: Journal, workers: Executor, progress: Progress) -> None:
+    tally = _Tally(known, journal, progress)
     entries: dict[int, Entry] = {}
 
     def finish(outcome: Outcome) -> None:
@@ -191,11 +220,10 @@ def _work(source: Source, known: _Known, journal: Journal, workers: Executor, wa
         if entry is None:  # answered twice, by a worker that was given up too early
             return
         row = {"id": entry.id, "origin": entry.origin, **outcome.model_dump(mode="json", exclude={"index"})}
-        journal.append(outcome.index, {key: value for key, value in row.items() if value is not None})
-        if watcher is not None:
-            watcher.finished(weight(entry), outcome)
+        journal.put({outcome.index: {key: value for key, value in row.items() if value is not None}})
+        tally.add(outcome)
 
-    todo = _largest_first(_unfinished(source, known, journal))
+    todo = _largest_first(_unfinished(source, known, tally.finished))
     while True:
         new: list[Task] = []
         while workers.in_flight + len(new) < workers.capacity:
@@ -211,15 +239,15 @@ def _work(source: Source, known: _Known, journal: Journal, workers: Executor, wa
             break
         for outcome in workers.exchange(new):
             finish(outcome)
-    if len(journal) != known.scan.rows:
+    if not tally.complete:
         raise DescribeInputError("the input has fewer rows than when it was first read; run again")
 
 
-def _unfinished(source: Source, known: _Known, journal: Journal) -> Iterator[tuple[int, Entry]]:
+def _unfinished(source: Source, known: _Known, finished: bytearray) -> Iterator[tuple[int, Entry]]:
     for index, entry in enumerate(source.entries()):
         if index >= known.scan.rows or known.checks[index] != _check(entry):
             raise DescribeInputError(f"row {index} ({entry.id}) of the input changed while it was read; run again")
-        if index not in journal:
+        if not finished[index]:
             yield index, entry
 
 

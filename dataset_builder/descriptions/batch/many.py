@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 
-from .defaults import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT, DESCRIBER, Style
+from ..style import Style
+from .defaults import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT, DESCRIBER
 from .pool import LocalPool
 from .records import DescriptionRecord, Outcome, Settings, Task
 

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
-from llm4mat_bench.dataset_builder.descriptions.pool import LocalPool
-from llm4mat_bench.dataset_builder.descriptions.records import Outcome, Settings, Status, Task
+from llm4mat_bench.dataset_builder.descriptions.batch.pool import LocalPool
+from llm4mat_bench.dataset_builder.descriptions.batch.records import Outcome, Settings, Status, Task
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...ray_cluster import Cluster, ClusterError, Lost, Tasks
+from ....ray_cluster import Cluster, ClusterError, Lost, Tasks
 from .errors import PoolError
 from .pool import LocalPool
 from .records import Outcome, Settings, Status, Task

@@ -1,4 +1,4 @@
-"""Where structures come from: a CIF, a folder or zip of CIFs, a column of a table, a dataset folder.
+"""Where structures come from: a CIF, a folder or zip of CIFs, a column of a table or of several.
 
 A source is read twice, once to learn its size and hash and once to work, and never held whole: each reading yields
 entries in the same order.
@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -26,8 +26,6 @@ COLUMNS = ("cif", "cif_structure", "structure")
 """Columns looked for where none is named."""
 
 ID_COLUMNS = ("material_id", "id")
-
-SPLITS = ("train", "validation", "test")
 
 
 class Entry(NamedTuple):
@@ -101,9 +99,6 @@ def open_source(path: Path, column: str | None = None, id_column: str | None = N
     if not path.exists():
         raise DescribeInputError(f"{path} does not exist")
     if path.is_dir():
-        shards = _shards(path)
-        if shards:
-            return _dataset(path, shards, column, id_column)
         _no_columns(path, column, id_column)
         return _folder(path)
     if suffix == ".parquet":
@@ -322,22 +317,14 @@ def _parquet_entries(path: Path, origin: str | None, column: str, id_column: str
         raise DescribeInputError(f"{path}: after row {number}: {error}") from error
 
 
-# Dataset folders
-
-
-def _shards(folder: Path) -> list[Path]:
-    def place(path: Path) -> tuple[str, int, str]:
-        split = path.name.partition("-")[0]
-        return path.parent.name, SPLITS.index(split) if split in SPLITS else len(SPLITS), path.name
-
-    return sorted(folder.glob("data/*/*-*.parquet"), key=place)
-
-
-def _dataset(folder: Path, shards: list[Path], column: str | None, id_column: str | None) -> Source:
-    chosen = [(shard, *_choose_both(shard, _parquet_columns(shard), column, id_column)) for shard in shards]
+def open_tables(
+    folder: Path, tables: Sequence[Path], column: str | None = None, id_column: str | None = None
+) -> Source:
+    """Read several Parquet files of a folder one after the other. See `open_source`."""
+    chosen = [(table, *_choose_both(table, _parquet_columns(table), column, id_column)) for table in tables]
 
     def entries() -> Iterator[Entry]:
-        for shard, text, name in chosen:
-            yield from _parquet_entries(shard, shard.relative_to(folder).as_posix(), text, name)
+        for table, text, name in chosen:
+            yield from _parquet_entries(table, table.relative_to(folder).as_posix(), text, name)
 
     return Source("dataset", entries)

@@ -25,9 +25,9 @@ def library_versions() -> dict[str, str | None]:
 def code_hash() -> str:
     """Hash what makes the text of a crystal, so that work in progress on it is not mixed in one file."""
     digest = hashlib.sha256()
-    here = Path(__file__).parent
-    for folder in (here, here.parent / "crystals"):
+    room = Path(__file__).parents[2]
+    for folder in (room / "descriptions", room / "crystals"):  # all of the parts that read and describe
         for path in sorted(folder.rglob("*.py")):
-            digest.update(path.relative_to(here.parent).as_posix().encode())
+            digest.update(path.relative_to(room).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -12,9 +12,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import one_line, said
-from ..crystals.errors import StructureError
-from ..crystals.reading import read_crystal
+from ....errors import one_line, said
+from ...crystals.errors import StructureError
+from ...crystals.reading import read_crystal
 from .records import Outcome, Settings, Status
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from pymatgen.core import Lattice, Structure
 
 ray = pytest.importorskip("ray")
 
-from llm4mat_bench.dataset_builder.descriptions.errors import PoolError  # noqa: E402
-from llm4mat_bench.dataset_builder.descriptions.inputs import open_source  # noqa: E402
-from llm4mat_bench.dataset_builder.descriptions.job import run_job  # noqa: E402
-from llm4mat_bench.dataset_builder.descriptions.on_ray import RayCluster  # noqa: E402
-from llm4mat_bench.dataset_builder.descriptions.pool import LocalPool  # noqa: E402
-from llm4mat_bench.dataset_builder.descriptions.records import Outcome, Settings, Task  # noqa: E402
+from llm4mat_bench.dataset_builder.descriptions.batch.errors import PoolError  # noqa: E402
+from llm4mat_bench.dataset_builder.descriptions.batch.inputs import open_source  # noqa: E402
+from llm4mat_bench.dataset_builder.descriptions.batch.job import run_job  # noqa: E402
+from llm4mat_bench.dataset_builder.descriptions.batch.on_ray import RayCluster  # noqa: E402
+from llm4mat_bench.dataset_builder.descriptions.batch.pool import LocalPool  # noqa: E402
+from llm4mat_bench.dataset_builder.descriptions.batch.records import Settings, Task  # noqa: E402
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="kills processes of a node")]
 
@@ -55,16 +55,11 @@ class _Count:
         self._wanted = wanted
         self.reached = threading.Event()
 
-    def scanned(self, rows: int) -> None:
-        pass
-
-    def begin(self, rows: int, weight: int, rows_done: int, weight_done: int) -> None:
-        pass
-
-    def finished(self, weight: int, outcome: Outcome) -> None:
-        self.done += 1
-        if self.done >= self._wanted:
-            self.reached.set()
+    def __call__(self, step: str, done: int, total: int) -> None:
+        if step == "describing":
+            self.done = done
+            if self.done >= self._wanted:
+                self.reached.set()
 
 
 def test_a_killed_node_changes_no_byte(cluster: Any, tmp_path: Path) -> None:
@@ -96,7 +91,7 @@ def test_a_killed_node_changes_no_byte(cluster: Any, tmp_path: Path) -> None:
         tmp_path / "ray.parquet",
         settings,
         lambda: RayCluster(settings, cluster.address),
-        watcher=watcher,
+        progress=watcher,
     )
     killer.join()
     assert ROWS // 4 <= killed_at[0] < ROWS

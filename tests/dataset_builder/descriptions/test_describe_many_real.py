@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from llm4mat_bench.dataset_builder.descriptions.inputs import open_source
-from llm4mat_bench.dataset_builder.descriptions.job import run_job
-from llm4mat_bench.dataset_builder.descriptions.pool import LocalPool
-from llm4mat_bench.dataset_builder.descriptions.records import Settings, Status, Task
+from llm4mat_bench.dataset_builder.descriptions.batch.inputs import open_source
+from llm4mat_bench.dataset_builder.descriptions.batch.job import run_job
+from llm4mat_bench.dataset_builder.descriptions.batch.pool import LocalPool
+from llm4mat_bench.dataset_builder.descriptions.batch.records import Settings, Status, Task
 
 pytest.importorskip("pymatgen")
 pytestmark = [

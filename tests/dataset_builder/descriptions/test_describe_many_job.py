@@ -4,10 +4,12 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from llm4mat_bench.dataset_builder.descriptions import job
-from llm4mat_bench.dataset_builder.descriptions.errors import DescribeInputError, DescribeUsageError, JournalError
-from llm4mat_bench.dataset_builder.descriptions.inputs import open_source
-from llm4mat_bench.dataset_builder.descriptions.job import Summary, run_job
-from llm4mat_bench.dataset_builder.descriptions.journal import Journal
-from llm4mat_bench.dataset_builder.descriptions.pool import LocalPool
-from llm4mat_bench.dataset_builder.descriptions.records import Settings, Status
+from llm4mat_bench.dataset_builder.descriptions.batch import job
+from llm4mat_bench.dataset_builder.descriptions.batch.errors import DescribeInputError, DescribeUsageError
+from llm4mat_bench.dataset_builder.descriptions.batch.inputs import open_source
+from llm4mat_bench.dataset_builder.descriptions.batch.job import Summary, run_job
+from llm4mat_bench.dataset_builder.descriptions.batch.pool import LocalPool
+from llm4mat_bench.dataset_builder.descriptions.batch.records import Settings, Status
+from llm4mat_bench.errors import DataError
+from llm4mat_bench.journal import Journal, JournalError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked")
 
@@ -91,89 +94,127 @@ def _run_to(crystals: Path, out: Path, **options: object) -> Path:
     return out
 
 
+def _start(crystals: Path, out: Path, workers: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, crystals, "--out", out, "--workers", str(workers), "--describer", "fake_describers:steady"],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _await_rows(process: subprocess.Popen[str], out: Path, rows: int) -> None:
+    """Wait until so many rows have been written, as the journal's write-ahead log tells: two pages or more a row."""
+    log = out.with_name(out.name + ".journal-wal")
+    end = time.monotonic() + 60
+    while (log.stat().st_size if log.exists() else 0) <= rows * 2 * 4120:
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def _rows_in(out: Path) -> int:
+    with closing(sqlite3.connect(out.with_name(out.name + ".journal"))) as database:
+        begun = database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'entries'").fetchone()[0]
+        return database.execute("SELECT count(*) FROM entries").fetchone()[0] if begun else 0
+
+
 def test_killed_five_times_it_ends_with_the_same_bytes(crystals: Path, whole: bytes, tmp_path: Path) -> None:
     """kill -9 of the command at five moments, the number of workers changing."""
-    out, journal = tmp_path / "out.parquet", tmp_path / "out.parquet.journal"
+    out = tmp_path / "out.parquet"
     seen = [0]
     for turn, wanted in enumerate([0, 5, 25, 50, 90]):
-        call = [*COMMAND, str(crystals), "--out", str(out), "--workers", str(turn % 3 + 1)]
-        process = subprocess.Popen(
-            [*call, "--describer", "fake_describers:steady"], env=ENVIRONMENT, stderr=subprocess.DEVNULL
-        )
-        end = time.monotonic() + 60
-        while (journal.read_bytes().count(b"\n") if journal.exists() else 0) <= wanted:
-            assert process.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.005)
+        process = _start(crystals, out, turn % 3 + 1)
+        _await_rows(process, out, max(0, wanted - seen[-1]))
         process.kill()
-        process.wait()
-        lines = journal.read_bytes().count(b"\n") - 1
-        assert seen[-1] <= lines < ROWS  # nothing that was done is lost, and it was killed in its middle
+        process.communicate()
+        rows = _rows_in(out)
+        assert seen[-1] <= rows < ROWS  # nothing that was done is lost, and it was killed in its middle
         assert not out.exists()
-        seen.append(lines)
-    with journal.open("ab") as file:
-        file.write(b"1234abcd {torn")
+        seen.append(rows)
+    assert seen[-1] > 20
     summary = run(crystals, out, workers=3, describer="steady")
     assert summary.resumed >= seen[-1]
     assert out.read_bytes() == whole
-    assert not journal.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.parquet"]
 
 
 @pytest.mark.parametrize("lost", [1, 30, 5000])
 def test_a_torn_journal_is_mended(crystals: Path, whole: bytes, tmp_path: Path, lost: int) -> None:
+    """A power cut may lose the end of the journal's log."""
+    out = tmp_path / "out.parquet"
+    process = _start(crystals, out, 2)
+    _await_rows(process, out, 40)
+    process.kill()
+    process.communicate()
+    log = out.with_name("out.parquet.journal-wal")
+    complete = log.read_bytes()
+    frame = 24 + 4096
+    end = 32 + (len(complete) - 32) // frame * frame
+    log.write_bytes(complete[: end - lost])
+    assert 0 < run(crystals, out, describer="steady").resumed < ROWS
+    assert out.read_bytes() == whole
+
+
+def test_a_damaged_journal_is_told(crystals: Path, whole: bytes, tmp_path: Path) -> None:
     out, journal = tmp_path / "out.parquet", tmp_path / "out.parquet.journal"
     with pytest.raises(RuntimeError, match="stop"):
         _interrupted(crystals, out, after=60)
     complete = journal.read_bytes()
-    journal.write_bytes(complete[:-lost])
-    assert run(crystals, out, describer="steady").resumed < 60
+    journal.write_bytes(complete[:4096] + bytes(200) + complete[4296:])
+    with pytest.raises(JournalError, match=r"damaged.*--overwrite"):
+        run(crystals, out, describer="steady")
+    assert run(crystals, out, describer="steady", overwrite=True).resumed == 0
     assert out.read_bytes() == whole
 
 
-def test_every_prefix_of_a_journal_is_a_beginning(tmp_path: Path) -> None:
-    """Cut anywhere, even in the header, and at any garbled byte."""
-    header = {"format": "x", "input": {"rows": 4}}
-    path = tmp_path / "journal"
-    with Journal(path, header, 4) as journal:
-        for index in (2, 0, 3):
-            journal.append(index, {"id": str(index), "text": "a\nb – c"})
-    whole = path.read_bytes()
-    first = whole.index(b"\n") + 1
-    for cut in range(len(whole) + 1):
-        path.write_bytes(whole[:cut])
-        with Journal(path, header, 4) as journal:
-            found = [index for index in range(4) if index in journal]
-            assert len(journal) == len(found) == max(0, whole[:cut].count(b"\n") - 1)
-            for index in set(range(4)) - set(found):
-                journal.append(index, {"id": str(index), "text": "a\nb – c"})
-            assert list(journal.rows()) == [
-                {"index": index, "id": str(index), "text": "a\nb – c"} for index in range(4)
-            ]
-    for place in range(first, len(whole)):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        with Journal(path, header, 4) as journal:
-            assert len(journal) == whole[:place].count(b"\n") - 1
+def test_a_journal_of_the_older_form_is_refused(crystals: Path, tmp_path: Path) -> None:
+    journal = tmp_path / "out.parquet.journal"
+    journal.write_text('1234abcd {"format":"llm4mat-bench descriptions 1"}\n')
+    with pytest.raises(JournalError, match=r"an earlier version of llm4mat-bench.*--overwrite"):
+        run(crystals, tmp_path / "out.parquet", describer="steady")
+    assert journal.read_text().startswith("1234abcd")
+
+
+def test_a_full_disk_while_describing(
+    crystals: Path, whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line; what was finished is kept, and the same call goes on."""
+    out = tmp_path / "out.parquet"
+    put = Journal.put
+
+    def fill(self: Journal, items: Any) -> None:
+        if len(self) == 30:
+            self._run(f"PRAGMA max_page_count = {self._row('PRAGMA page_count')[0]}")
+            items = {key: {**row, "reason": "x" * 100_000} for key, row in items.items()}
+        put(self, items)
+
+    with monkeypatch.context() as full:
+        full.setattr(Journal, "put", fill)
+        with pytest.raises(DataError, match="journal cannot be written: the disk is full"):
+            run(crystals, out, describer="steady")
+    assert run(crystals, out, describer="steady").resumed == 30
+    assert out.read_bytes() == whole
 
 
 class _Stop:
+    """A progress that ends the run after so many rows."""
+
     def __init__(self, after: int) -> None:
-        self._left = after
+        self._after = after
+        self._before: int | None = None
 
-    def scanned(self, rows: int) -> None:
-        pass
-
-    def begin(self, rows: int, weight: int, rows_done: int, weight_done: int) -> None:
-        pass
-
-    def finished(self, weight: int, outcome: object) -> None:
-        self._left -= 1
-        if not self._left:
-            raise RuntimeError("stop")
+    def __call__(self, step: str, done: int, total: int) -> None:
+        if step == "describing":
+            if self._before is None:
+                self._before = done
+            if done - self._before >= self._after:
+                raise RuntimeError("stop")
 
 
 def _interrupted(crystals: Path, out: Path, after: int) -> None:
     settings = Settings(describer="fake_describers:steady")
-    run_job(open_source(crystals), out, settings, lambda: LocalPool(settings, 2), watcher=_Stop(after))
+    run_job(open_source(crystals), out, settings, lambda: LocalPool(settings, 2), progress=_Stop(after))
 
 
 def test_a_change_of_input_or_settings_is_refused(crystals: Path, tmp_path: Path) -> None:
@@ -227,7 +268,10 @@ def test_killed_between_the_file_and_the_end_of_the_journal(crystals: Path, whol
 
 def test_two_runs_do_not_write_one_file(crystals: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
-    with Journal(tmp_path / "out.parquet.journal", {}, 1), pytest.raises(JournalError, match="another run"):
+    with (
+        Journal(tmp_path / "out.parquet.journal", {}, exclusive=True),
+        pytest.raises(JournalError, match="another run"),
+    ):
         run(crystals, out)
 
 
@@ -245,12 +289,12 @@ def test_input_that_changes_while_it_is_read(crystals: Path, tmp_path: Path) -> 
     source = open_source(tmp_path)
     settings = Settings(describer="fake_describers:quick")
 
-    class Changing(_Stop):
-        def begin(self, rows: int, weight: int, rows_done: int, weight_done: int) -> None:
+    def change(step: str, done: int, total: int) -> None:
+        if step == "describing":
             (tmp_path / "a.cif").write_text("two")
 
     with pytest.raises(DescribeInputError, match="changed while it was read"):
-        run_job(source, tmp_path / "o.parquet", settings, lambda: LocalPool(settings, 1), watcher=Changing(99))
+        run_job(source, tmp_path / "o.parquet", settings, lambda: LocalPool(settings, 1), progress=change)
 
 
 def test_small_windows_write_the_same(
@@ -315,18 +359,11 @@ def test_the_command_on_one_cif(call: Callable[..., Any], tmp_path: Path) -> Non
 
 
 def test_ctrl_c_keeps_what_is_done(crystals: Path, tmp_path: Path) -> None:
-    out, journal = tmp_path / "out.parquet", tmp_path / "out.parquet.journal"
-    process = subprocess.Popen(
-        [*COMMAND, str(crystals), "--out", str(out), "--workers", "1", "--describer", "fake_describers:steady"],
-        env=ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not journal.exists() or journal.read_bytes().count(b"\n") < 5:
-        time.sleep(0.01)
-        assert process.poll() is None
+    out = tmp_path / "out.parquet"
+    process = _start(crystals, out, 1)
+    _await_rows(process, out, 8)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "goes on where it left off" in said
-    assert journal.read_bytes().count(b"\n") >= 5
+    assert _rows_in(out) >= 4

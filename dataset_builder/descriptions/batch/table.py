@@ -1,13 +1,13 @@
 """The finished file: one Parquet table, written whole or not at all, the same bytes for the same rows."""
 
 import json
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ....files import replace_file, sweep
 from .errors import DescribeInputError
-from .journal import sync_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,7 +17,7 @@ METADATA_KEY = b"llm4mat_bench.describe"
 
 
 def write_table(path: Path, rows: Iterable[dict[str, Any]], header: dict[str, Any], *, condensed: bool) -> None:
-    """Write rows under a temporary name, then give the file its own.
+    """Write rows, whole or not at all. What a killed call left of it is removed first.
 
     Args:
         path: The Parquet file.
@@ -33,27 +33,18 @@ def write_table(path: Path, rows: Iterable[dict[str, Any]], header: dict[str, An
         [(name, pa.string()) for name in names] + [("n_sites", pa.int32())],
         metadata={METADATA_KEY: json.dumps(header, sort_keys=True).encode()},
     )
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            # Everything that decides the bytes is said here, so that a library's new default cannot change them.
-            with pq.ParquetWriter(
-                file, schema, version="2.6", compression="zstd", compression_level=3, use_dictionary=["status"]
-            ) as writer:
-                group: list[dict[str, Any]] = []
-                for row in rows:
-                    group.append(row)
-                    if len(group) == ROWS_PER_GROUP:
-                        writer.write_table(_group(group, schema))
-                        group = []
-                if group:
-                    writer.write_table(_group(group, schema))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    sweep(path)
+    # Everything that decides the bytes is said here, so that a library's new default cannot change them.
+    form = {"version": "2.6", "compression": "zstd", "compression_level": 3, "use_dictionary": ["status"]}
+    with replace_file(path) as part, pq.ParquetWriter(part, schema, **form) as writer:
+        for group in _groups(rows):
+            writer.write_table(_group(group, schema))
+
+
+def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    iterator = iter(rows)
+    while group := list(islice(iterator, ROWS_PER_GROUP)):
+        yield group
 
 
 def _group(rows: list[dict[str, Any]], schema: "pa.Schema") -> "pa.Table":

@@ -25,7 +25,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, Pipe, wait
 from multiprocessing.context import ForkProcess
 
-from ...errors import one_line
+from ....errors import one_line
 from .records import Outcome, Settings, Status
 from .worker import Describer, describe_text, find_describer, work
 

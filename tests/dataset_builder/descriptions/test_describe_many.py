@@ -13,10 +13,10 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from llm4mat_bench.dataset_builder.crystals.reading import read_structure
-from llm4mat_bench.dataset_builder.descriptions.errors import PoolError
-from llm4mat_bench.dataset_builder.descriptions.many import describe_many, to_text
-from llm4mat_bench.dataset_builder.descriptions.pool import LocalPool
-from llm4mat_bench.dataset_builder.descriptions.records import Settings, Status, Task
+from llm4mat_bench.dataset_builder.descriptions.batch.errors import PoolError
+from llm4mat_bench.dataset_builder.descriptions.batch.many import describe_many, to_text
+from llm4mat_bench.dataset_builder.descriptions.batch.pool import LocalPool
+from llm4mat_bench.dataset_builder.descriptions.batch.records import Settings, Status, Task
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked")
 
