@@ -18,12 +18,12 @@ _EXAMPLES = 5
 
 
 class ImpossibleValues(BaseModel):
-    """Labels of one property that cannot be."""
+    """Labels of one property (``name``) that cannot be."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
-    property: str
+    name: str
     unit: str | None
     possible: str = Field(description="what the catalogue says is possible")
     counts: dict[str, int] = Field(description="labels outside of it, by split")
@@ -79,7 +79,7 @@ def _of_source(source: SourceFiles, progress: Progress) -> list[ImpossibleValues
     return [
         ImpossibleValues(
             source=source.name,
-            property=prop.name,
+            name=prop.name,
             unit=prop.unit,
             possible=str(prop.possible),
             counts=counts[prop.name],

@@ -109,7 +109,7 @@ def _print_impossible(found: "tuple[ImpossibleValues, ...]") -> None:
     for one in found:
         unit = f" {one.unit}" if one.unit else ""
         out.print(
-            f"{one.source}/{one.property}: {one.total:,} values that cannot be (possible: {one.possible}{unit}), for "
+            f"{one.source}/{one.name}: {one.total:,} values that cannot be (possible: {one.possible}{unit}), for "
             f"example {'; '.join(one.examples[:2])}.",
             soft_wrap=True,
             highlight=False,

@@ -331,7 +331,7 @@ def test_damaged_gzip(change: Callable[[bytes], bytes], message: str, tmp_path: 
 
 def test_check_counts_values_that_cannot_be(tmp_path: Path) -> None:
     out = build(tmp_path, cells(lambda rows: (put(GAP, "-5", "1e30")(rows), put("volume", "-1", first=7)(rows))))
-    found = {one.property: one for one in find_impossible_values(open_dataset_folder(out))}
+    found = {one.name: one for one in find_impossible_values(open_dataset_folder(out))}
     assert set(found) == {"band_gap", "volume"}
     assert found["band_gap"].counts == {"train": 2, "validation": 0, "test": 0}
     assert found["band_gap"].examples == ("train id-2: -5", "train id-3: 1e+30")
@@ -341,5 +341,5 @@ def test_check_counts_values_that_cannot_be(tmp_path: Path) -> None:
     assert "row 3, band_gap: '-5'" in report["examples"]["impossible_value"]
     done = CliRunner().invoke(app, ["check", str(out), "--json", "--no-structures"])
     assert done.exit_code == 0, done.output
-    assert [one["property"] for one in json.loads(done.stdout)["impossible_values"]] == ["band_gap", "volume"]
+    assert [one["name"] for one in json.loads(done.stdout)["impossible_values"]] == ["band_gap", "volume"]
     assert "values that cannot be" in CliRunner().invoke(app, ["check", str(out), "--no-structures"]).output
