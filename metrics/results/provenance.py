@@ -34,7 +34,7 @@ def provenance(
         python=platform.python_version(),
         libraries={name: found for name in _once(libraries) if (found := _version(name))},
         platform=f"{platform.system()} {platform.machine()}",
-        processor=_processor(),
+        processor=processor_name(),
         cores=available_processors(),
         started_at=started_at,
         wall_seconds=round(wall_seconds, 3),
@@ -71,7 +71,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """Model of the processor, as the system names it."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
