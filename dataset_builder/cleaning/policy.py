@@ -2,11 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-<<<<<<< HEAD
-VERSION = 2  # 2: structures are compared by reduced formula, at the matcher's defaults
-=======
 VERSION = 2
->>>>>>> main
 
 
 class Rule(NamedTuple):

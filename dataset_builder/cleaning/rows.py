@@ -11,14 +11,6 @@ from numpy.typing import NDArray
 from ..catalogue import Source
 from ..crystals.cif_fields import cif_formulas
 from ..crystals.formulas import description_formula, element_shares, same_proportions
-<<<<<<< HEAD
-from .cells import Mask, clean_label, clean_name, clean_text
-from .keys import Keys, hash_formulas, hash_texts
-from .raw import RawBatch
-
-KEY_NAMES = ("material_id", "row", "composition", "reduced_formula", "cif", "description")
-=======
-from ..readers.base import RawBatch
 from .cells import (
     Mask,
     clean_label,
@@ -30,16 +22,16 @@ from .cells import (
     is_no_description,
     is_no_id,
 )
+from .keys import Keys, hash_formulas, hash_texts
+from .raw import RawBatch
 
-Keys = NDArray[np.uint64]
 _RULE_OF_TEXT = {
     "material_id": "unreadable_id",
     "composition": "unreadable_formula",
     "cif": "unreadable_cif",
     "description": "unreadable_description",
 }
-KEY_NAMES = ("material_id", "row", "composition", "cif", "description")
->>>>>>> main
+KEY_NAMES = ("material_id", "row", "composition", "reduced_formula", "cif", "description")
 
 
 @dataclass

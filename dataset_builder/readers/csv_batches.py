@@ -11,12 +11,8 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from ...errors import DataError
-<<<<<<< HEAD
 from ..cleaning.raw import Broken
-from .base import Piece
-=======
-from .base import FIELD_LIMIT, Broken, Piece
->>>>>>> main
+from .base import FIELD_LIMIT, Piece
 
 
 class CsvBatch(NamedTuple):
