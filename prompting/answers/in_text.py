@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from .findings import MOST_CANDIDATES, Finding, Judge
 from .names import Names
 from .quantities import quantities
+from .words import WORDS
 
 _MOST_LABELS = 60
 _WINDOW = 200
 _SENTENCE_END = re.compile(r"(?<!approx)(?<!ca)(?<!est)(?<!\bi\.e)(?<!e\.g)[.!?](?=\s|$)|\n|;")
 _FINAL = ("\\boxed{", "final answer", "final value", "final prediction")
 _LABELS = ("answer", "prediction", "predicted", "estimate", "result", "value", "output", "response")
-_SAID = ("i'd say", "i would say", "i'd guess", "i would guess", "i'd estimate", "i would estimate", "i'd predict")
-_SAID += ("i would predict", "i predict", "i estimate", "my guess", "best guess", "my estimate", "therefore", "hence")
+_SAID = WORDS.said
 _COMPARED = re.compile(r"\bthan (?:that|those|the)\b[^,;]*$|\b(?:compared|similar|unlike|like)\b[^,;]*$")
 _CONNECTED = re.compile(
     r"[:=≈|<>≤≥~→]|\b(?:is|are|was|were|be|equals?|equal|about|approximately|approx|around|roughly|circa|estimated?"
