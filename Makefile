@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PYTEST_ARGS ?= -n auto
+# What the tests need. Those of fine-tuned models pass over where PyTorch is not there:
+# `make test TEST_EXTRAS=baselines,describe,dev` does without its gigabytes.
+TEST_EXTRAS ?= baselines,describe,dev,finetune
 # What `make test-pythons` runs: all of Python 3.12 and 3.13 that are found, each under another kernel of OpenBLAS.
 OTHER_PYTHONS ?= 3.12:Haswell 3.13:Nehalem
 OTHER_TESTS   ?= tests
@@ -41,7 +44,7 @@ endif
 demo: $(VENV)/.installed-baselines  ## set up and run the whole chain on the embedded sample
 	$(BIN)/llm4mat-bench demo
 
-test: $(VENV)/.installed-baselines,describe,dev  ## set up and run the tests
+test: $(VENV)/.installed-$(TEST_EXTRAS)  ## set up and run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-pythons:  ## run the tests on Python 3.12 and 3.13, where they are found, each under another BLAS kernel
@@ -49,7 +52,7 @@ test-pythons:  ## run the tests on Python 3.12 and 3.13, where they are found, e
 	  version=$${pair%%:*}; kernel=$${pair##*:}; \
 	  if python=$$(scripts/find_python.sh $$version); then \
 	    echo "Python $$version, OPENBLAS_CORETYPE=$$kernel"; \
-	    OPENBLAS_CORETYPE=$$kernel $(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$version PYTEST_ARGS="$(PYTEST_ARGS) $(OTHER_TESTS)" || exit 1; \
+	    OPENBLAS_CORETYPE=$$kernel $(MAKE) --no-print-directory test PYTHON=$$python VENV=.venv-$$version TEST_EXTRAS=baselines,describe,dev PYTEST_ARGS="$(PYTEST_ARGS) $(OTHER_TESTS)" || exit 1; \
 	  else echo "Python $$version: not found, passed over"; fi; \
 	done
 
@@ -66,15 +69,15 @@ else
 endif
 	cd build/wheel && venv/bin/llm4mat-bench demo --out demo && test -s demo/leaderboard/index.html
 
-lint: $(VENV)/.installed-baselines,describe,dev typecheck  ## ruff and mypy
+lint: $(VENV)/.installed-$(TEST_EXTRAS) typecheck  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-typecheck: $(VENV)/.installed-baselines,describe,dev  ## mypy, over the package as it is installed
+typecheck: $(VENV)/.installed-$(TEST_EXTRAS)  ## mypy, over the package as it is installed
 	@$(BIN)/python scripts/link_package.py build/types
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml -p llm4mat_bench
 
-format: $(VENV)/.installed-baselines,describe,dev  ## let ruff format and mend
+format: $(VENV)/.installed-$(TEST_EXTRAS)  ## let ruff format and mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

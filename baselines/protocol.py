@@ -6,6 +6,8 @@ A module that holds these four is a model; nothing else has to be touched:
 - ``Settings``: a pydantic model, every field with a default;
 - ``fit(data, context)``: learns from `TaskData`, in a `Context`, and returns something `Fitted`;
 - ``load(folder)``: gives back what ``Fitted.save(folder)`` wrote.
+
+It may also have ``resolve(settings)``: settings made exact before the run is named, such as the commit of a checkpoint.
 """
 
 from abc import ABC, abstractmethod
@@ -46,6 +48,9 @@ class Declaration(BaseModel):
     extra: str | None = Field(default=None, description="extra of its package that brings its libraries")
     libraries: tuple[str, ...] = Field(
         default=(), description="distributions it cannot do without; their versions go into the record"
+    )
+    pretraining_overlap: Literal["none", "known", "unknown"] = Field(
+        default="none", description="whether what it was pretrained on holds test rows; goes into the record"
     )
     score_kind: Literal["probability", "logit"] = Field(
         default="probability", description="what `predict` gives in classification"
@@ -129,11 +134,18 @@ class Split:
         """The texts, read when asked for."""
         return Texts(self.rows)
 
+    @property
+    def material_ids(self) -> "pa.ChunkedArray":
+        """Ids of the rows."""
+        return self._column("material_id")
+
     @cached_property
     def targets(self) -> NDArray[np.float64]:
         """Shape ``(n,)``, in the unit of the task; classes are 0 and 1."""
-        column = self.rows.select_columns(["target"]).with_format("arrow")[:]["target"]
-        return np.asarray(column.to_numpy(), dtype=np.float64)
+        return np.asarray(self._column("target").to_numpy(), dtype=np.float64)
+
+    def _column(self, name: str) -> "pa.ChunkedArray":
+        return self.rows.select_columns([name]).with_format("arrow")[:][name]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Which models there are: modules of this folder that declare one, and those that other packages bring."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -58,6 +59,11 @@ class Baseline:
         """Reads what a fitted model saved."""
         found: Load = self.module.load
         return found
+
+    def resolve(self, settings: Settings) -> Settings:
+        """Settings made exact: what stands for something that may change is named for good."""
+        make_exact: Callable[[Settings], Settings] | None = getattr(self.module, "resolve", None)
+        return settings if make_exact is None else make_exact(settings)
 
     @property
     def install_hint(self) -> str:

@@ -1,48 +1,56 @@
-"""Run a model on a task: load, fit, save, predict, score, and leave one folder with predictions and record."""
+"""Run a model on a task: load, fit, save, predict, score, and leave one folder with predictions, record and model."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
-from ..dataset_builder.loading import load_task
+from ..dataset_builder.dataset_folder import load_task
 from ..errors import DataError, UsageError
 from ..files import replace_folder
 from ..metrics.results.predictions import answer_columns
-from ..metrics.results.record import ModelIdentity, RunConfig, TrainingProtocol
-from ..metrics.results.runs import FinishedRun, open_run
+from ..metrics.results.record import ModelIdentity, ResultRecord, RunConfig, TrainingProtocol
+from ..metrics.results.runs import FinishedRun, OpenRun, open_run
 from ..metrics.results.truth import read_data_record
+from ..processors import available_processors
 from ..progress import Progress, silent
+from .artifacts import copy_model, describe_model
+from .controls import other_crystals, train_subset
+from .presets import preset_settings
 from .protocol import Context, Settings, Split, TaskData
 from .registry import Baseline, check_installed, check_reads
 
-if TYPE_CHECKING:
-    pass
-
+Control = Literal["none", "shuffled"]
 _SAVED = "fitted"
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where a run's result is, and whether this call made it."""
+    """A finished run.
+
+    Attributes:
+        folder: Where its result lies.
+        record: What it is and how well it did.
+        already_there: An earlier call made it.
+    """
 
     folder: Path
+    record: ResultRecord
     already_there: bool
 
 
-def read_settings(baseline: Baseline, given: dict[str, str]) -> Settings:
-    """Read settings given as text.
+def read_settings(baseline: Baseline, given: dict[str, str], preset: str | None = None) -> Settings:
+    """Read settings given as text, on top of those of a preset.
 
     Raises:
-        UsageError: A setting is unknown or its value is of the wrong form.
+        UsageError: A setting is unknown or its value is of the wrong form, or there is no such preset.
     """
     try:
-        return baseline.settings_model.model_validate(given)
+        return baseline.settings_model.model_validate({**preset_settings(preset, baseline.id), **given})
     except ValidationError as error:
         first = error.errors()[0]
         known = ", ".join(baseline.settings_model.model_fields) or "none"
@@ -58,8 +66,12 @@ def train_baseline(
     *,
     settings: Settings | None = None,
     seed: int = 0,
-    source: str | None = None,
+    data: str | None = None,
     revision: str | None = None,
+    limit: int | None = None,
+    train_rows: int | None = None,
+    control: Control = "none",
+    preset: str | None = None,
     overwrite: bool = False,
     threads: int | None = None,
     progress: Progress = silent,
@@ -76,8 +88,12 @@ def train_baseline(
         results: Folder of all results.
         settings: Settings of the model; its defaults if None.
         seed: Seed of everything random in the model.
-        source: Folder or Hub repo with the data; not needed for the embedded sample.
+        data: Folder or Hub repo with the data; not needed for the embedded sample.
         revision: Revision of the Hub repo.
+        limit: Answer only so many test rows, the first: a trial, which is no result.
+        train_rows: Train on only so many rows, the first of an order that ``seed`` shuffles, for learning curves.
+        control: ``shuffled`` gives each test crystal another one's text: what is still right then was not read there.
+        preset: Name that the settings go by, for the record.
         overwrite: Train again where a finished run is found.
         threads: How many threads the model may use; all if None. They change no answer.
         progress: Called as the work goes on.
@@ -88,49 +104,84 @@ def train_baseline(
     """
     check_reads(baseline, modality, task.kind)
     check_installed(baseline)
-    settings = settings or baseline.settings_model()
+    settings = baseline.resolve(settings or baseline.settings_model())
     declaration = baseline.declaration
-    progress("loading", 0, 0)
+    progress(f"looking at {task.name}", 0, 0)
     config = RunConfig.of(
         task,
         modality,
-        read_data_record(task, modality, source, revision=revision),
-        ModelIdentity(id=baseline.id, revision=declaration.revision, kind=declaration.kind, pretraining_overlap="none"),
-        TrainingProtocol(settings=settings.model_dump(mode="json"), seed=seed),
+        read_data_record(task, modality, data, revision=revision, progress=progress),
+        ModelIdentity(
+            id=baseline.id,
+            revision=declaration.revision,
+            kind=declaration.kind,
+            pretraining_overlap=declaration.pretraining_overlap,
+        ),
+        TrainingProtocol(
+            settings=settings.model_dump(mode="json"),
+            seed=seed,
+            preset=preset,
+            control=control,
+            limit=limit,
+            train_rows=train_rows,
+        ),
     )
+    if train_rows is not None and train_rows > config.data.n_train:
+        raise UsageError(f"--train-rows {train_rows}: {task.name} has {config.data.n_train} training rows")
     run = open_run(config, results, overwrite=overwrite)
     if isinstance(run, FinishedRun):
-        return Run(run.folder, already_there=True)
+        return Run(run.folder, run.record, already_there=True)
     with run:
-        splits = load_task(task, modality, source, revision=revision)
+        splits = load_task(task, modality, data, revision=revision, progress=progress)
         train, validation, test = (Split(name, splits[name]) for name in ("train", "validation", "test"))
-        saved = run.work / _SAVED
-        if not saved.is_dir():  # a call that was killed while it predicted need not fit again
-            context = Context(settings, seed, run.work, progress, threads or _cores())
-            fitted = baseline.fit(TaskData(task, modality, train, validation), context)
-            with replace_folder(saved) as temporary:
-                fitted.save(temporary)
-            del fitted
-        progress("predicting", 0, len(test))
-        # What answers is what was saved: a saved model predicts as in its run because it is the one that did.
-        model = baseline.load(saved)
-        values = model.predict(test.texts)
-        _check_values(baseline, values, len(test))
-        run.finish(
-            answer_columns(task.kind, test.rows["material_id"][:], test.targets, values, declaration.score_kind),
-            parameters=model.parameters,
-            fitted=dict(model.facts),
-            score_kind=declaration.score_kind,
-            libraries=declaration.libraries,
-        )
-    return Run(run.folder, already_there=False)
+        if train_rows is not None:
+            train = train_subset(train, train_rows, seed)
+        context = Context(settings, seed, run.work, progress, threads or available_processors())
+        saved = _fitted(baseline, TaskData(task, modality, train, validation), context, run)
+        record = _answered(baseline, saved, test, run, progress)
+    return Run(run.folder, record, already_there=False)
 
 
-def _check_values(baseline: Baseline, values: NDArray[np.float64], n_test: int) -> None:
+def _fitted(baseline: Baseline, data: TaskData, context: Context[Settings], run: OpenRun) -> Path:
+    """Fit and save, unless a call that was killed while it predicted has done so."""
+    saved = run.work / _SAVED
+    if not saved.is_dir():
+        fitted = baseline.fit(data, context)
+        with replace_folder(saved) as temporary:
+            fitted.save(temporary)
+            describe_model(temporary, baseline, data.task, data.modality, context, run.config.run_id)
+    return saved
+
+
+def _answered(baseline: Baseline, saved: Path, test: Split, run: OpenRun, progress: Progress) -> ResultRecord:
+    """Answer the test rows and finish the run.
+
+    What answers is what was saved: a saved model predicts as in its run because it is the one that did.
+    """
+    protocol = run.config.protocol
+    texts = test.texts
+    if protocol.control == "shuffled":
+        texts = texts.take(other_crystals(len(test), protocol.seed))
+    asked = len(test) if protocol.limit is None else min(protocol.limit, len(test))
+    progress("predicting", 0, asked)
+    model = baseline.load(saved)
+    values = np.full(len(test), np.nan)
+    values[:asked] = _checked(baseline, model.predict(texts[:asked]), asked)
+    declaration = baseline.declaration
+    return run.finish(
+        answer_columns(run.config.kind, test.material_ids, test.targets, values, declaration.score_kind),
+        parameters=model.parameters,
+        fitted=dict(model.facts),
+        score_kind=declaration.score_kind,
+        libraries=declaration.libraries,
+        save=lambda folder: copy_model(saved, folder),
+    )
+
+
+def _checked(baseline: Baseline, values: NDArray[np.float64], asked: int) -> NDArray[np.float64]:
     """A model that answers another number of rows, or infinities, is broken: do not write what it says."""
-    if len(values) != n_test or np.isinf(values).any():
-        raise DataError(f"{baseline.id} gave {len(values)} answers for {n_test} test rows, or infinite ones")
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if np.shape(values) != (asked,) or np.isinf(values).any():
+        raise DataError(
+            f"{baseline.id} gave answers of shape {np.shape(values)} for {asked} test rows, or infinite ones"
+        )
+    return values

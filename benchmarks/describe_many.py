@@ -20,9 +20,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from llm4mat_bench.dataset_builder.descriptions.inputs import open_source, weight
-from llm4mat_bench.dataset_builder.descriptions.pool import LocalPool
-from llm4mat_bench.dataset_builder.descriptions.records import Settings, Status, Task
+from llm4mat_bench.dataset_builder.descriptions.batch.inputs import open_source, weight
+from llm4mat_bench.dataset_builder.descriptions.batch.pool import LocalPool
+from llm4mat_bench.dataset_builder.descriptions.batch.records import Settings, Status, Task
 
 MIB = 2**20
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .dataset_builder.catalogue import get_source, get_task, list_sources, list_tasks
-    from .dataset_builder.loading import load_task
+    from .dataset_builder.dataset_folder import load_task
+    from .hub.trained import load_model
 
-__all__ = ["__version__", "get_source", "get_task", "list_sources", "list_tasks", "load_task"]
+__all__ = ["__version__", "get_source", "get_task", "list_sources", "list_tasks", "load_model", "load_task"]
 __version__ = version("llm4mat-bench")
 
 _HOMES = {
@@ -16,7 +17,8 @@ _HOMES = {
     "get_task": ".dataset_builder.catalogue",
     "list_sources": ".dataset_builder.catalogue",
     "list_tasks": ".dataset_builder.catalogue",
-    "load_task": ".dataset_builder.loading",
+    "load_model": ".hub.trained",
+    "load_task": ".dataset_builder.dataset_folder",
 }
 
 

@@ -9,7 +9,7 @@ from .baselines.run import train_baseline
 from .dataset_builder.catalogue import list_tasks
 from .errors import DataError
 from .metrics.leaderboard import write_leaderboard
-from .metrics.results.record import RESULT_FILE, ResultRecord, read_record
+from .metrics.results.record import ResultRecord
 from .progress import Progress, silent
 
 DEMO_MODELS = ("dummy", "composition_gbm")
@@ -55,7 +55,7 @@ def run_demo(
         )
         trained += not run.already_there
         folders.add(run.folder)
-        records.append(read_record(run.folder / RESULT_FILE))
+        records.append(run.record)
     board = write_leaderboard(folder / "results", folder / "leaderboard", progress=progress)
     # Runs of an older version's sample may lie in the same folder: they are named on the page, and no failure of ours.
     for one in board.refused:

@@ -5,6 +5,7 @@ import glob
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import tempfile
@@ -18,6 +19,8 @@ from .errors import DataError, LLM4MatError, UsageError
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _OF_THE_DISK = _DISK_FULL | {errno.EROFS, errno.EFBIG}
 """Errors that name no file, and speak of the one being written."""
+_HOST = re.sub(r"\W", "_", platform.node())[:40]
+"""File systems are shared, process numbers are not."""
 
 
 @contextmanager
@@ -34,7 +37,7 @@ def replace_file(path: Path) -> Iterator[Path]:
         if path.is_dir():
             raise UsageError(f"{path} is a folder: a file is to be written there. Choose another name")
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_temporary(path), suffix=".tmp", dir=path.parent)
         os.close(handle)
     temporary = Path(name)
     try:
@@ -63,8 +66,8 @@ def replace_folder(path: Path) -> Iterator[Path]:
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path} is a file: a folder is to be written there. Choose another name")
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.{os.getpid()}.", suffix=".tmp", dir=path.parent))
+        sweep(path)
+        temporary = Path(tempfile.mkdtemp(prefix=_temporary(path), suffix=".tmp", dir=path.parent))
     try:
         with _told(path, written=temporary):
             yield temporary
@@ -120,6 +123,24 @@ def flush_folder(folder: Path) -> None:
     _flush(folder)
 
 
+def sweep(path: Path) -> None:
+    """Remove what killed writers of ``path`` on this machine left; what one had moved aside and not replaced goes back.
+
+    `replace_folder` does it by itself; for a file it is worth it where that is large and written seldom.
+    """
+    ours = re.compile(rf"\.(?:{_HOST}-)?(?P<process>\d+)\.[^.]+(?P<old>\.old)?\.tmp")
+    for left_over in sorted(path.parent.glob(f".{glob.escape(path.name)}.*.tmp")):
+        found = ours.fullmatch(left_over.name[len(path.name) + 1 :])
+        if found is None or _lives(int(found["process"])):
+            continue
+        if found["old"] and not path.exists():
+            left_over.rename(path)
+        elif left_over.is_dir():
+            shutil.rmtree(left_over, ignore_errors=True)
+        else:
+            left_over.unlink(missing_ok=True)
+
+
 def cannot_write(path: Path, error: OSError) -> LLM4MatError:
     """Say in one line why ``path`` cannot be written and what mends it."""
     obstacle = next((above for above in path.parents if _is_file(above)), None)
@@ -162,22 +183,15 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
+def _temporary(path: Path) -> str:
+    """Begin of a temporary name, by which another call knows whose it is."""
+    return f".{path.name}.{_HOST}-{os.getpid()}."
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
-
-
-def _sweep(path: Path) -> None:
-    """Remove what killed calls left; what one had moved aside and not yet replaced goes back."""
-    for left_over in sorted(path.parent.glob(f".{glob.escape(path.name)}.*.tmp")):
-        number = re.search(r"\.(\d+)\.[^.]+(\.old)?\.tmp$", left_over.name)
-        if number is not None and _lives(int(number[1])):
-            continue
-        if number is not None and number[2] and not path.exists():
-            left_over.rename(path)
-        elif left_over.is_dir():
-            shutil.rmtree(left_over, ignore_errors=True)
 
 
 def _lives(process: int) -> bool:

@@ -266,8 +266,8 @@ def score_classification(
         scores: shape ``(n,)``, higher for the positive class, NaN or None where there is no valid answer.
         score_kind: what the scores are: probabilities of the positive class, logits, or labels 0/1.
         confidence: level of the intervals; None leaves them out.
-        seed: of the bootstrap of the rates.
-        n_resamples: of the bootstrap of the rates.
+        seed: kept in the report; no interval of a classification is drawn at random.
+        n_resamples: likewise.
 
     Raises:
         ScoreError: the input is empty, mismatched, textual or infinite, a label is not 0 or 1, or the scores are not
@@ -281,9 +281,7 @@ def score_classification(
     n_missing, neutral = int(missing.sum()), NEUTRAL[score_kind]
 
     def scored(labels: NDArray[np.bool_], ranked: Floats, answers: NDArray[np.bool_]) -> ClassificationScores:
-        return _classification_scores(
-            labels, ranked, answers, confidence=confidence, seed=seed, n_resamples=n_resamples
-        )
+        return _classification_scores(labels, ranked, answers, confidence=confidence)
 
     answers = values > neutral  # NaN is above nothing
     whole = scored(positive, np.where(missing, neutral, values), np.where(missing, ~positive, answers))
@@ -393,13 +391,11 @@ def _classification_scores(
     answers: NDArray[np.bool_],
     *,
     confidence: float | None,
-    seed: int,
-    n_resamples: int,
 ) -> ClassificationScores:
     table = confusion(positive, answers)
     found: dict[Rate, Interval] = {}
     if confidence is not None:
-        found = intervals.rate_intervals(table, confidence=confidence, seed=seed, n_resamples=n_resamples)
+        found = intervals.rate_intervals(table, confidence=confidence)
     all_ranks = scores.ranks(values)
 
     def auc() -> float:

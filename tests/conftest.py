@@ -1,6 +1,9 @@
 """What all tests share."""
 
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +11,13 @@ from typing import NamedTuple
 import pytest
 
 from llm4mat_bench.cli import main
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what `datasets` caches out of the user's cache; before anything imports the library."""
+    if "HF_DATASETS_CACHE" not in os.environ:
+        os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="llm4mat-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(os.environ["HF_DATASETS_CACHE"], ignore_errors=True))
 
 
 class Called(NamedTuple):

@@ -1,5 +1,7 @@
 """Find sources and tasks by name."""
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -108,3 +110,54 @@ def get_task(name: str) -> Task:
         if property_name.casefold() in (task.property.name.casefold(), task.property.published_column.casefold()):
             return task
     raise unknown_name("task", name, every)
+
+
+def match_tasks(patterns: Sequence[str]) -> list[Task]:
+    """Return the tasks that patterns name, each once, in the order in which they are named.
+
+    Args:
+        patterns: ``SOURCE/PROPERTY``, a pattern of it (``mp/*``, ``*/band_gap``), a source for all its tasks, or
+            ``all`` for the 65 of the benchmark. The embedded sample is there for those that name it.
+
+    Raises:
+        UsageError: One names no task; the message names the nearest.
+    """
+    found: dict[str, Task] = {}
+    for pattern in patterns:
+        found |= {task.name: task for task in _matching(pattern.strip())}
+    return list(found.values())
+
+
+def _matching(pattern: str) -> list[Task]:
+    folded = pattern.casefold()
+    if folded == "all":
+        return list_tasks()
+    source_name, slash, property_name = folded.partition("/")
+    if not slash:
+        try:
+            return list_tasks(source_name)
+        except UsageError as error:
+            raise unknown_name("task", pattern, _task_names()) from error
+    if not _is_pattern(folded):
+        return [get_task(pattern)]
+    if not _is_pattern(source_name):  # an alias is as good as a source's name
+        source_name = get_source(source_name).id
+    every = list_tasks(include_sample=True)
+    # `*/band_gap` means the benchmark; the sample must be named.
+    found = [
+        task
+        for task in every
+        if fnmatchcase(task.name.casefold(), f"{source_name}/{property_name}")
+        and (task.source.benchmark or source_name.startswith("sample"))
+    ]
+    if not found:
+        raise UsageError(f"no task matches '{pattern}'; `llm4mat-bench tasks` lists them")
+    return found
+
+
+def _is_pattern(name: str) -> bool:
+    return any(sign in name for sign in "*?[")
+
+
+def _task_names() -> list[str]:
+    return [task.name for task in list_tasks(include_sample=True)]

@@ -1,8 +1,7 @@
-"""Structures in the forms of the sources, as CIF text in the published form (pymatgen's writer, P 1)."""
+"""Structures in forms other than CIF (pymatgen's dict, JARVIS atoms, POSCAR), and CIF text as published (P 1)."""
 
 import ast
 import json
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +84,91 @@ def structure_of_jarvis(atoms: Any) -> "Structure":  # noqa: ANN401 - anything m
     return structure
 
 
+def structure_of_any_dict(values: Any) -> "Structure":  # noqa: ANN401 - anything may stand in a file
+    """Structure of a dict of pymatgen, of the atoms of JARVIS, or of a record that holds either.
+
+    Raises:
+        StructureError: It is none of these.
+    """
+    for key in ("structure", "atoms"):
+        if isinstance(values, Mapping) and isinstance(values.get(key), Mapping):
+            values = values[key]
+            break
+    if isinstance(values, Mapping) and "lattice_mat" in values:
+        return structure_of_jarvis(values)
+    return structure_of_dict(values)
+
+
+def looks_like_poscar(text: str) -> bool:
+    """Whether a text has the scale and the three vectors of a POSCAR."""
+    lines = text.split("\n")
+    if len(lines) < 7:
+        return False
+    try:
+        scale = [float(word) for word in lines[1].split()]
+        vectors = [[float(word) for word in line.split()[:3]] for line in lines[2:5]]
+    except ValueError:
+        return False
+    return len(scale) in (1, 3) and all(len(vector) == 3 for vector in vectors)
+
+
+def structure_of_poscar(text: str) -> "Structure":
+    """Structure of a POSCAR or CONTCAR (VASP 5: elements on the sixth line); velocities are left out.
+
+    Raises:
+        StructureError: It names no elements, or has more or fewer atoms than it says.
+    """
+    from pymatgen.io.vasp.inputs import Poscar
+
+    lines = text.split("\n")
+    symbols = [word.partition("_")[0].partition("/")[0] for word in lines[5].split()]
+    if not symbols or symbols[0].isdigit():
+        raise StructureError("the POSCAR names no elements: write them on its sixth line, before their numbers")
+    for symbol in symbols:
+        _element(symbol)
+    head = 8 if lines[7].strip()[:1].casefold() in ("s",) else 7
+    try:
+        count = sum(map(int, lines[6].split()))
+    except ValueError as error:
+        raise StructureError(f"the seventh line of the POSCAR holds no numbers of atoms: {lines[6][:60]}") from error
+    rows = 0
+    for line in lines[head + 1 :]:
+        if not line.strip():
+            break
+        rows += 1
+    if rows != count or len(symbols) != len(lines[6].split()):
+        raise StructureError(f"the POSCAR says {count} atoms and has {rows}: cut off?")
+    lines[5] = " ".join(symbols)
+    try:
+        structure: Structure = Poscar.from_str("\n".join(lines[: head + 1 + count]) + "\n").structure
+    except Exception as error:  # the library raises whatever its parts raise
+        raise StructureError(f"pymatgen cannot read the POSCAR: {error}") from error
+    return structure
+
+
+def without_isotopes(structure: "Structure") -> tuple["Structure", tuple[str, ...]]:
+    """A structure with hydrogen in place of deuterium and tritium, and what is to be said of it."""
+    names = {"D": "deuterium", "T": "tritium"}
+
+    def isotope(species: Any) -> str | None:  # noqa: ANN401 - an Element or Species, whose symbol is H in either case
+        return names.get(getattr(getattr(species, "element", species), "name", ""))
+
+    found = sorted({name for site in structure for one in site.species if (name := isotope(one))})
+    if not found:
+        return structure, ()
+    structure = structure.copy()
+    for index, site in enumerate(structure):
+        amounts: dict[str, float] = {}
+        for one, amount in site.species.items():
+            key = str(one)
+            if isotope(one):
+                state = getattr(one, "oxi_state", None)
+                key = "H" if state is None else f"H{abs(state):g}{'+' if state >= 0 else '-'}"
+            amounts[key] = amounts.get(key, 0.0) + amount
+        structure[index] = amounts
+    return structure, tuple(f"{name} is described as hydrogen" for name in found)
+
+
 def cif_of(structure: "Structure") -> str:
     """CIF text as the published files have it: all sites of the cell, no symmetry.
 
@@ -99,21 +183,6 @@ def cif_of(structure: "Structure") -> str:
         return str(CifWriter(structure))
     except Exception as error:
         raise StructureError(f"pymatgen cannot write it: {error}") from error
-
-
-def cif_composition(cif: str) -> str:
-    """Reduced formula of the crystal of a CIF.
-
-    Raises:
-        StructureError: pymatgen cannot read it.
-    """
-    structure_class = _pymatgen()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return str(structure_class.from_str(cif, fmt="cif").composition.reduced_formula)
-    except Exception as error:
-        raise StructureError(f"no CIF that pymatgen reads: {error}") from error
 
 
 def _is_true(value: object) -> bool:

@@ -17,8 +17,8 @@ from .errors import DescriptionError, Reason
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-    from .many import describe_many
-    from .records import DescriptionRecord, Status
+    from .batch.many import describe_many
+    from .batch.records import DescriptionRecord, Status
     from .style import Style
 
 __all__ = [
@@ -100,7 +100,7 @@ def _describer() -> Any:  # noqa: ANN401
     return describer
 
 
-_HOMES = {"describe_many": ".many", "DescriptionRecord": ".records", "Status": ".records"}
+_HOMES = {"describe_many": ".batch.many", "DescriptionRecord": ".batch.records", "Status": ".batch.records"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type is that of the name asked for

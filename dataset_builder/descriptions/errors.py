@@ -1,10 +1,8 @@
-"""What can go wrong when a structure is described, and with a whole run of many."""
+"""What can go wrong when a structure is described."""
 
 from __future__ import annotations
 
 from typing import Literal
-
-from ...errors import DataError, LLM4MatError, UsageError
 
 Reason = Literal[
     "bad_structure",
@@ -31,19 +29,3 @@ class DescriptionError(ValueError):
 
     def __reduce__(self) -> tuple[type[DescriptionError], tuple[str, str]]:
         return type(self), (self.reason, str(self))
-
-
-class DescribeInputError(DataError):
-    """The input cannot be read as structures; the message names the file, the row and the remedy."""
-
-
-class DescribeUsageError(UsageError):
-    """The call itself is wrong (a missing column, options that exclude each other)."""
-
-
-class JournalError(LLM4MatError, RuntimeError):
-    """The journal beside the output belongs to another input or other settings, or is in use."""
-
-
-class PoolError(LLM4MatError, RuntimeError):
-    """The processes that describe cannot be started or keep dying; no fault of one structure."""

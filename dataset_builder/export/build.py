@@ -14,16 +14,16 @@ from ...files import file_sha256, write_text
 from ...progress import Progress, silent
 from ..catalogue import SPLITS, Source
 from ..cleaning import policy
+from ..dataset_folder.publish import publish_source, work_folder
+from ..dataset_folder.report import InputFile, SourceReport
 from ..readers.base import InputIdentity, Plan, Reader
 from ..readers.registry import get_reader
 from .executor import run_jobs
 from .fingerprint import code_fingerprint
 from .finish import Finished, finish_source, refuse_shifted_columns
-from .folder import DatasetFolder
 from .manifest import read_manifest, seeded_manifest, write_assignment
 from .options import BuildOptions
 from .parts import PartJob, PartReport, build_part, finished_part, job_fingerprint
-from .report import InputFile, SourceReport
 from .same_crystal import find_same_crystals
 
 _WORTH_A_PROCESS = 256 << 20  # bytes to read; less is done before another process has started
@@ -64,12 +64,11 @@ def build_source(
             into the same folder. What was done so far is kept; the same call goes on from there.
     """
     options = options or BuildOptions()
-    folder = DatasetFolder(out)
-    work = folder.work(source.id)
+    work = work_folder(out, source.id)
     work.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(work / "lock", timeout=0):
-            return _build(source, origin, folder, work, options, get_reader(reader_name), progress)
+            return _build(source, origin, out, work, options, get_reader(reader_name), progress)
     except Timeout as error:
         raise DataError(f"{out}: another build of '{source.id}' is writing here; wait for it, or stop it") from error
 
@@ -77,7 +76,7 @@ def build_source(
 def _build(
     source: Source,
     origin: Path,
-    folder: DatasetFolder,
+    folder: Path,
     work: Path,
     options: BuildOptions,
     reader: Reader,
@@ -103,6 +102,7 @@ def _build(
         strict=options.strict,
         expected=splits.expected,
         match=match if options.match_structures else None,
+        progress=progress,
     )
     differences = _differences(source, reader, finished)
     if differences and not options.allow_partial:
@@ -127,7 +127,7 @@ def _build(
         faults=tuple(finished.faults),
         notes=(*plan.notes, *differences),
     )
-    folder.publish(staged, report)
+    publish_source(folder, staged, report)
     return report
 
 

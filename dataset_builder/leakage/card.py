@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from ...errors import DataError
 from ...files import write_text
+from ..dataset_folder.card_sections import begin_mark, end_mark
+from ..dataset_folder.card_sections import update_card as updated
 from .models import Finding, LeakageReport
 
-BEGIN = "<!-- leakage: written by `llm4mat-bench check`, do not edit -->"
-END = "<!-- leakage: end -->"
+BEGIN, END = begin_mark("leakage"), end_mark("leakage")
 
 
 def card_section(report: LeakageReport) -> str:
@@ -49,21 +49,10 @@ def update_card(readme: Path, section: str) -> bool:
     Raises:
         DataError: The card cannot be read, or holds the opening mark without the closing one.
     """
-    try:
-        text = readme.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{readme}: {error}") from error
-    if BEGIN in text:
-        before, _, rest = text.partition(BEGIN)
-        _, closed, after = rest.partition(END)
-        if not closed:
-            raise DataError(f"{readme}: the section on leakage has no end ({END}). Remove it and check again.")
-        new = before + section.rstrip("\n") + after
-    else:
-        new = text.rstrip("\n") + "\n\n" + section
-    if new != text:
+    new = updated(readme, section)
+    if new is not None:
         write_text(readme, new)
-    return new != text
+    return new is not None
 
 
 def _cell(text: str | None) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...progress import Progress, advance_of, silent
-from ..built_folder import BuiltFolder, SourceFiles
+from ..dataset_folder.reading import DatasetFolder, SourceFiles
 from .classes import best_split
 from .features import is_literal
 from .models import Finding, LeakageReport, Limits
@@ -18,7 +18,7 @@ Index = NDArray[np.int64]
 
 
 def check_leakage(
-    folder: BuiltFolder,
+    folder: DatasetFolder,
     *,
     sources: Sequence[str] | None = None,
     limits: Limits | None = None,

@@ -12,8 +12,10 @@ import xxhash
 from numpy.typing import NDArray
 
 from ...progress import Advance, silent
-from ..built_columns import numbers_of
-from ..built_folder import ID_COLUMN, SourceFiles, iter_batches, read_column
+from ..dataset_folder.columns import numbers_of
+from ..dataset_folder.layout import ID_COLUMN
+from ..dataset_folder.reading import SourceFiles
+from ..dataset_folder.shard_files import iter_batches, read_column
 from .features import text_features
 
 Floats = NDArray[np.float64]

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from ...errors import DataError
 from ..catalogue import Source
+from ..cleaning.raw import RawBatch
 from ..crystals.errors import StructureError
-from ..crystals.structures import cif_composition
-from .base import Piece, RawBatch
+from ..crystals.formulas import element_shares, same_proportions
+from ..crystals.reading import cif_composition
+from .base import Piece
+from .cif_files import read_cif
 from .columns import find_one
 from .csv_source import CsvSource
-from .gnome import read_cif
 from .records import Record, find_input, raw_names
 
 _OPTIONAL = {
@@ -44,8 +46,7 @@ class CifFolder(CsvSource):
         material_id = cells["material_id"].strip()
         cif = cells.get("cif") or None
         if cif is None and (place := self._place(origin)) is not None:
-            name = material_id[:-4] if material_id.casefold().endswith(".cif") else material_id
-            cif = read_cif(place, name)
+            cif = read_cif(place, material_id)
         record = Record(
             material_id=material_id,
             composition=cells.get("composition") or None,
@@ -53,11 +54,14 @@ class CifFolder(CsvSource):
             description=cells.get("description") or None,
             properties={name: cells[name] for name in raw_names(source)},
         )
-        if record.composition is None and cif is not None:
+        if cif is not None:
             try:
-                record.composition = cif_composition(cif)
+                found = cif_composition(cif)  # read as `describe` reads it
             except StructureError:
                 record.marked = ("unreadable_structure",)
+            else:
+                record.composition = record.composition or found
+                record.marked = () if _agree(record.composition, found) else ("formula_mismatch",)
         return record
 
     def read(self, source: Source, piece: Piece, origin: Path) -> Iterator[RawBatch]:
@@ -80,3 +84,9 @@ class CifFolder(CsvSource):
             if (folder / name).exists():
                 return folder / name
         return folder if any(folder.glob("*.cif")) or any(folder.glob("*.CIF")) else None
+
+
+def _agree(formula: str, found: str) -> bool:
+    """Whether a formula of the table is that of the crystal; one that cannot be read is another rule's."""
+    one, other = element_shares("".join(formula.split())), element_shares(found)
+    return one is None or other is None or same_proportions(one, other)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from ...errors import UsageError
 from ...progress import Progress, advance_of, silent
-from ..built_folder import BuiltFolder, SourceFiles
 from ..catalogue import get_source
+from ..dataset_folder.reading import DatasetFolder, SourceFiles
 from .models import SourceStatistics, StatisticsReport
 from .published import compare
 from .targets import target_statistics
@@ -14,7 +14,7 @@ from .tokens import TokenCounter
 
 
 def compute_statistics(
-    folder: BuiltFolder,
+    folder: DatasetFolder,
     *,
     sources: Sequence[str] | None = None,
     tokenizer: TokenCounter | None = None,

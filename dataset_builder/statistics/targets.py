@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ..built_columns import numbers_of
-from ..built_folder import SourceFiles, read_column
+from ..dataset_folder.columns import numbers_of
+from ..dataset_folder.reading import SourceFiles
+from ..dataset_folder.shard_files import read_column
 from .models import ClassTarget, Distribution, Histogram, RegressionTarget
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)

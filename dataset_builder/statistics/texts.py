@@ -1,7 +1,6 @@
 """Words and tokens of the texts, streamed: four bytes for each text are kept."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ...progress import Advance, silent
-from ..built_folder import iter_batches
+from ..dataset_folder.shard_files import ShardFile, iter_batches
 from .models import Lengths, TextStatistics
 from .tokens import TokenCounter
 
@@ -18,7 +17,7 @@ _BATCH_ROWS = 1024
 
 
 def text_statistics(
-    paths: Sequence[Path],
+    paths: Sequence[ShardFile],
     modality: str,
     tokenizer: TokenCounter | None = None,
     advance: Advance = silent,

@@ -15,10 +15,13 @@ from .console import err
 from .demo import demo
 from .describe import describe
 from .leaderboard import leaderboard
+from .models import models
+from .plan import plan
+from .predict import predict
 from .push import app as push
 from .score import score
 from .stats import stats
-from .train import train
+from .train import ModelCommand, train
 from .verify import verify
 
 EXTRAS = {
@@ -67,12 +70,15 @@ for command in (
     describe,
     check,
     stats,
+    models,
+    plan,
     train,
+    predict,
     score,
     verify,
     leaderboard,
 ):
-    app.command()(command)
+    app.command(cls=ModelCommand if command in (train, models) else None)(command)
 app.add_typer(push)
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ..dataset_builder.descriptions.defaults import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT, DESCRIBER, Style
+from ..dataset_builder.descriptions.batch.defaults import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT, DESCRIBER
+from ..dataset_builder.descriptions.style import Style
 from .console import JsonOption
 
 

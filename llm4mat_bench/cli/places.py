@@ -1,5 +1,6 @@
 """Where data lies: the options that `verify`, `score` and `leaderboard` share."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,8 +41,25 @@ def places_of(data: list[str] | None, source: str | None) -> "tuple[Place, ...]"
     return read_places([source])
 
 
-def tell_unused(places: "tuple[Place, ...]", truths: "Truths") -> None:
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Processes that share many runs; as many as there are cores if left out.")
+]
+
+
+def cores() -> int:
+    """How many processes can be at work at a time."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_places(data: list[str] | None, source: str | None) -> "Truths":
+    """As `places_of`, opened."""
+    from ..metrics.results.places import Truths
+
+    return Truths(places_of(data, source))
+
+
+def tell_unused(truths: "Truths") -> None:
     """Say which of the places given served nothing."""
-    for place in places:
+    for place in truths.places:
         if place not in truths.used:
             err.print(f"--data {place}: no run is on this data", markup=False, highlight=False, soft_wrap=True)

@@ -8,7 +8,7 @@ import typer
 
 from ..errors import UsageError
 from .console import JsonOption, out, print_json
-from .places import OldSourceOption, PlacesOption, places_of
+from .places import OldSourceOption, PlacesOption, open_places, tell_unused
 from .train import RevisionOption
 
 
@@ -60,18 +60,16 @@ def score(
 
     A missing answer is an empty (null) prediction. A file beside a result.json needs no --task.
     """
-    from ..metrics.results.places import Truths
     from ..metrics.results.score_file import score_file
     from .tables import report_table
 
     if task is not None and kind is not None:
         raise UsageError("--task says what kind it is: leave out --kind")
-    places = places_of(data, source)
-    if revision is not None and all(place.is_folder for place in places):
+    truths = open_places(data, source)
+    if revision is not None and all(place.is_folder for place in truths.places):
         raise UsageError("--revision is that of a dataset repo on the Hub: give one by --data, or leave it out")
-    if kind is not None and places:
+    if kind is not None and truths.places:
         raise UsageError("--data serves a task: give --task, or leave --data out")
-    truths = Truths(places)
     answers = []
     for path in predictions:
         scored = score_file(
@@ -84,7 +82,12 @@ def score(
             revision=revision,
         )
         if as_json:
-            named = {"file": str(path), "task": scored.task, "ids_checked": scored.ids_checked}
+            named = {
+                "file": str(path),
+                "task": scored.task,
+                "ids_checked": scored.ids_checked,
+                "data": scored.place,
+            }
             answers.append(named | scored.report.model_dump(mode="json"))
             continue
         out.print(
@@ -96,5 +99,6 @@ def score(
             out.print(f"Compared with the test split of {scored.task} in {scored.place}.", style="dim", highlight=False)
         else:
             out.print("The ids were not compared with the test split: give --task to do so.", style="dim")
+    tell_unused(truths)
     if as_json:
         print_json(answers[0] if len(answers) == 1 else answers)

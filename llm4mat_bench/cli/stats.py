@@ -34,10 +34,10 @@ def stats(
 
     Writes stats.json and stats.html, a page that needs no server.
     """
-    from ..dataset_builder.built_folder import open_built_folder
+    from ..dataset_builder.dataset_folder import open_dataset_folder
     from ..dataset_builder.statistics import compute_statistics, load_tokenizer, statistics_page
 
-    folder = open_built_folder(directory)
+    folder = open_dataset_folder(directory)
     counter = load_tokenizer(tokenizer) if tokenizer else None
     with show_progress(quiet=as_json) as progress:
         report = compute_statistics(folder, sources=source, tokenizer=counter, progress=progress)

@@ -11,7 +11,7 @@ from ...files import write_text
 from ...progress import Progress, silent
 from ..headline import HEADLINE
 from ..results.names import visible
-from ..results.places import Place
+from ..results.places import Place, Truths
 from ..results.predictions import read_predictions
 from ..results.record import json_sha256
 from ..results.verify import Verification, verify_results
@@ -44,8 +44,10 @@ class Leaderboard(BaseModel):
 def write_leaderboard(
     results: Path,
     out: Path,
-    places: Sequence[Place] = (),
+    places: Sequence[Place] | Truths = (),
     progress: Progress = silent,
+    *,
+    workers: int = 1,
 ) -> Leaderboard:
     """Write the leaderboard of all runs under a folder; every number on it was recomputed just now.
 
@@ -54,11 +56,12 @@ def write_leaderboard(
         out: Folder for ``index.html``, ``leaderboard.json`` and ``plots/``. Other files in it are left alone.
         places: Where data is, for runs that are not on the embedded sample.
         progress: Called as the work goes on.
+        workers: Processes to verify many runs with, as in ``verify_results``.
 
     Raises:
         DataError: There is no run under ``results``.
     """
-    found = verify_results(results, places, progress)
+    found = verify_results(results, places, progress, workers=workers)
     refused = tuple(one for one in found if one.faults)
     views, data = [], []
     n_apart = 0

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...dataset_builder.catalogue import Task, get_source, list_sources
+from ...dataset_builder.dataset_folder import EMBEDDED
 from ...errors import LLM4MatError, UsageError
-from .truth import EMBEDDED, Truth, place_name, read_truth
+from .truth import Truth, place_name, read_truth
 
 _REPO = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _KEPT = 8
@@ -56,7 +57,7 @@ class Truths:
     """
 
     def __init__(self, places: Sequence[Place] = ()) -> None:
-        self._places = places
+        self.places = tuple(places)
         self._kept: OrderedDict[tuple[str, str, str | None], Truth | LLM4MatError] = OrderedDict()
         self.used: set[Place] = set()
 
@@ -91,9 +92,10 @@ class Truths:
 
     def _candidates(self, task: Task, dataset: str | None) -> Iterator[Place | None]:
         """Places that may have a task's data, the likeliest first; None is the embedded sample."""
-        of_source = [place for place in self._places if place.name is not None and _same_source(place.name, task)]
-        named = [place for place in self._places if place.name == dataset and place not in of_source]
-        plain = [place for place in self._places if place.name is None and _holds(place, task)]
+        of_source = [place for place in self.places if place.name is not None and _same_source(place.name, task)]
+        plain = [place for place in self.places if place.name is None and _holds(place, task)]
+        others = [place for place in self.places if place.name is not None and place not in of_source]
+        named = [place for place in others if place.name == dataset]
         embedded = task.source.id == "sample"
         if embedded and dataset == EMBEDDED:
             yield None

@@ -285,11 +285,6 @@ def run_id(model: ModelIdentity, protocol: TrainingProtocol | PromptProtocol, co
     return "-".join([*words, config[:10]])
 
 
-def data_sha256(version: int, labels_sha256: str, texts_sha256: str) -> str:
-    """SHA-256 of a task's data from the hashes of its labels and of its texts."""
-    return json_sha256({"version": version, "labels_sha256": labels_sha256, "texts_sha256": texts_sha256})
-
-
 def record_sha256(record: Mapping[str, JsonValue]) -> str:
     """SHA-256 of a record without its own hash."""
     return json_sha256({name: value for name, value in record.items() if name != "record_sha256"})
@@ -325,7 +320,8 @@ def read_record(path: Path) -> ResultRecord:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     value = _parsed(path, content)
-    if value.get("schema_version") != SCHEMA_VERSION:
+    version = value.get("schema_version")
+    if type(version) is not int or version != SCHEMA_VERSION:  # neither 2.0 nor true is a version
         raise DataError(f"{path}: {_other_version(value)}")
     try:
         return ResultRecord.model_validate_json(content, strict=True)
@@ -379,10 +375,10 @@ def _finite(text: str) -> float:
 def _other_version(value: Mapping[str, JsonValue]) -> str:
     """Say how a record of another version of the form comes to be read."""
     version = value.get("schema_version")
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    if type(version) is int and version > SCHEMA_VERSION:
         return f"a record of form {version}; this llm4mat-bench reads form {SCHEMA_VERSION}: install a newer one"
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        return f"schema_version: a number is needed, {SCHEMA_VERSION} for this llm4mat-bench"
+    if type(version) is not int or version < 1:
+        return f"schema_version: a whole number is needed, {SCHEMA_VERSION} for this llm4mat-bench"
     words = ["llm4mat-bench", "train"]
     for part, key in (("model", "id"), ("", "task"), ("", "modality"), ("protocol", "seed")):
         inner = value.get(part) if part else value

@@ -1,6 +1,5 @@
 """A task's truth: ids, targets, training mean and hash of the labels, read once a task, never the texts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,13 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ...dataset_builder.catalogue import Modality, Task
+from ...dataset_builder.catalogue import SPLITS, Modality, Task
+from ...dataset_builder.dataset_folder import EMBEDDED, SourceFiles, task_identity
+from ...dataset_builder.dataset_folder.identity import IDENTITY_VERSION, texts_sha256
+from ...dataset_builder.dataset_folder.labels import labels_of, warn_of_repeats
+from ...dataset_builder.dataset_folder.places import find_data
 from ...dataset_builder.splits import ids_sha256
 from ...errors import DataError
+from ...progress import Progress, silent
 from .predictions import Predictions, check_ids
-from .record import DataRecord, data_sha256
+from .record import DataRecord
 
-EMBEDDED = "embedded sample"
 TOLERANCE = 1e-9
 """Relative difference up to which a target in a predictions file is the data's: nothing that rounding does to it."""
 
@@ -35,6 +38,7 @@ class Truth:
         n_validation: Rows of the validation split.
         version: Of the way in which the hash is computed.
         labels_sha256: Of ids and targets of all three splits.
+        files: The files of the data.
     """
 
     task: str
@@ -46,14 +50,41 @@ class Truth:
     n_validation: int
     version: int
     labels_sha256: str
+    files: SourceFiles
 
     @cached_property
     def test_ids_sha256(self) -> str:
         """SHA-256 of the sorted test ids."""
         return ids_sha256(self.test_ids.to_pylist())
 
-    def targets_of(self, predictions: Predictions, path: Path | str) -> NDArray[np.float64]:
-        """The true targets in the order of a predictions file.
+    def texts_sha256(self, modality: Modality) -> str | None:
+        """Hash of the texts, None where it would cost a reading of them: no build report has it."""
+        report = self.files.report
+        reported = report is not None and all(
+            split in report.splits and modality in report.splits[split].texts_sha256 for split in SPLITS
+        )
+        if modality not in self.files.modalities or not (reported or self.place == EMBEDDED):
+            return None
+        return texts_sha256(self.files, modality)
+
+    @cached_property
+    def _order(self) -> NDArray[np.uint64]:
+        """Places of the test rows in the order of their ids."""
+        order: NDArray[np.uint64] = pc.sort_indices(self.test_ids).to_numpy()
+        return order
+
+    @cached_property
+    def ids_by_id(self) -> pa.Array:
+        """Test ids, sorted."""
+        return self.test_ids.take(self._order)
+
+    @cached_property
+    def targets_by_id(self) -> NDArray[np.float64]:
+        """Test targets in the order of their ids."""
+        return self.test_targets[self._order]
+
+    def matched(self, predictions: Predictions, path: Path | str) -> Predictions:
+        """Predictions with the data's own targets, in the order of the ids.
 
         The file must have exactly the ids of the test split, and its targets, where it has any, must be the data's to a
         relative 1e-9. This is the one comparison of predictions with data.
@@ -63,10 +94,13 @@ class Truth:
         """
         check_ids(predictions.material_ids, self.test_ids, path)
         places = pc.index_in(predictions.material_ids, value_set=self.test_ids).to_numpy()
-        true: NDArray[np.float64] = self.test_targets[places]
         if predictions.targets is not None:
+            true = self.test_targets[places]
             _check_targets(predictions.material_ids, predictions.targets, true, self, path)
-        return true
+        row_of = np.empty(len(places), dtype=np.intp)
+        row_of[places] = np.arange(len(places))
+        order = row_of[self._order]
+        return Predictions(self.ids_by_id, self.targets_by_id, predictions.answers[order], predictions.invalid[order])
 
 
 def read_truth(task: Task, data: str | Path | None = None, *, revision: str | None = None) -> Truth:
@@ -81,23 +115,31 @@ def read_truth(task: Task, data: str | Path | None = None, *, revision: str | No
         UsageError: The data is not at hand.
         DataError: It does not hold what it should.
     """
-    labels = _read_labels(task, data, revision)
-    train, test = labels["train"], labels["test"]
+    files = find_data(task, data, revision)
+    labels = labels_of(files, task)
+    warn_of_repeats(labels, stacklevel=2)
+    train, test = labels.splits["train"], labels.splits["test"]
     return Truth(
         task=task.name,
         place=place_name(data),
-        test_ids=test[0],
-        test_targets=test[1],
-        training_mean=float(np.mean(train[1])),
-        n_train=len(train[1]),
-        n_validation=len(labels["validation"][1]),
-        version=_VERSION,
-        labels_sha256=_labels_sha256(labels),
+        test_ids=test.material_ids.combine_chunks(),
+        test_targets=test.targets,
+        training_mean=float(np.mean(train.targets)),
+        n_train=len(train),
+        n_validation=len(labels.splits["validation"]),
+        version=IDENTITY_VERSION,
+        labels_sha256=labels.sha256,
+        files=files,
     )
 
 
 def read_data_record(
-    task: Task, modality: Modality, data: str | Path | None = None, *, revision: str | None = None
+    task: Task,
+    modality: Modality,
+    data: str | Path | None = None,
+    *,
+    revision: str | None = None,
+    progress: Progress = silent,
 ) -> DataRecord:
     """Say which data a run sees, for its record.
 
@@ -106,20 +148,21 @@ def read_data_record(
         modality: Which view of a crystal is read.
         data: Folder that `llm4mat-bench build` wrote, or a dataset repo on the Hub; None for the embedded sample.
         revision: Revision of the Hub repo.
+        progress: Told how many texts are read, where no report has their hash.
 
     Raises:
         UsageError: The data is not at hand.
         DataError: It does not hold what it should.
     """
     truth = read_truth(task, data, revision=revision)
-    texts = _texts_sha256(task, modality, data, revision)
+    identity = task_identity(task, modality, data, revision=revision, progress=progress)
     return DataRecord(
         dataset=truth.place,
         revision=revision,
-        version=truth.version,
-        labels_sha256=truth.labels_sha256,
-        texts_sha256=texts,
-        sha256=data_sha256(truth.version, truth.labels_sha256, texts),
+        version=identity.version,
+        labels_sha256=identity.labels_sha256,
+        texts_sha256=identity.texts_sha256,
+        sha256=identity.sha256,
         test_ids_sha256=truth.test_ids_sha256,
         n_train=truth.n_train,
         n_validation=truth.n_validation,
@@ -144,11 +187,10 @@ def _check_targets(
     if not differ.any():
         return
     first = int(differ.argmax())
-    relative = float((error[differ] / largest[differ]).max())
     hint = ""
-    if relative < 1e-2:
+    if float(error.max()) < 0.01 * float(largest.max()):
         hint = (
-            f". They are at most {relative:.1g} of a value off, as rounded ones are: write them in full, or leave the "
+            f". They are at most {float(error.max()):.1g} off, as rounded ones are: write them in full, or leave the "
             "column out where the task is given"
         )
     raise DataError(
@@ -156,52 +198,3 @@ def _check_targets(
         f"(first: {ids[first]}, {found[first]} for {true[first]}); compared with the test targets of {truth.task} in "
         f"{truth.place}, to a relative {TOLERANCE:g}{hint}"
     )
-
-
-# Until dataset_folder gives labels and identities.
-_VERSION = 1
-
-
-def _read_labels(
-    task: Task, data: str | Path | None, revision: str | None
-) -> dict[str, tuple[pa.Array, NDArray[np.float64]]]:
-    from ...dataset_builder.loading import load_task
-
-    splits = load_task(task, "composition", data, revision=revision)
-    return {
-        split: (
-            pa.array(rows["material_id"][:], pa.string()),
-            np.asarray(rows["target"][:], dtype=np.float64),
-        )
-        for split, rows in splits.items()
-    }
-
-
-def _labels_sha256(labels: dict[str, tuple[pa.Array, NDArray[np.float64]]]) -> str:
-    import hashlib
-
-    digest = hashlib.sha256()
-    for split, (ids, targets) in labels.items():
-        digest.update(f"{split} {len(ids)}\n".encode())
-        digest.update(_lines(ids.to_pylist()))
-        digest.update(np.ascontiguousarray(targets, dtype="<f8").tobytes())
-    return digest.hexdigest()
-
-
-def _lines(texts: Sequence[str | None]) -> bytes:
-    import json
-
-    return "\n".join(json.dumps(text) for text in texts).encode()
-
-
-def _texts_sha256(task: Task, modality: Modality, data: str | Path | None, revision: str | None) -> str:
-    import hashlib
-
-    from ...dataset_builder.loading import load_task
-
-    digest = hashlib.sha256()
-    for split, rows in load_task(task, modality, data, revision=revision).items():
-        digest.update(f"{split} {rows.num_rows}\n".encode())
-        for batch in rows.iter(batch_size=10_000):
-            digest.update(_lines(batch["text"]))
-    return digest.hexdigest()

@@ -3,17 +3,20 @@
 import re
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from pydantic import ValidationError
 
 from llm4mat_bench import get_task, list_sources, list_tasks
-from llm4mat_bench.dataset_builder.catalogue import get_benchmark, get_source, load_source_file
-from llm4mat_bench.dataset_builder.catalogue.models import Source
+from llm4mat_bench.dataset_builder.catalogue import get_benchmark, get_source, load_source_file, meaning_of
+from llm4mat_bench.dataset_builder.catalogue.meanings import MEANINGS
+from llm4mat_bench.dataset_builder.catalogue.models import PossibleRange, Source
 from llm4mat_bench.errors import DataError, UsageError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 CATALOGUE = Path(__file__).resolve().parents[2] / "dataset_builder" / "catalogue"
+SAMPLE = CATALOGUE.parent / "sample"
 
 
 def test_ten_sources_and_sixty_five_tasks() -> None:
@@ -117,3 +120,36 @@ def test_a_broken_declaration_is_one_line_with_the_file(tmp_path: Path) -> None:
     path.write_text("id: [")
     with pytest.raises(DataError, match="not valid YAML"):
         load_source_file(path)
+
+
+def test_every_property_has_a_meaning_and_every_meaning_a_property() -> None:
+    properties = [task.property for task in list_tasks(include_sample=True)]
+    found = [meaning_of(prop) for prop in properties]
+    assert all(found)
+    titles = {entry["title"] for entry in yaml.safe_load(MEANINGS.read_text())}
+    assert {one.title for one in found if one} == titles
+    for prop, one in zip(properties, found, strict=True):
+        assert one is not None
+        assert (one.words is not None) == (prop.kind == "classification"), prop.name
+
+
+def test_the_sample_lies_within_the_bounds_of_its_quantities() -> None:
+    for task in get_source("sample").tasks:
+        one = meaning_of(task.property)
+        assert one is not None
+        if one.lowest is None and one.highest is None:
+            continue
+        for split in ("train", "validation", "test"):
+            values = pq.read_table(SAMPLE / f"{split}.parquet", columns=[task.property.name])[0].drop_null().to_numpy()
+            assert one.lowest is None or values.min() >= one.lowest, task.name
+            assert one.highest is None or values.max() <= one.highest, task.name
+
+
+def test_every_number_says_what_is_possible() -> None:
+    for task in list_tasks():
+        possible = task.property.possible
+        assert (possible is None) == (task.kind == "classification"), task.name
+    assert str(get_task("mp/band_gap").property.possible) == "at least 0, at most 30"
+    for bad in ({}, {"minimum": 0, "above": 0}, {"minimum": 2, "maximum": 1}, {"least": 0}):
+        with pytest.raises(ValidationError):
+            PossibleRange.model_validate(bad)

@@ -18,6 +18,7 @@ from llm4mat_bench.dataset_builder.catalogue import Source, get_source, load_sou
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.readers import materials_project
+from llm4mat_bench.dataset_builder.readers.cif_files import read_cif
 from llm4mat_bench.dataset_builder.readers.jarvis import Jarvis, stream_records
 from llm4mat_bench.dataset_builder.readers.omdb_official import read_xyz
 from llm4mat_bench.dataset_builder.readers.records import raw_names
@@ -509,3 +510,68 @@ def test_a_source_of_your_own_without_cifs(tmp_path: Path) -> None:
         build_source(
             load_source_file(tmp_path / "mine.yaml"), tmp_path / "in", tmp_path / "out", reader_name="cif_folder"
         )
+
+
+def _cif_of(symbol: str, a: float = 4.0) -> str:
+    return str(CifWriter(Structure(Lattice.cubic(a), [symbol], [[0, 0, 0]])))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_cif_of_a_row_is_never_another_materials(tmp_path: Path, packed: bool) -> None:
+    """Names that differ in capitals or in their folder alone."""
+    held = {"Co": "Co", "CO": "C", "Hf": "Hf", "HF": "F", "set1/Si": "Si", "set2/Si": "Ge", "x/y/Na": "Na", "Mg": "Mg"}
+    place = tmp_path / ("cifs.zip" if packed else "cifs")
+    if packed:
+        with zipfile.ZipFile(place, "w") as archive:
+            for name, symbol in held.items():
+                archive.writestr(f"{name}.cif", _cif_of(symbol))
+            archive.writestr("__MACOSX/._Mg.cif", "nothing")
+    else:
+        for name, symbol in held.items():
+            path = place / f"{name}.cif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(_cif_of(symbol))
+    for name, symbol in {**held, "Na": "Na", "y/Na": "Na", "mg": "Mg", "Mg.cif": "Mg", "SET1/si": "Si"}.items():
+        assert read_cif(place, name) == _cif_of(symbol), name
+    for absent in ("Xe", "set3/Si", "set1/Co", "../cifs/Mg", "/etc/passwd", "", "x/Na/y"):
+        assert read_cif(place, absent) is None
+    for open_one in ("Si", "cO", "si"):
+        with pytest.raises(DataError, match="2 come near"):
+            read_cif(place, open_one)
+
+
+def test_a_zip_that_holds_a_name_twice(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("Si.cif", _cif_of("Si"))
+        archive.writestr("Si.cif", _cif_of("Ge"))
+    with pytest.raises(DataError, match="twice"):
+        read_cif(tmp_path / "a.zip", "Si")
+
+
+def test_a_source_of_your_own_reads_cifs_as_describe_does(tmp_path: Path) -> None:
+    """Settings are honoured; what is refused, or is not the row's formula, is marked."""
+    cell = "".join(f"_cell_length_{axis} 8.08\n" for axis in "abc")
+    cell += "".join(f"_cell_angle_{axis} 90\n" for axis in ("alpha", "beta", "gamma"))
+    atoms = "loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
+    spinel = f"{cell}{atoms}Mg1 .125 .125 .125\nAl1 .5 .5 .5\nO1 .2624 .2624 .2624\n"
+    texts = {
+        "hall": f"data_a\n_space_group_name_Hall '-F 4vw 2vw 3'\n{spinel}",
+        "open": f"data_a\n_symmetry_space_group_name_H-M 'F d -3 m'\n{cell}{atoms}Si1 .125 .125 .125\n",
+        "other": _cif_of("Ge"),
+        **{f"c{n}": _cif_of("Na", 4 + 0.1 * n) for n in range(9)},
+    }
+    (tmp_path / "mine.yaml").write_text(OWN)
+    (tmp_path / "in" / "cifs").mkdir(parents=True)
+    with (tmp_path / "in" / "props.csv").open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["name", "hardness", "formula"])
+        for name, text in texts.items():
+            (tmp_path / "in" / "cifs" / f"{name}.cif").write_text(text)
+            writer.writerow([name, 1, "Si" if name == "other" else ""])
+    source = load_source_file(tmp_path / "mine.yaml")
+    report = build_source(source, tmp_path / "in", tmp_path / "out", reader_name="cif_folder")
+    rows = _all_rows(tmp_path / "out", source)
+    assert rows["hall"]["composition"] == "MgAl2O4"
+    assert rows["open"]["composition"] is None
+    for rule in ("unreadable_structure", "formula_mismatch"):
+        assert sum(split.marked.get(rule, 0) for split in report.splits.values()) == 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pymatgen.core import DummySpecies
 
+from ...crystals.structures import without_isotopes
 from .. import style
 from ..errors import DescriptionError
 from . import compatibility
@@ -129,6 +130,7 @@ def _engine() -> Any:  # noqa: ANN401
 
 def _condensed(structure: Structure, max_sites: int) -> dict[str, Any]:
     check(structure, max_sites)
+    structure, _ = without_isotopes(structure)
     engine = _engine()
     with _one_line_errors():
         result: dict[str, Any] = engine.condense(structure, max_sites)

@@ -98,6 +98,18 @@ def test_what_upstream_cannot_do() -> None:
     assert reason(structure) == "robocrys_error"
 
 
+@pytest.mark.parametrize("heavy", ["D", "T"])
+def test_heavy_hydrogen_is_described_as_hydrogen(heavy: str) -> None:
+    """A structure that holds D itself: stored structures never do, since `as_dict` writes H."""
+    places = [[0.2107] * 3, [0.3689, 0.2671, 0.1159]]
+    lattice = Lattice.cubic(5.1)
+    ammonia = Structure.from_spacegroup("P2_13", lattice, ["N", "H"], places)
+    deuterated = Structure.from_spacegroup("P2_13", lattice, ["N", heavy], places)
+    assert deuterated.species[-1].name == heavy
+    assert describe(deuterated) == describe(ammonia)
+    assert deuterated.species[-1].name == heavy, "the structure given is left alone"
+
+
 def test_the_error_survives_a_process_boundary() -> None:
     error = pickle.loads(pickle.dumps(DescriptionError("disordered", "half a sodium")))
     assert (error.reason, str(error)) == ("disordered", "half a sodium")

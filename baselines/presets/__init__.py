@@ -1,0 +1,38 @@
+"""Settings that go by a name, as data: a YAML file a preset, a section a model."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...errors import UsageError, unknown_name
+
+_HERE = Path(__file__).resolve().parent
+
+
+def preset_names() -> list[str]:
+    """The presets there are."""
+    return sorted(path.stem for path in _HERE.glob("*.yaml"))
+
+
+def preset_settings(preset: str | None, model: str) -> dict[str, Any]:
+    """What a preset sets for a model; nothing without a preset.
+
+    Raises:
+        UsageError: There is no such preset, or it says nothing of this model.
+    """
+    if preset is None:
+        return {}
+    if preset not in preset_names():
+        raise unknown_name("preset", preset, preset_names())
+    found = _read(preset)
+    if model not in found:
+        raise UsageError(f"preset {preset} says nothing of {model}; it has {', '.join(sorted(found))}")
+    return dict(found[model] or {})
+
+
+@cache
+def _read(preset: str) -> dict[str, dict[str, Any] | None]:
+    found: dict[str, dict[str, Any] | None] = yaml.safe_load((_HERE / f"{preset}.yaml").read_text(encoding="utf-8"))
+    return found

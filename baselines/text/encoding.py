@@ -1,0 +1,152 @@
+"""Texts into tokens: preprocess, tokenize, cut, and keep on disk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...dataset_builder.catalogue import Modality
+from ...errors import UsageError
+from .preprocess import OWN_STOP_WORDS, Preprocessing, preprocess, read_stop_words
+from .settings import TextSettings
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+ROWS_WORTH_PROCESSES = 20_000
+_MAP_ROWS = 1000
+
+
+def preprocessing_of(settings: TextSettings, modality: Modality) -> Preprocessing:
+    """The steps that settings ask for; a composition or a CIF is taken as it is."""
+    if modality != "description":
+        return Preprocessing(bond_lengths=False, bond_angles=False, stop_words=None)
+    path = stop_words_path(settings)
+    return Preprocessing(
+        bond_lengths=settings.bond_lengths,
+        bond_angles=settings.bond_angles,
+        stop_words=read_stop_words(path)[1] if path else None,
+    )
+
+
+def stop_words_path(settings: TextSettings) -> Path | None:
+    """The list of words to leave out; None where none are."""
+    if settings.stop_words == "none":
+        return None
+    return OWN_STOP_WORDS if settings.stop_words == "own" else Path(settings.stop_words)
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """Turns texts into token ids as the model reads them.
+
+    Attributes:
+        tokenizer: A fast tokenizer that knows the added tokens.
+        steps: What is done to a text first.
+        stop_words: The words left out.
+        first_token: Put before every text (LLM-Prop's ``[CLS]``); empty for models whose tokenizer does it itself.
+        max_length: Tokens kept.
+    """
+
+    tokenizer: Any
+    steps: Preprocessing
+    stop_words: frozenset[str]
+    first_token: str
+    max_length: int
+
+    def __call__(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
+        """Encode some texts.
+
+        Returns:
+            Token ids, and how many texts were cut.
+        """
+        if not texts:
+            return [], 0
+        ready = [self.first_token + preprocess(text, self.steps, self.stop_words) for text in texts]
+        encoded = self.tokenizer(ready, add_special_tokens=True, truncation=False, return_attention_mask=False)
+        ids: list[list[int]] = encoded["input_ids"]
+        cut = sum(len(one) > self.max_length for one in ids)
+        return [self._cut(one) for one in ids], cut
+
+    def _cut(self, ids: list[int]) -> list[int]:
+        """Keep the first tokens, and the end token where the tokenizer sets one."""
+        if len(ids) <= self.max_length:
+            return ids
+        special = {self.tokenizer.sep_token_id, self.tokenizer.eos_token_id} - {None}
+        return ids[: self.max_length - 1] + ids[-1:] if ids[-1] in special else ids[: self.max_length]
+
+
+def prepare_tokenizer(tokenizer: Any, steps: Preprocessing, first_token: str) -> list[str]:  # noqa: ANN401
+    """Teach a tokenizer the tokens of the preprocessing.
+
+    Returns:
+        Those it did not know.
+    """
+    wanted = [*steps.added_tokens, *([first_token.strip()] if first_token else [])]
+    new = [token for token in wanted if token not in tokenizer.get_vocab()]
+    if new:
+        tokenizer.add_tokens(new, special_tokens=True)
+    return new
+
+
+def encode_rows(rows: "Dataset", encoder: TextEncoder, split: str, processes: int) -> "tuple[Dataset, int, int]":
+    """Encode the rows of a split that have a text, by the datasets library: cached on disk, memory-mapped.
+
+    Returns:
+        Rows with ``input_ids``, ``length`` and ``target``; how many rows have no text; how many texts were cut.
+
+    Raises:
+        UsageError: No row has a text.
+    """
+    import datasets
+
+    features = datasets.Features(
+        input_ids=datasets.List(datasets.Value("int32")),
+        length=datasets.Value("int32"),
+        cut=datasets.Value("bool"),
+        target=datasets.Value("float64"),
+    )
+    shown = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()  # our own bar is told
+    try:
+        encoded = rows.map(
+            _Encode(encoder),
+            batched=True,
+            batch_size=_MAP_ROWS,
+            remove_columns=rows.column_names,
+            features=features,
+            num_proc=processes if processes > 1 and len(rows) >= ROWS_WORTH_PROCESSES else None,
+        )
+    finally:
+        if not shown:
+            datasets.enable_progress_bars()
+    if len(encoded) == 0:
+        raise UsageError(f"split {split}: no row has a text in this modality")
+    cut = int(np.asarray(encoded.with_format("arrow")[:]["cut"].to_numpy(zero_copy_only=False)).sum())
+    return encoded, len(rows) - len(encoded), cut
+
+
+class _Encode:
+    """The function that `Dataset.map` calls; what decides its output is what it holds, so the cache knows it again."""
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self.encoder = encoder
+
+    def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        there = [at for at, text in enumerate(batch["text"]) if text]
+        limit = self.encoder.max_length
+        ids, _ = self.encoder([batch["text"][at] for at in there])
+        return {
+            "input_ids": ids,
+            "length": [len(one) for one in ids],
+            "cut": [len(one) == limit for one in ids],
+            "target": [float(batch["target"][at]) for at in there],
+        }
+
+
+def column(rows: "Dataset", name: str) -> NDArray[Any]:
+    """A column of numbers as an array."""
+    return np.asarray(rows.select_columns([name]).with_format("arrow")[:][name].to_numpy())

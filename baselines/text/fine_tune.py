@@ -1,0 +1,161 @@
+"""The fit that all text models share: resolve, tokenize, scale, train, and give back what can predict."""
+
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError, UsageError
+from ..protocol import Context, Split, TaskData
+from .settings import TextSettings
+
+
+def resolve(settings: TextSettings) -> TextSettings:
+    """Name the pretrained checkpoint for good: settings that say which commit, or which weights, were taken."""
+    from .checkpoints import resolve_revision
+
+    return settings.model_copy(update={"model_revision": resolve_revision(settings.model_id, settings.model_revision)})
+
+
+def fine_tune(data: TaskData, context: "Context[Any]", first_token: str = "") -> Any:  # noqa: ANN401 - FittedText, whose module needs torch
+    """Fine-tune an encoder.
+
+    Args:
+        data: Training and validation rows.
+        context: Settings are `TextSettings`.
+        first_token: Put before every text, for encoders without a first token of their own.
+
+    Returns:
+        A `FittedText`.
+
+    Raises:
+        UsageError: The checkpoint cannot be had, is no encoder, or does not fit the settings.
+        DataError: The training rows cannot teach: one class, a constant target, no text.
+    """
+    import torch
+    from transformers import set_seed
+    from transformers.utils import logging
+
+    from .checkpoints import load_config, load_encoder, load_tokenizer
+    from .encoding import TextEncoder, column, encode_rows, prepare_tokenizer, preprocessing_of, stop_words_path
+    from .fitted import FittedText, TextModelState
+    from .network import CrystalNetwork
+    from .preprocess import read_stop_words
+    from .training import Scale, history, train_network
+
+    settings: TextSettings = context.settings
+    classes = data.task.kind == "classification"
+    scale = Scale(mean=0.0, deviation=1.0) if classes else Scale(**_scale_of(data.train, data.task.name))
+    if classes:
+        _refuse_one_class(data.train, data.task.name)
+    _refuse_emulation(settings)
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    torch.set_num_threads(context.threads)
+    # Before anything random: new embeddings, the head, dropout.
+    set_seed(context.seed)
+
+    context.progress(f"loading {settings.model_id}", 0, 0)
+    config = load_config(settings.model_id, settings.model_revision)
+    other = settings.tokenizer is not None
+    tokenizer = load_tokenizer(settings.tokenizer or settings.model_id, None if other else settings.model_revision)
+    steps = preprocessing_of(settings, data.modality)
+    words = stop_words_path(settings) if steps.stop_words else None
+    stop_words = read_stop_words(words)[0] if words else frozenset[str]()
+    new_tokens = prepare_tokenizer(tokenizer, steps, first_token)
+    network = CrystalNetwork(
+        load_encoder(settings.model_id, settings.model_revision, config),
+        settings.pooling,
+        settings.dropout,
+        classes=classes,
+    )
+    _fit_embeddings(network.encoder, tokenizer, settings)
+    max_length = _longest(settings, config, tokenizer)
+    encoder = TextEncoder(tokenizer, steps, stop_words, first_token, max_length)
+
+    context.progress("tokenizing", 0, 0)
+    train, without_text, cut = encode_rows(data.train.rows, encoder, "train", context.threads)
+    validation, _, _ = encode_rows(data.validation.rows, encoder, "validation", context.threads)
+    best = train_network(
+        network,
+        train,
+        validation,
+        settings=settings,
+        scale=scale,
+        pad_id=tokenizer.pad_token_id,
+        seed=context.seed,
+        work=context.work,
+        progress=context.progress,
+    )
+    lengths = column(train, "length")
+    state = TextModelState(
+        steps=steps,
+        first_token=first_token,
+        max_length=max_length,
+        pooling=settings.pooling,
+        classes=classes,
+        mean=scale.mean,
+        deviation=scale.deviation,
+        precision=settings.precision,
+        parameters=sum(one.numel() for one in network.parameters()),
+        facts={
+            "best_epoch": round(best.epoch),
+            "validation_error": best.error,
+            "training_rows_without_text": without_text,
+            "training_texts_cut": cut,
+            "max_length": max_length,
+            "mean_tokens": float(lengths.mean()),
+            "added_tokens": list(new_tokens),
+        },
+    )
+    return FittedText(network, tokenizer, state, stop_words, words, history(context.work))
+
+
+def _scale_of(train: Split, task: str) -> dict[str, float]:
+    mean, deviation = float(np.mean(train.targets)), float(np.std(train.targets))
+    if not deviation > 0:
+        raise DataError(f"{task}: all {len(train)} training targets are {mean}: there is nothing to learn from them")
+    return {"mean": mean, "deviation": deviation}
+
+
+def _refuse_one_class(train: Split, task: str) -> None:
+    if len(np.unique(train.targets)) < 2:
+        raise DataError(f"{task}: all {len(train)} training rows are of one class: there is nothing to learn from them")
+
+
+def _refuse_emulation(settings: TextSettings) -> None:
+    """Emulated bfloat16 is several times slower than float32, and rounds all the same."""
+    import torch
+
+    if settings.precision != "bfloat16":
+        return
+    if torch.cuda.is_available():
+        real = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        real = bool(torch.cpu._is_avx512_bf16_supported())
+    if not real:
+        raise UsageError("this processor has no bfloat16 and would emulate it, several times slower; precision=float32")
+
+
+def _fit_embeddings(encoder: Any, tokenizer: Any, settings: TextSettings) -> None:  # noqa: ANN401
+    """Make room for added tokens; a tokenizer of another model shows by ids that were never trained."""
+    known = encoder.get_input_embeddings().num_embeddings
+    added = len(tokenizer.get_added_vocab())
+    if settings.tokenizer is not None and len(tokenizer) - added > known:
+        raise UsageError(
+            f"tokenizer {settings.tokenizer} has {len(tokenizer)} tokens, {settings.model_id} knows {known}: "
+            "it belongs to another model; leave tokenizer out to use the model's own"
+        )
+    if len(tokenizer) > known:
+        encoder.resize_token_embeddings(len(tokenizer))
+
+
+def _longest(settings: TextSettings, config: Any, tokenizer: Any) -> int:  # noqa: ANN401
+    """Tokens that the model can read, at most those asked for. T5 has no limit of its own."""
+    positions = getattr(config, "max_position_embeddings", None)
+    limits = [settings.max_length]
+    if isinstance(positions, int) and positions > 0:
+        # RoBERTa numbers positions from behind its padding id.
+        limits.append(
+            positions - (tokenizer.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0)
+        )
+    return min(limits)

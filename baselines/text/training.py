@@ -1,0 +1,243 @@
+"""Fine-tune an encoder with transformers' Trainer: batches of like length, one cycle, the best validation epoch."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from safetensors.torch import load_model, save_model
+from torch.utils.data import Sampler
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from ...files import replace_folder, write_json
+from ...progress import Progress
+from .batches import Collate, LikeLengths
+from .encoding import column
+from .fitted import WEIGHTS_FILE, finish, logits_of
+from .network import CrystalNetwork
+from .settings import TextSettings
+
+COMPLETE = "complete.json"
+BEST = "best"
+BEST_FILE = "best.json"
+HISTORY = "history.jsonl"
+
+
+class Best(BaseModel):
+    """The best epoch so far."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    epoch: float
+    error: float
+
+
+class Scale(BaseModel):
+    """What targets are shifted and divided by; 0 and 1 for classes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mean: float
+    deviation: float
+
+
+def train_network(
+    network: CrystalNetwork,
+    train: Any,  # noqa: ANN401 - a dataset of encode_rows
+    validation: Any,  # noqa: ANN401
+    *,
+    settings: TextSettings,
+    scale: Scale,
+    pad_id: int,
+    seed: int,
+    work: Path,
+    progress: Progress,
+) -> Best:
+    """Train until the last epoch; go on from the last whole checkpoint in the work folder.
+
+    The network holds the weights of the best validation epoch when this returns: the lowest mean absolute error, or
+    the highest area under the ROC curve, the later of equals.
+
+    Args:
+        network: The network to train, in place.
+        train: Encoded training rows.
+        validation: Encoded validation rows.
+        settings: How.
+        scale: Of the targets.
+        pad_id: Id of the padding token.
+        seed: Of dropout and of the order of rows.
+        work: Folder of the run; ``checkpoints``, the best weights and the history stand there.
+        progress: Told of every step.
+    """
+    arguments = TrainingArguments(
+        output_dir=str(work / "checkpoints"),
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_gradient_norm,
+        seed=seed,
+        data_seed=seed,
+        bf16=settings.precision == "bfloat16",
+        activation_checkpointing=settings.gradient_checkpointing,
+        torch_compile=settings.compile,
+        eval_strategy="epoch",
+        save_strategy="steps",
+        save_steps=settings.checkpoint_steps,
+        save_total_limit=2,
+        logging_strategy="steps",
+        logging_steps=10,
+        report_to=settings.report_to,
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        label_names=["labels"],
+    )
+    trainer = _Trainer(
+        model=network,
+        args=arguments,
+        train_dataset=train,
+        eval_dataset=validation,
+        data_collator=Collate(pad_id, scale.mean, scale.deviation),
+        callbacks=[_Bookkeeping(work, progress, settings.patience)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.prepare(settings=settings, scale=scale, pad_id=pad_id, seed=seed, work=work)
+    trainer.train(resume_from_checkpoint=last_checkpoint(work))
+    best = Best.model_validate_json((work / BEST / BEST_FILE).read_bytes())
+    load_model(network, str(work / BEST / WEIGHTS_FILE), strict=True)
+    return best
+
+
+def last_checkpoint(work: Path) -> str | None:
+    """The newest checkpoint that was written to its end; what a kill left half-written is removed."""
+    whole: list[tuple[int, Path]] = []
+    for folder in (work / "checkpoints").glob("checkpoint-*"):
+        if (folder / COMPLETE).is_file():
+            whole.append((int(folder.name.rpartition("-")[2]), folder))
+        else:
+            shutil.rmtree(folder)
+    return str(max(whole)[1]) if whole else None
+
+
+class _Trainer(Trainer):
+    """Trainer with our order of rows, schedule, validation score and safe weights."""
+
+    def prepare(self, *, settings: TextSettings, scale: Scale, pad_id: int, seed: int, work: Path) -> None:
+        self.settings, self.scale, self.pad_id, self.seed, self.work = settings, scale, pad_id, seed, work
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:  # noqa: ANN401
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        return LikeLengths(column(rows, "length"), self.settings.batch_size, self.seed)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:  # noqa: ANN401, ARG002
+        """AdamW with the constants of the published code, which used transformers' former one."""
+        self.optimizer = torch.optim.AdamW(
+            [one for one in self.model.parameters() if one.requires_grad],
+            lr=self.settings.learning_rate,
+            eps=1e-6,
+            weight_decay=self.settings.weight_decay,
+        )
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:  # noqa: ANN401
+        self.lr_scheduler = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer or self.optimizer,
+            max_lr=self.settings.learning_rate,
+            total_steps=max(num_training_steps, 2),
+            pct_start=self.settings.warmup_share,
+        )
+        return self.lr_scheduler
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:  # noqa: ANN401
+        """Score the validation rows, keep the weights where no earlier epoch was better, and note the epoch."""
+        network = self.accelerator.unwrap_model(self.model, keep_torch_compile=False)
+        rows: Any = self.eval_dataset
+        logits = logits_of(network, rows["input_ids"][:], self.pad_id, self.settings.precision)
+        error = validation_error(logits, column(rows, "target"), network.classes, self.scale)
+        found = {"eval_error": error, "eval_step": float(self.state.global_step)}
+        self.log(found)
+        if self.is_world_process_zero():
+            self._keep(network, Best(step=self.state.global_step, epoch=self.state.epoch or 0.0, error=error))
+        self.control: TrainerControl = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
+        network.train()
+        return found
+
+    def _keep(self, network: CrystalNetwork, now: Best) -> None:
+        stated = self.work / BEST / BEST_FILE
+        before = Best.model_validate_json(stated.read_bytes()) if stated.is_file() else None
+        # A run that goes on from an earlier checkpoint meets the same epochs again and finds the same numbers.
+        if before is None or (now.error, -now.step) <= (before.error, -before.step):
+            with replace_folder(self.work / BEST) as temporary:
+                save_model(network, str(temporary / WEIGHTS_FILE))
+                write_json(temporary / BEST_FILE, now.model_dump(mode="json"))
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ANN401, ARG002
+        """Tied weights are one weight on disk, which the parent class cannot write for a plain module."""
+        folder = Path(output_dir or str(self.args.output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(self.accelerator.unwrap_model(self.model, keep_torch_compile=False), str(folder / WEIGHTS_FILE))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:  # noqa: ANN401
+        load_model(model or self.model, str(Path(resume_from_checkpoint) / WEIGHTS_FILE), strict=True)
+
+
+class _Bookkeeping(TrainerCallback):
+    """Progress, marks of whole checkpoints, a history, and early stopping where it is asked for."""
+
+    def __init__(self, work: Path, progress: Progress, patience: int) -> None:
+        self.work, self.progress, self.patience = work, progress, patience
+        self.loss: float | None = None
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
+        loss = "" if self.loss is None else f", loss {self.loss:.3f}"
+        self.progress(f"epoch {math.ceil(state.epoch or 1)}{loss}", state.global_step, state.max_steps)
+
+    def on_log(self, args: Any, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any) -> None:  # noqa: ANN401, ARG002
+        if logs and "loss" in logs:
+            self.loss = float(logs["loss"])
+        with (self.work / HISTORY).open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps({"step": state.global_step, "epoch": state.epoch, **(logs or {})}) + "\n")
+
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
+        if state.is_world_process_zero:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            write_json(folder / COMPLETE, {"step": state.global_step})
+
+    def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
+        best = Best.model_validate_json((self.work / BEST / BEST_FILE).read_bytes())
+        if self.patience and (state.epoch or 0.0) - best.epoch >= self.patience:
+            control.should_training_stop = True
+
+
+def validation_error(logits: NDArray[np.float64], targets: NDArray[np.float64], classes: bool, scale: Scale) -> float:
+    """Mean absolute error in the unit of the task, or 1 minus the area under the ROC curve; lower is better."""
+    if not classes:
+        values = finish(logits, classes=False, mean=scale.mean, deviation=scale.deviation)
+        return float(np.abs(values - targets).mean())
+    from ...metrics.scores import roc_auc
+
+    # One class alone has no curve: the loss then says which epoch is best.
+    if len(np.unique(targets)) < 2:
+        return float(np.logaddexp(0, np.where(targets > 0.5, -logits, logits)).mean())
+    return 1 - roc_auc(targets, logits)
+
+
+def history(work: Path) -> list[dict[str, Any]]:
+    """What was logged, the last word on each step and name; a resumed run logs some steps again."""
+    found: dict[tuple[int, bool], dict[str, Any]] = {}
+    path = work / HISTORY
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:  # the line that a kill cut
+            continue
+        found[entry["step"], "eval_error" in entry] = entry
+    return [found[key] for key in sorted(found)]

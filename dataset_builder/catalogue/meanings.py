@@ -1,0 +1,59 @@
+"""What a property means, beyond its title: a sentence, its other names, the bounds of its definition."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+
+from ...errors import DataError
+from .models import Declaration, Property
+
+MEANINGS = Path(__file__).resolve().parent.parent / "meanings.yaml"
+_METHOD = re.compile(r"\s*\([^()]*\)\s*$")
+
+
+class ClassWords(Declaration):
+    """Words that say one class or the other, in lower case."""
+
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+
+
+class Meaning(Declaration):
+    """What a quantity is. ``lowest`` and ``highest`` are in the unit of the task, both ends allowed."""
+
+    title: str
+    meaning: str = Field(pattern=r"\.$")
+    also: tuple[str, ...] = ()
+    lowest: float | None = None
+    highest: float | None = None
+    words: ClassWords | None = None
+
+    @model_validator(mode="after")
+    def bounds_are_in_order(self) -> Self:
+        """Refuse bounds that leave nothing between them."""
+        if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
+            raise ValueError(f"{self.title}: lowest is not below highest")
+        return self
+
+
+def title_without_method(title: str) -> str:
+    """``band gap (TB-mBJ)`` is a ``band gap``."""
+    return _METHOD.sub("", title)
+
+
+@cache
+def _meanings() -> dict[str, Meaning]:
+    try:
+        entries = TypeAdapter(list[Meaning]).validate_python(yaml.safe_load(MEANINGS.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise DataError(f"{MEANINGS}: {' '.join(str(error).split())}") from error
+    return {entry.title.casefold(): entry for entry in entries}
+
+
+def meaning_of(prop: Property) -> Meaning | None:
+    """What a property means; None for one of a user's own source that no entry is about."""
+    return _meanings().get(title_without_method(prop.title).casefold())

@@ -1,0 +1,42 @@
+"""A trained model from wherever it lies: a folder here, or a repository on the Hub."""
+
+from pathlib import Path
+
+from ..baselines.artifacts import MANIFEST, MODEL_FOLDER, TrainedModel, load_saved_model
+from ..errors import UsageError
+from .errors import hub_errors
+
+
+def load_model(folder_or_repo: str | Path, *, revision: str | None = None) -> TrainedModel:
+    """Load a trained model.
+
+    Args:
+        folder_or_repo: Folder of a run that `llm4mat-bench train` left, the ``model`` folder in it, or the id of a
+            model repo on the Hub that holds one.
+        revision: Revision of the Hub repo.
+
+    Returns:
+        The model: ``.predict(texts)`` answers, ``.manifest`` says what it was trained on and in which unit it answers.
+
+    Raises:
+        UsageError: There is no trained model there, or what reads it is not installed.
+        DataError: A file is missing or damaged.
+        HubError: The Hub refused, or cannot be reached.
+    """
+    folder = Path(folder_or_repo)
+    if folder.is_dir():
+        return load_saved_model(folder)
+    name = str(folder_or_repo)
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise UsageError(f"{name}: no such folder, and no name of a repo on the Hub (ORG/NAME)")
+    from huggingface_hub import HfApi, constants
+
+    api = HfApi(endpoint=constants.ENDPOINT)
+    with hub_errors(name, "downloading"):
+        # A repo that holds a run has the model in a folder of its own; its other files are not needed.
+        listed = api.list_repo_files(name, revision=revision)
+        inside = f"{MODEL_FOLDER}/{MANIFEST}" in listed
+        if not inside and MANIFEST not in listed:
+            raise UsageError(f"{name}: no trained model in this repo (no {MANIFEST}, no {MODEL_FOLDER}/{MANIFEST})")
+        home = api.snapshot_download(name, revision=revision, allow_patterns=[f"{MODEL_FOLDER}/*"] if inside else None)
+    return load_saved_model(Path(home))

@@ -1,0 +1,295 @@
+"""Bootstrap-t on the log scale: how far resampled scores lie from the score, in their own standard errors.
+
+Every score here is positive and a smooth function of means over the materials, so each resample has a standard error
+of its own (the delta method), and ``T = (log score* - log score) / se*`` has nearly the same law for the resamples and
+for the sample itself, skewed and heavy-tailed errors included. No sum goes through a BLAS.
+"""
+
+import hashlib
+import math
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Floats
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+N_BLOCKS = 4096
+N_KNOTS = 33
+"""In how many places the MAD of a block is computed exactly, between which it is interpolated."""
+_ELEMENTS = 1 << 16  # of a batch of resamples: it stays in the processor's cache
+SE_FLOOR = 0.1
+"""A resample's standard error counts as at least so much of what it is expected to be: a few lucky materials that are
+alike would otherwise stretch the interval without bound."""
+
+
+class Studentised(NamedTuple):
+    """One score.
+
+    Attributes:
+        value: the score, of scaled input.
+        se: standard error of its logarithm.
+        t: shape ``(n,)``, ascending, studentised logarithms of the resamples; those that are not finite are left out.
+    """
+
+    value: float
+    se: float
+    t: Floats
+
+
+class Means(NamedTuple):
+    """Means over materials, each of shape ``()`` or ``(n_resamples,)``; ``d`` is a deviation, ``e`` an error."""
+
+    d: Floats
+    d_squared: Floats
+    d_absolute: Floats
+    d_sign: Floats
+    d_times_absolute: Floats
+    e_absolute: Floats
+    e_squared: Floats
+    both_absolute: Floats
+    d_times_e_absolute: Floats
+
+
+def studentised_means(
+    deviations: Floats, errors: Floats, n_resamples: int, random: np.random.Generator, *, plain: bool
+) -> dict[str, Studentised]:
+    """Return MAD, MAE and MAE / MAD (``mae_mad``), resampled ``n`` of ``n`` materials.
+
+    Args:
+        deviations: shape ``(n,)``, of the targets from their mean, magnitudes at most 1.
+        errors: shape ``(n,)``, magnitudes at most 1.
+        n_resamples: number of resamples.
+        random: source of randomness.
+        plain: draw materials; else 4096 random blocks of them.
+
+    Returns:
+        By name; scores that are 0 or infinite are left out.
+    """
+    n = deviations.size
+    draws = draw_means(deviations, errors, n_resamples, random, plain=plain)
+    mad, mae = (np.asarray(np.abs(values).mean()) for values in (deviations, errors))
+    means = draws.whole._replace(e_absolute=mae)  # summed as the score itself is
+    return _studentise(_of_means(means, mad), _of_means(draws.means, draws.mad), n, n)
+
+
+class Draws(NamedTuple):
+    """Means over all materials and over each resample, and each resample's MAD around its own mean."""
+
+    whole: Means
+    means: Means
+    mad: Floats
+
+
+def draw_means(
+    deviations: Floats, errors: Floats, n_resamples: int, random: np.random.Generator, *, plain: bool
+) -> Draws:
+    """Draw the resamples; arguments as above."""
+    n = deviations.size
+    n_units = n if plain else min(N_BLOCKS, n)
+    starts = np.arange(n_units) * n // n_units
+    if plain and _kept is not None:
+        return _kept.draw(deviations, errors, n_resamples, random)
+    if not plain:
+        order = random.permutation(n)
+        deviations, errors = deviations[order], errors[order]
+    sums = [column if plain else np.add.reduceat(column, starts) for column in _columns(deviations, errors)]
+    sizes = np.diff(starts, append=n).astype(np.float64)
+    totals = np.empty((len(sums) + 1, n_resamples))
+    mad = np.empty(n_resamples)
+    counts = None if plain else np.empty((n_resamples, n_units), dtype=np.uint16)
+    for batch in _batches(n_resamples, n_units):
+        drawn = np.empty((batch.stop - batch.start, n_units))  # how often each resample draws each unit
+        for row in drawn:
+            row[:] = np.bincount(random.integers(n_units, size=n_units), minlength=n_units)
+        product = np.empty_like(drawn)
+        for total, column in zip(totals, [sizes, *sums], strict=True):
+            total[batch] = np.multiply(drawn, column, out=product).sum(axis=1)
+        if counts is None:
+            np.subtract(deviations, (totals[1, batch] / n)[:, None], out=product)
+            mad[batch] = np.multiply(np.abs(product, out=product), drawn, out=product).sum(axis=1) / n
+        else:
+            counts[batch] = drawn
+    means = Means(*(totals[1:] / totals[0]))
+    if counts is not None:
+        mad = _mad_of_blocks(deviations, starts, counts, totals[0], means.d)
+    return Draws(Means(*(np.asarray(column.sum() / n) for column in sums)), means, mad)
+
+
+@contextmanager
+def keeping_draws() -> Iterator[None]:
+    """Keep the draws while the block runs, and what they make of a task's targets: no result is another by a bit.
+
+    Runs of one task are resampled by the same draws, being as many and from the same seed; of what a resample costs,
+    the draws and the targets' part is three quarters.
+    """
+    global _kept  # noqa: PLW0603 - what is kept must be found wherever scores are computed
+    before, _kept = _kept, _Kept()
+    try:
+        yield
+    finally:
+        _kept = before
+
+
+class _Kept:
+    """Draws of plain resamples by their number and seed, and their totals over targets; the last few of each."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[str, tuple[NDArray[np.uint16], dict[str, Any]]] = OrderedDict()
+        self._totals: OrderedDict[tuple[str, bytes], tuple[Floats, Floats]] = OrderedDict()
+
+    def draw(self, deviations: Floats, errors: Floats, n_resamples: int, random: np.random.Generator) -> Draws:
+        """As :func:`draw_means`, plain."""
+        n = deviations.size
+        key = f"{n} {n_resamples} {random.bit_generator.state}"
+        if key not in self._counts:
+            drawn = np.empty((n_resamples, n), dtype=np.uint16)
+            for row in drawn:
+                row[:] = np.bincount(random.integers(n, size=n), minlength=n)
+            _keep(self._counts, key, (drawn, dict(random.bit_generator.state)))
+        counts, state = self._counts[key]
+        random.bit_generator.state = state
+        columns = list(_columns(deviations, errors))
+        of_targets = (key, hashlib.sha256(deviations.tobytes()).digest())
+        known = self._totals.get(of_targets)
+        totals = np.empty((len(columns), n_resamples))
+        mad = np.empty(n_resamples)
+        if known is not None:
+            totals[:_OF_TARGETS], mad = known
+        for batch in _batches(n_resamples, n):
+            drawn_here = counts[batch].astype(np.float64)
+            product = np.empty_like(drawn_here)
+            for place in range(0 if known is None else _OF_TARGETS, len(columns)):
+                totals[place, batch] = np.multiply(drawn_here, columns[place], out=product).sum(axis=1)
+            if known is None:
+                np.subtract(deviations, (totals[0, batch] / n)[:, None], out=product)
+                mad[batch] = np.multiply(np.abs(product, out=product), drawn_here, out=product).sum(axis=1) / n
+        if known is None:
+            _keep(self._totals, of_targets, (totals[:_OF_TARGETS].copy(), mad))
+        means = Means(*(totals / float(n)))
+        return Draws(Means(*(np.asarray(column.sum() / n) for column in columns)), means, mad)
+
+
+_kept: _Kept | None = None
+_OF_TARGETS = 5
+"""So many of the columns, the first ones, are of the targets alone."""
+_KEPT_OF_EACH = 3  # 1,000 draws of 20,000 materials are 40 MB
+
+
+def _keep(kept: "OrderedDict[_Key, _Value]", key: _Key, value: _Value) -> None:
+    kept[key] = value
+    if len(kept) > _KEPT_OF_EACH:
+        kept.popitem(last=False)
+
+
+def studentised_squares(
+    deviations: Floats, errors: Floats, n_resamples: int, random: np.random.Generator, *, size: int
+) -> dict[str, Studentised]:
+    """Return RMSE and ``1 - R2`` (``residual``), resampled ``size`` of ``n`` materials, as few as heavy tails ask for.
+
+    Args: as in :func:`studentised_means`.
+    """
+    n = deviations.size
+    resampled, own = ({name: np.empty(n_resamples) for name in ("rmse", "residual")} for _ in range(2))
+    for batch in _batches(n_resamples, size):
+        chosen = random.integers(n, size=(batch.stop - batch.start, size))
+        values, errors_of_logs = _of_squares(deviations[chosen], np.square(errors[chosen]))
+        for name in resampled:
+            resampled[name][batch], own[name][batch] = values[name], errors_of_logs[name]
+    values, errors_of_logs = _of_squares(deviations[None, :], np.square(errors)[None, :])
+    whole = [{name: found[0] for name, found in both.items()} for both in (values, errors_of_logs)]
+    return _studentise((whole[0], whole[1]), (resampled, own), n, size)
+
+
+def _batches(n_resamples: int, width: int) -> Iterator[slice]:
+    rows = max(1, _ELEMENTS // width)
+    for start in range(0, n_resamples, rows):
+        yield slice(start, min(start + rows, n_resamples))
+
+
+def _columns(deviations: Floats, errors: Floats) -> Iterator[Floats]:
+    """The columns that :class:`Means` are the means of, one at a time: there may be millions of rows."""
+    d_absolute, e_absolute = np.abs(deviations), np.abs(errors)
+    yield deviations
+    yield np.square(deviations)
+    yield d_absolute
+    yield np.sign(deviations)
+    yield d_absolute * deviations
+    yield e_absolute
+    yield np.square(errors)
+    yield d_absolute * e_absolute
+    yield deviations * e_absolute
+
+
+_Values = dict[str, Floats]
+
+
+def _of_means(means: Means, mad: Floats) -> tuple[_Values, _Values]:
+    """MAD, MAE and MAE / MAD, and standard deviations of the influence functions of their logarithms."""
+    d, d2, absolute, sign, d_absolute, mae, e2, both, de = means
+    with np.errstate(all="ignore"):
+        # The MAD moves with the mean it is taken around: its influence function is |d| - sign * d.
+        mad_variance = d2 * (1 + sign**2) - 2 * sign * d_absolute - (absolute - sign * d) ** 2
+        mae_variance = e2 - mae**2
+        covariance = (both - sign * de) - (absolute - sign * d) * mae
+        first, second = mad_variance / mad**2, mae_variance / mae**2
+        mixed = first + second - 2 * covariance / (mad * mae)
+        values = {"mad": mad, "mae": mae, "mae_mad": mae / mad}
+        return values, {
+            name: np.sqrt(np.maximum(variance, 0.0))
+            for name, variance in (("mad", first), ("mae", second), ("mae_mad", mixed))
+        }
+
+
+def _of_squares(deviations: Floats, squared_errors: Floats) -> tuple[_Values, _Values]:
+    """RMSE and 1 - R2 by row, and standard deviations of the influence functions of their logarithms."""
+    constant = deviations.min(axis=1) == deviations.max(axis=1)
+    squares = np.square(deviations - deviations.mean(axis=1)[:, None])
+    error, spread = squared_errors.mean(axis=1), np.where(constant, 0.0, squares.mean(axis=1))
+    with np.errstate(all="ignore"):
+        one, other = squared_errors / error[:, None] - 1, squares / spread[:, None] - 1
+        values = {"rmse": np.sqrt(error), "residual": error / spread}
+        errors = {
+            "rmse": np.sqrt(np.square(one).mean(axis=1)) / 2,
+            "residual": np.sqrt(np.square(one - other).mean(axis=1)),
+        }
+    return values, errors
+
+
+def _studentise(
+    whole: tuple[_Values, _Values], resamples: tuple[_Values, _Values], n: int, size: int
+) -> dict[str, Studentised]:
+    """Put values and standard deviations together, of all ``n`` materials and of resamples of ``size``."""
+    found = {}
+    for name, value in whole[0].items():
+        if not 0 < value < math.inf:
+            continue
+        deviation = float(whole[1][name])
+        with np.errstate(all="ignore"):
+            own = np.maximum(resamples[1][name], SE_FLOOR * deviation) / math.sqrt(size)
+            t = np.log(resamples[0][name] / value) / own
+        found[name] = Studentised(float(value), deviation / math.sqrt(n), np.sort(t[np.isfinite(t)]))
+    return found
+
+
+def _mad_of_blocks(
+    deviations: Floats, starts: NDArray[np.intp], counts: NDArray[np.uint16], sizes: Floats, centre: Floats
+) -> Floats:
+    """Mean absolute deviation of each resample of blocks around its own mean, interpolated between knots."""
+    knots = np.linspace(centre.min(), centre.max(), N_KNOTS)
+    at_knots = np.stack([np.add.reduceat(np.abs(deviations - knot), starts) for knot in knots])
+    mad = np.empty(centre.size)
+    step = knots[1] - knots[0]
+    for batch in _batches(*counts.shape):
+        place = (centre[batch] - knots[0]) / step if step > 0 else np.zeros(centre[batch].size)
+        left = np.clip(place.astype(np.intp), 0, N_KNOTS - 2)
+        weight = (place - left)[:, None]
+        sums = (1 - weight) * at_knots[left] + weight * at_knots[left + 1]
+        mad[batch] = (counts[batch] * sums).sum(axis=1) / sizes[batch]
+    return mad

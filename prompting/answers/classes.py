@@ -1,0 +1,228 @@
+"""Which of two classes an answer says: booleans, the classes' own words, negation."""
+
+import re
+from typing import NamedTuple
+
+from ...dataset_builder.catalogue import Task, meaning_of
+from .findings import Finding
+from .names import Names
+from .refusals import declines
+from .words import WORDS
+
+MOST_WORDS = 4_000  # of one answer; what comes later is not read
+_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+(?:\.[0-9]+)?|[.!?;\n,:=|(){}<>/\"*`$-]")
+_TRUE = frozenset(["true", "yes", "correct", "affirmative"])
+_FALSE = frozenset(["false", "no", "incorrect", "negative"])
+_VALUE_TRUE = frozenset(["true", "yes", "y", "t", "1", "1.0", "correct", "positive", "likely", "probably"])
+_VALUE_FALSE = frozenset(["false", "no", "n", "f", "0", "0.0", "incorrect", "negative", "unlikely"])
+_NEGATORS = frozenset(WORDS.negators)
+_OPEN = frozenset(WORDS.open_question)
+_ENDS = frozenset(".!?;\n")
+_CLAUSE = frozenset(WORDS.clause)
+_BETWEEN = frozenset(WORDS.between)
+# "direct evidence" says nothing about the gap
+_NO_CLASS_BEFORE = frozenset(WORDS.no_class_before)
+_CONTRAST = frozenset(["or", "and", "vs", "versus", "/"])
+
+
+class _Word(NamedTuple):
+    text: str
+    start: int
+    end: int
+
+
+class Classes:
+    """The words of one task's classes."""
+
+    def __init__(self, task: Task, names: Names) -> None:
+        classes = task.property.classes
+        if classes is None:
+            raise ValueError(f"{task.name} has no classes")
+        one = meaning_of(task.property)
+        words = None if one is None else one.words
+        self.positive = frozenset(words.positive if words else ()) | {classes.positive.lower()} - _TRUE - _FALSE
+        self.negative = frozenset(words.negative if words else ()) | {classes.negative.lower()} - _TRUE - _FALSE
+        self.dropped = frozenset(word.lower() for word in classes.dropped)
+        # words such as "included" count only where the sentence names the property
+        telling = [word for word in self.positive if word in names.mine]
+        self.needs_name = frozenset(
+            word for word in self.positive | self.negative if not any(word.endswith(one) for one in telling)
+        )
+        self.names = names
+
+    def opposite(self, key: str) -> bool | None:
+        """Whether a key names a class: True for the negative one, False for the positive, else None."""
+        words = re.findall("[a-z]+", key.lower().replace("_", " "))
+        if any(word in _NEGATORS for word in words) and any(word in self.positive for word in words):
+            return True
+        negative = any(word in self.negative - self.needs_name for word in words)
+        positive = any(word in self.positive - self.needs_name for word in words)
+        if negative == positive:
+            return None
+        return negative
+
+    def read_value(self, text: str, start: int, end: int, _unit: object, flip: bool) -> Finding | None:
+        """Read the value of a JSON key."""
+        whole = text[start:end].strip(" \t.'\"`*").lower()
+        if whole in self.dropped:
+            return None
+        value: bool | None
+        if whole in _VALUE_TRUE or whole in _VALUE_FALSE:
+            value = (whole in _VALUE_TRUE) != flip
+            return Finding("json", value, start, end)
+        if whole in self.positive or whole in self.negative:
+            return Finding("json", whole in self.positive, start, end)
+        if re.fullmatch(r"[-+]?[0-9]*\.?[0-9]+(?:e[-+]?[0-9]+)?", whole):
+            return Finding("out_of_range", None, start, end)
+        if len(whole) > 400:
+            return None
+        found = self.read_text(text, start, end, named=True)
+        if found is None or not isinstance(found.value, bool):
+            return found
+        own = any(word in self.positive or word in self.negative for word in re.findall("[a-z]+", whole))
+        return Finding("json", found.value if own else found.value != flip, found.start, found.end)
+
+    def read_text(self, text: str, start: int, end: int, *, named: bool = False) -> Finding | None:
+        """Find the first sentence that says a class.
+
+        Args:
+            text: A levelled text.
+            start: Where to begin.
+            end: Where to stop.
+            named: What the sentence is about is known to be the property.
+        """
+        sentence: list[_Word] = []
+        lowered = text.lower() if start == 0 and end == len(text) else None
+        for count, matched in enumerate(_TOKEN.finditer(text.lower() if lowered is None else lowered, start, end)):
+            if count >= MOST_WORDS:
+                break
+            token = matched[0]
+            sentence.append(_Word(token, matched.start(), matched.end()))
+            if token in _ENDS:
+                found = self._sentence(sentence, named)
+                if found is not None:
+                    return found
+                sentence = []
+        return self._sentence(sentence, named) if sentence else None
+
+    def _sentence(self, words: list[_Word], named: bool) -> Finding | None:
+        if words[-1].text == "?":
+            return None
+        texts = [word.text for word in words]
+        if not any(word in self.positive or word in self.negative or word in _KEYWORDS for word in texts):
+            return self._digit(words, texts)
+        joined = " ".join(texts)
+        if declines(joined.replace(" ' ", "'")):
+            return None
+        in_question = next((place for place, word in enumerate(texts) if word in _OPEN), None)
+        about = named or any(name in joined.replace(" - ", " ") for name in self.names.spoken)
+        for place, word in enumerate(texts):
+            if word not in self.positive and word not in self.negative:
+                continue
+            if word in self.needs_name and not about:
+                continue
+            if self._compared(texts, place) or (
+                texts[place + 1 : place + 2] and texts[place + 1] in _NO_CLASS_BEFORE - self._own_nouns()
+            ):
+                continue
+            if in_question is not None and in_question < place <= in_question + 12:
+                continue
+            boolean = self._boolean_after(texts, place)
+            positive = word in self.positive
+            if boolean is not None:
+                value, at = boolean
+                value = value if positive else not value
+                return Finding("labelled", value != self._negated(texts, place), words[place].start, words[at].end)
+            return Finding("labelled", positive != self._negated(texts, place), words[place].start, words[place].end)
+        for place, word in enumerate(texts):
+            if word in _TRUE or word in _FALSE:
+                if in_question is not None and in_question < place:
+                    continue
+                if self._choice(texts, place) or not self._alone(texts, place):
+                    continue
+                value = word in _TRUE
+                if place and texts[place - 1] == "not":
+                    value = not value
+                return Finding("labelled", value, words[place].start, words[place].end)
+        if in_question is None:
+            for place, word in enumerate(texts):
+                if word in ("likely", "unlikely", "probably", "improbable"):
+                    value = word in ("likely", "probably")
+                    if "not" in texts[max(0, place - 1) : place + 2]:
+                        value = not value
+                    if len(texts) < 12:
+                        return Finding("labelled", value, words[place].start, words[place].end)
+        return None
+
+    def _own_nouns(self) -> frozenset[str]:
+        """Nouns that a class word may well stand before: a stable phase, not a direct one."""
+        return frozenset({"phase", "phases", "structure", "structures"}) if "stable" in self.positive else frozenset()
+
+    def _digit(self, words: list[_Word], texts: list[str]) -> Finding | None:
+        """An answer that is nothing but 1 or 0, or one behind the property's name."""
+        digits = [place for place, text in enumerate(texts) if text[0].isdigit()]
+        if len(digits) != 1 or texts[digits[0]] not in ("0", "1"):
+            return None
+        place = digits[0]
+        rest = [text for text in texts if text[0].isalpha()]
+        value = texts[place] == "1"
+        if not rest:
+            return Finding("number", value, words[place].start, words[place].end)
+        if any(name in " ".join(rest) for name in self.names.spoken) and texts[place - 1] in (":", "=", "is", "|", '"'):
+            return Finding("labelled", value, words[place].start, words[place].end)
+        return None
+
+    def _compared(self, texts: list[str], place: int) -> bool:
+        """Whether both classes are named side by side, which says neither: direct or indirect."""
+        for step in (2, 3):
+            for other, between in ((place + step, place + 1), (place - step, place - 1)):
+                if 0 <= other < len(texts) and 0 <= between < len(texts) and texts[between] in _CONTRAST:
+                    both = {texts[place], texts[other]}
+                    if both & self.positive and both & self.negative:
+                        return True
+        return False
+
+    def _choice(self, texts: list[str], place: int) -> bool:
+        for other, between in ((place + 2, place + 1), (place - 2, place - 1)):
+            if 0 <= other < len(texts) and texts[between] in _CONTRAST and texts[other] in _TRUE | _FALSE:
+                return True
+        return False
+
+    def _alone(self, texts: list[str], place: int) -> bool:
+        """Whether "no" is an answer and no "no" of "no idea"; the others always are."""
+        if texts[place] not in ("no", "negative", "positive", "correct"):
+            return True
+        after = texts[place + 1] if place + 1 < len(texts) else "."
+        before = texts[place - 1] if place else "."
+        return not after[0].isalpha() and (not before[0].isalpha() or before in ("is", "answer"))
+
+    def _boolean_after(self, texts: list[str], place: int) -> tuple[bool, int] | None:
+        for at in range(place + 1, min(place + 10, len(texts))):
+            word = texts[at]
+            if word in _TRUE or word in _FALSE or word in ("0", "1"):
+                if at == place + 1 and word not in ("true", "false", "0", "1"):
+                    return None
+                return (word in _TRUE or word == "1"), at
+            if word == "not" and texts[at + 1 : at + 2] and texts[at + 1] in ("true", "false"):
+                return texts[at + 1] == "false", at + 1
+            if word not in _BETWEEN:
+                return None
+        return None
+
+    def _negated(self, texts: list[str], place: int) -> bool:
+        """Whether an odd number of negations stands before a word in its clause."""
+        count = 0
+        for at in range(place - 1, max(-1, place - 8), -1):
+            word = texts[at]
+            if word in _CLAUSE or word == ":":
+                break
+            if word == "no" and at + 1 < place and texts[at + 1] in (",", "-"):
+                break
+            if word in _NEGATORS or (word == "false" and texts[at + 1 : at + 2] == ["that"]):
+                count += 1
+            if word == "rather" and texts[at + 1 : at + 2] == ["than"]:
+                count += 1
+        return count % 2 == 1
+
+
+_KEYWORDS = _TRUE | _FALSE | frozenset(("likely", "unlikely", "probably", "improbable"))

@@ -1,0 +1,257 @@
+"""Fine-tuned encoders on small random checkpoints: what they read, what they answer, what they refuse."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+import datasets
+import tiny_models
+
+from llm4mat_bench.baselines.protocol import Context, Split, TaskData, Texts
+from llm4mat_bench.baselines.text import encoder, llmprop, matbert
+from llm4mat_bench.dataset_builder.catalogue import get_task
+from llm4mat_bench.errors import DataError, UsageError
+
+TASK, CLASSES = get_task("sample/band_gap"), get_task("sample/is_stable")
+FORMULAS = ["NaCl", "Fe2O3", "MgAl2O4", "Si", "GaN", "TiO2", "PbTe", "Cs2O", "KMnO4", "CaF2"]
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.tiny_bert(tmp_path_factory.mktemp("bert"))
+
+
+@pytest.fixture(scope="module")
+def t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.tiny_t5(tmp_path_factory.mktemp("t5"))
+
+
+def rows(count: int, targets: Any = None, texts: Any = None) -> datasets.Dataset:
+    said = texts or [f"{FORMULAS[at % 10]} " + tiny_models.TEXTS[at % 5][: 20 + 7 * at] for at in range(count)]
+    numbers = [float(at % 10) for at in range(count)] if targets is None else targets
+    return datasets.Dataset.from_dict(
+        {"material_id": [f"m{at}" for at in range(count)], "text": said, "target": numbers}
+    )
+
+
+def data_of(task: Any = TASK, modality: Any = "description", **changes: Any) -> TaskData:
+    train = changes.get("train", rows(24) if task is TASK else rows(24, [at % 2 for at in range(24)]))
+    validation = changes.get("validation", rows(8) if task is TASK else rows(8, [at % 2 for at in range(8)]))
+    return TaskData(task, modality, Split("train", train), Split("validation", validation))
+
+
+def context_of(module: Any, work: Path, folder: Path, **settings: Any) -> Context[Any]:
+    given = {"model_id": str(folder), "epochs": 2, "batch_size": 8, "max_length": 64, **settings}
+    return Context(module.resolve(module.Settings(**given)), seed=3, work=work)
+
+
+@pytest.mark.parametrize(
+    ("module", "checkpoint", "task"),
+    [(llmprop, "t5", TASK), (matbert, "bert", CLASSES), (encoder, "bert", TASK), (encoder, "t5", CLASSES)],
+)
+def test_saved_and_loaded_it_says_the_same(
+    module: Any, checkpoint: str, task: Any, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    (tmp_path / "work").mkdir()
+    fitted = module.fit(data_of(task), context_of(module, tmp_path / "work", request.getfixturevalue(checkpoint)))
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    fitted.save(saved)
+    texts = Texts([*rows(20)["text"][:], None, ""])
+    first, again = fitted.predict(texts), module.load(saved).predict(texts)
+    np.testing.assert_array_equal(first, again)
+    assert np.isnan(first[-2:]).all() and np.isfinite(first[:-2]).all()
+    if task is CLASSES:
+        assert ((first[:-2] > 0) & (first[:-2] < 1)).all()
+    assert not list(saved.glob("*.bin")) and not list(saved.glob("*.p*kl*"))
+    assert (saved / "learning_curve.png").read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_neither_padding_nor_order_nor_batch_matters(pooling: str, t5: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    fitted = llmprop.fit(data_of(), context_of(llmprop, tmp_path / "work", t5, pooling=pooling))
+    texts = list(rows(30)["text"][:])
+    together = fitted.predict(Texts(texts))
+    alone = np.array([fitted.predict(Texts([text]))[0] for text in texts])
+    np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(fitted.predict(Texts(texts[::-1]))[::-1], together, rtol=0, atol=1e-5)
+
+
+def test_mean_pooling_leaves_padding_out() -> None:
+    import torch
+
+    from llm4mat_bench.baselines.text.network import CrystalNetwork
+
+    class Echo(torch.nn.Module):
+        config = type("config", (), {"hidden_size": 2})()
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+            hidden = torch.stack([input_ids, 10 * input_ids], dim=-1).float()
+            return type("output", (), {"last_hidden_state": hidden})()
+
+    network = CrystalNetwork(Echo(), "mean", 0.0, classes=False)
+    with torch.no_grad():
+        network.head.weight.copy_(torch.tensor([[1.0, 0.0]]))
+        network.head.bias.zero_()
+    ids = torch.tensor([[2, 4, 99, 99], [1, 2, 3, 6]])
+    mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]])
+    assert network.eval()(ids, mask)["logits"].tolist() == [3.0, 3.0]
+
+
+def test_the_loss_is_the_absolute_error_of_z_scores() -> None:
+    import torch
+
+    from llm4mat_bench.baselines.text.batches import Collate
+
+    batch = Collate(0, mean=2.0, deviation=4.0)(
+        [{"input_ids": [1, 2], "target": 6.0}, {"input_ids": [3], "target": 0.0}]
+    )
+    assert batch["labels"].tolist() == [1.0, -0.5]
+    assert batch["input_ids"].tolist() == [[1, 2], [3, 0]]
+    assert batch["attention_mask"].tolist() == [[1, 1], [1, 0]]
+    assert batch["labels"].dtype == torch.float32
+
+
+def test_llmprop_reads_a_first_token_and_tokens_for_numbers(t5: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    fitted = llmprop.fit(data_of(), context_of(llmprop, tmp_path / "work", t5))
+    ids, cut = fitted.encode(["bond lengths are 2.82 Å"])
+    tokens = fitted.tokenizer.convert_ids_to_tokens(ids[0])
+    assert tokens[0] == "[CLS]" and "[NUM]" in tokens and tokens[-1] == "</s>"
+    assert cut == 0
+    assert fitted.facts["added_tokens"] == ["[NUM]", "[ANG]", "[CLS]"]
+
+
+def test_a_composition_is_not_preprocessed(t5: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    fitted = llmprop.fit(data_of(modality="composition"), context_of(llmprop, tmp_path / "work", t5))
+    assert fitted.state.steps.added_tokens == () and fitted.state.steps.stop_words is None
+
+
+def test_long_texts_are_cut_and_counted(bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    train = rows(24, texts=["NaCl " * 300, *(["GaN"] * 23)])
+    fitted = encoder.fit(data_of(train=train), context_of(encoder, tmp_path / "work", bert, max_length=4000))
+    assert fitted.facts["max_length"] == 128  # what the model has positions for
+    assert fitted.facts["training_texts_cut"] == 1
+    ids, cut = fitted.encode(["NaCl " * 300, "GaN"])
+    assert len(ids[0]) == 128 and ids[0][-1] == fitted.tokenizer.sep_token_id and cut == 1
+
+
+def test_targets_are_scaled_by_the_training_rows_only(bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    train = rows(24, [10.0 + at % 2 for at in range(24)])
+    validation = rows(8, [1e6] * 8)
+    fitted = encoder.fit(data_of(train=train, validation=validation), context_of(encoder, tmp_path / "work", bert))
+    assert (fitted.state.mean, fitted.state.deviation) == (10.5, 0.5)
+
+
+def test_rows_without_text_are_passed_over_in_training(bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    train = rows(24, texts=[None, "", *(["GaN", "NaCl"] * 11)])
+    fitted = encoder.fit(data_of(train=train), context_of(encoder, tmp_path / "work", bert))
+    assert fitted.facts["training_rows_without_text"] == 2
+
+
+def test_three_training_rows_are_enough(bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    fitted = encoder.fit(data_of(train=rows(3), validation=rows(1)), context_of(encoder, tmp_path / "work", bert))
+    assert np.isfinite(fitted.predict(Texts(["NaCl"]))).all()
+
+
+def test_training_learns(bert: Path, tmp_path: Path) -> None:
+    """Two kinds of text with two targets are told apart."""
+    (tmp_path / "work").mkdir()
+    train = rows(64, [float(at % 2) for at in range(64)], texts=["NaCl", "Fe2O3"] * 32)
+    validation = rows(8, [float(at % 2) for at in range(8)], texts=["NaCl", "Fe2O3"] * 4)
+    settings = {"epochs": 20, "learning_rate": 3e-3, "dropout": 0.0}
+    fitted = encoder.fit(
+        data_of(train=train, validation=validation), context_of(encoder, tmp_path / "work", bert, **settings)
+    )
+    np.testing.assert_allclose(fitted.predict(Texts(["NaCl", "Fe2O3"])), [0.0, 1.0], atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "task", "wanted"),
+    [
+        ({"train": rows(9, [1.0] * 9)}, TASK, "nothing to learn"),
+        ({"train": rows(9, [1] * 9)}, CLASSES, "one class"),
+        ({"train": rows(3, texts=[None, "", None])}, TASK, "no row has a text"),
+    ],
+)
+def test_data_that_cannot_teach_is_refused(changes: Any, task: Any, wanted: str, bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    with pytest.raises((DataError, UsageError), match=wanted):
+        encoder.fit(data_of(task, **changes), context_of(encoder, tmp_path / "work", bert))
+
+
+def test_what_is_no_encoder_is_refused(tmp_path: Path) -> None:
+    llama = tiny_models.tiny_llama(tmp_path / "llama")
+    with pytest.raises(UsageError, match="is no encoder"):
+        encoder.fit(data_of(), context_of(encoder, tmp_path, llama))
+    with pytest.raises(UsageError, match="no such folder"):
+        encoder.resolve(encoder.Settings(model_id="./nowhere"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no checkpoint"):
+        encoder.resolve(encoder.Settings(model_id=str(tmp_path / "empty")))
+    with pytest.raises(UsageError, match="--model-id"):
+        encoder.resolve(encoder.Settings())
+
+
+def test_a_checkpoint_is_named_by_its_weights(bert: Path, tmp_path: Path) -> None:
+    other = tiny_models.tiny_bert(tmp_path / "other", seed=1)
+    first = encoder.resolve(encoder.Settings(model_id=str(bert))).model_revision
+    assert first == encoder.resolve(encoder.Settings(model_id=str(bert))).model_revision
+    assert first != encoder.resolve(encoder.Settings(model_id=str(other))).model_revision
+    with pytest.raises(UsageError, match="not those of revision"):
+        encoder.resolve(encoder.Settings(model_id=str(other), model_revision=first))
+
+
+def test_a_tokenizer_of_another_model_is_refused(bert: Path, t5: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    large = AutoTokenizer.from_pretrained(t5)
+    words = [f"word{at}" for at in range(500)]
+    vocabulary = large.get_vocab() | {word: len(large) + at for at, word in enumerate(words)}
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(models.WordPiece(vocabulary, unk_token="<unk>")),
+        pad_token="<pad>",
+        unk_token="<unk>",
+    ).save_pretrained(tmp_path / "large")
+    with pytest.raises(UsageError, match="belongs to another model"):
+        encoder.fit(data_of(), context_of(encoder, tmp_path, bert, tokenizer=str(tmp_path / "large")))
+
+
+@pytest.mark.parametrize("damage", ["model.safetensors", "config.json", "text_model.json", "tokenizer.json"])
+def test_a_damaged_model_is_refused_in_one_line(damage: str, bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    fitted = encoder.fit(data_of(), context_of(encoder, tmp_path / "work", bert, epochs=1))
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    fitted.save(saved)
+    (saved / damage).write_bytes((saved / damage).read_bytes()[:50])
+    with pytest.raises((DataError, UsageError)) as caught:
+        encoder.load(saved)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_shape_are_refused(bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    fitted = encoder.fit(data_of(), context_of(encoder, tmp_path / "work", bert, epochs=1))
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    fitted.save(saved)
+    config = json.loads((saved / "config.json").read_text())
+    (saved / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
+    with pytest.raises(DataError, match="not a whole saved model"):
+        encoder.load(saved)
