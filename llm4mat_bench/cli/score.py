@@ -32,7 +32,7 @@ def score(
         list[Path],
         typer.Argument(
             metavar="PREDICTIONS...",
-            help="Parquet, CSV, TSV or JSON lines with material_id, prediction (or score); target where no task is given.",
+            help="Parquet, CSV, TSV or JSON lines: material_id, prediction (or score); target without a task.",
         ),
     ],
     task: Annotated[
