@@ -7,44 +7,19 @@ entries in the same order.
 import csv
 import hashlib
 import json
-import os
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from . import entries
+from .crystal_files import STDIN, is_crystal_file, open_file, open_files, open_folder, open_stdin, open_zip
+from .entries import Entry, Source
 from .errors import DescribeInputError, DescribeUsageError
-
-MAX_TEXT = 64 * 2**20
-"""Bytes. A longer text is reported and not read: a CIF of a million atoms is shorter."""
-
-MAX_ZIP_RATIO = 200
-"""CIFs shrink to a tenth; what unpacks to more than this (and to more than ``MAX_TEXT``) is made to fill a disk."""
 
 COLUMNS = ("cif", "cif_structure", "structure")
 """Columns looked for where none is named."""
 
 ID_COLUMNS = ("material_id", "id")
-
-
-class Entry(NamedTuple):
-    """One row to be: a name, where it came from, and a text or the reason why there is none."""
-
-    id: str
-    origin: str | None
-    text: str | None
-    problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Source:
-    """Something that yields entries, the same ones each time."""
-
-    kind: str
-    entries: Callable[[], Iterator[Entry]]
-    ignored: int = 0
-    """Files beside the CIFs."""
 
 
 class Scan(NamedTuple):
@@ -87,7 +62,8 @@ def open_source(path: Path, column: str | None = None, id_column: str | None = N
     """Find out what ``path`` is.
 
     Args:
-        path: A ``.cif``, a folder, a ``.zip``, ``.csv`` or ``.parquet``.
+        path: A ``.cif``, ``.mcif``, ``.cif.gz``, ``POSCAR``, ``.vasp`` or ``.json``, a folder or ``.zip`` of them, a
+            ``.csv`` or ``.parquet``, or ``-`` for standard input.
         column: The column of a table that holds the structures; one of ``COLUMNS`` where left out.
         id_column: The column that names them; one of ``ID_COLUMNS``, or the row's number, where left out.
 
@@ -96,121 +72,47 @@ def open_source(path: Path, column: str | None = None, id_column: str | None = N
         DescribeUsageError: A column that is not there, or columns named for something that has none.
     """
     suffix = path.suffix.lower()
+    if str(path) == STDIN:
+        _no_columns(path, column, id_column)
+        return open_stdin()
     if not path.exists():
         raise DescribeInputError(f"{path} does not exist")
     if path.is_dir():
         _no_columns(path, column, id_column)
-        return _folder(path)
+        return open_folder(path)
     if suffix == ".parquet":
         return _parquet(path, column, id_column)
     if suffix == ".csv":
         return _csv(path, column, id_column)
     _no_columns(path, column, id_column)
     if suffix == ".zip":
-        return _zip(path)
-    if suffix in (".cif", ".json"):
-        return Source("file", lambda: iter([_file_entry(path, path.name)]))
-    raise DescribeInputError(f"{path}: give a .cif, .zip, .csv or .parquet file, or a folder")
+        return open_zip(path)
+    if is_crystal_file(path.name) or suffix == ".json":
+        return open_file(path)
+    raise DescribeInputError(
+        f"{path}: give a .cif (.mcif, .cif.gz), POSCAR, .vasp, .json, .zip, .csv or .parquet file, or a folder"
+    )
+
+
+def open_sources(paths: Sequence[Path], column: str | None = None, id_column: str | None = None) -> Source:
+    """Open several files of crystals, one after the other, or one of anything. See `open_source`."""
+    if len(paths) == 1:
+        return open_source(paths[0], column, id_column)
+    _no_columns(paths[0], column, id_column)
+    missing = next((path for path in paths if not path.exists()), None)
+    if missing is not None:
+        raise DescribeInputError(f"{missing} does not exist")
+    for path in paths:
+        if path.is_dir() or not (is_crystal_file(path.name) or path.suffix.lower() == ".json"):
+            raise DescribeUsageError(
+                f"{path}: several inputs in one call must be files of crystals (.cif, POSCAR, ...)"
+            )
+    return open_files(paths)
 
 
 def _no_columns(path: Path, column: str | None, id_column: str | None) -> None:
     if column or id_column:
         raise DescribeUsageError(f"{path} has no columns: leave out --column and --id-column")
-
-
-# Files, folders, zips
-
-
-def _file_entry(path: Path, name: str) -> Entry:
-    """Read one file; what can't be read is a row with a reason."""
-    identifier = str(PurePosixPath(name).with_suffix(""))
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_TEXT + 1)
-    except OSError as error:
-        return Entry(identifier, name, None, f"cannot be read: {error.strerror}")
-    return _bytes_entry(identifier, name, data)
-
-
-def _bytes_entry(identifier: str, name: str, data: bytes) -> Entry:
-    if len(data) > MAX_TEXT:
-        return Entry(identifier, name, None, f"longer than {MAX_TEXT // 2**20} MiB")
-    return Entry(identifier, name, data.decode("utf-8", "replace"))
-
-
-def _printable(name: str) -> str:
-    """Write a file name that is not UTF-8 with replacement characters: tables hold only UTF-8."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _folder(folder: Path) -> Source:
-    names: list[str] = []
-    ignored = 0
-    for where, folders, files in os.walk(folder):  # does not follow linked folders, which could go round in circles
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        here = Path(where).relative_to(folder)
-        for name in files:
-            if name.lower().endswith(".cif") and not name.startswith("."):
-                names.append((here / name).as_posix())
-            else:
-                ignored += 1
-    if not names:
-        raise DescribeInputError(f"{folder} holds no .cif files and no data/SOURCE/SPLIT-*.parquet")
-    names.sort()
-
-    def entries() -> Iterator[Entry]:
-        for name in names:
-            entry = _file_entry(folder / name, _printable(name))
-            yield entry
-
-    return Source("folder", entries, ignored)
-
-
-def _zip(path: Path) -> Source:
-    with _open_zip(path) as archive:
-        members = sorted(
-            (info for info in archive.infolist() if not info.is_dir() and info.filename.lower().endswith(".cif")),
-            key=lambda info: info.filename,
-        )
-        ignored = sum(not info.is_dir() for info in archive.infolist()) - len(members)
-    if not members:
-        raise DescribeInputError(f"{path} holds no .cif files")
-    for info in members:
-        name = PurePosixPath(info.filename.replace("\\", "/"))
-        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
-            raise DescribeInputError(f"{path}: member {info.filename!r} points outside the archive; remove it")
-        if info.flag_bits & 1:
-            raise DescribeInputError(f"{path}: member {info.filename!r} is encrypted; unpack it first")
-    unpacked = sum(info.file_size for info in members)
-    if unpacked > MAX_TEXT and unpacked > MAX_ZIP_RATIO * path.stat().st_size:
-        raise DescribeInputError(
-            f"{path} unpacks to {unpacked / 2**20:,.0f} MiB, over {MAX_ZIP_RATIO} times its size: "
-            "if you trust it, unpack it and give the folder"
-        )
-
-    def entries() -> Iterator[Entry]:
-        with _open_zip(path) as archive:
-            for info in members:
-                name = _printable(info.filename)
-                identifier = str(PurePosixPath(name).with_suffix(""))
-                try:
-                    with archive.open(info) as member:
-                        data = member.read(MAX_TEXT + 1)
-                except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError) as error:
-                    yield Entry(identifier, name, None, f"cannot be unpacked: {error}")
-                except Exception as error:  # zlib.error, lzma.LZMAError: a damaged member is one bad row
-                    yield Entry(identifier, name, None, f"cannot be unpacked: {error}")
-                else:
-                    yield _bytes_entry(identifier, name, data)
-
-    return Source("zip", entries, ignored)
-
-
-def _open_zip(path: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise DescribeInputError(f"{path} is not a readable zip file: {error}") from error
 
 
 # Tables
@@ -239,13 +141,13 @@ def _cell(identifier: str, origin: str | None, value: Any) -> Entry:  # noqa: AN
         value = json.dumps(value)
     if value is None or not value.strip():
         return Entry(identifier, origin, None, "the cell is empty")
-    if len(value) > MAX_TEXT:
-        return Entry(identifier, origin, None, f"longer than {MAX_TEXT // 2**20} MiB")
+    if len(value) > entries.MAX_TEXT:
+        return Entry(identifier, origin, None, f"longer than {entries.MAX_TEXT // 2**20} MiB")
     return Entry(identifier, origin, value)
 
 
 def _csv(path: Path, column: str | None, id_column: str | None) -> Source:
-    csv.field_size_limit(max(csv.field_size_limit(), 4 * MAX_TEXT))
+    csv.field_size_limit(max(csv.field_size_limit(), 4 * entries.MAX_TEXT))
 
     def rows() -> Iterator[list[str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -265,7 +167,7 @@ def _csv(path: Path, column: str | None, id_column: str | None) -> Source:
     chosen, named = _choose_both(path, header, column, id_column)
     text_at, id_at = header.index(chosen), None if named is None else header.index(named)
 
-    def entries() -> Iterator[Entry]:
+    def each() -> Iterator[Entry]:
         lines = rows()
         next(lines, None)
         for number, row in enumerate(line for line in lines if line):
@@ -275,7 +177,7 @@ def _csv(path: Path, column: str | None, id_column: str | None) -> Source:
             else:
                 yield _cell(identifier, None, row[text_at])
 
-    return Source("csv", entries)
+    return Source("csv", each)
 
 
 def _parquet(path: Path, column: str | None, id_column: str | None) -> Source:
@@ -323,8 +225,8 @@ def open_tables(
     """Read several Parquet files of a folder one after the other. See `open_source`."""
     chosen = [(table, *_choose_both(table, _parquet_columns(table), column, id_column)) for table in tables]
 
-    def entries() -> Iterator[Entry]:
+    def each() -> Iterator[Entry]:
         for table, text, name in chosen:
             yield from _parquet_entries(table, table.relative_to(folder).as_posix(), text, name)
 
-    return Source("dataset", entries)
+    return Source("dataset", each)

@@ -1,4 +1,4 @@
-"""Describe a whole file or folder into one Parquet file; killed at any moment, it goes on where it stopped."""
+"""Describe a whole file or folder into one file; killed at any moment, it goes on where it stopped."""
 
 import heapq
 import time
@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict
 
 from ....journal import Journal, JournalError
 from ....progress import Progress, silent
+from .entries import Entry, Source
 from .errors import DescribeInputError, DescribeUsageError
-from .inputs import Entry, Fingerprint, Scan, Source, weight
+from .inputs import Fingerprint, Scan, weight
 from .pool import Executor
 from .records import Outcome, Settings, Status, Task
-from .table import read_header, read_rows, write_table
+from .table import Form, form_of, read_header, read_rows, write_rows
 from .versions import library_versions
 
 FORMAT = "llm4mat-bench descriptions 1"
@@ -26,6 +27,7 @@ WINDOW_ROWS = 16_384
 WINDOW_WEIGHT = 64 * 2**20
 """So many rows, or so much text, are held at once and begun with the largest."""
 FAILURES_SHOWN = 20
+PASSED_OVER_SHOWN = 20
 SLOWEST_SHOWN = 5
 REMEDY = "finish that run, choose another --out, or discard it with --overwrite"
 
@@ -53,6 +55,8 @@ class Summary(BaseModel):
     resumed: int
     """Rows that earlier, unfinished runs had done."""
     ignored_files: int
+    passed_over: list[str] = []
+    """The first few of those files."""
     counts: dict[Status, int]
     input_sha256: str
     wall_seconds: float
@@ -83,6 +87,7 @@ def run_job(
     executor: Callable[[], Executor],
     *,
     overwrite: bool = False,
+    form: Form | None = None,
     progress: Progress = silent,
 ) -> Summary:
     """Describe every structure of a source.
@@ -92,11 +97,13 @@ def run_job(
 
     Args:
         source: The structures.
-        out: The Parquet file to write.
+        out: The file to write.
         settings: How to describe.
         executor: Starts what does the work.
         overwrite: Replace a file, and discard a journal, that another input or other settings made. A journal of
             this very run is always continued.
+        form: Parquet, JSON lines or CSV; by the ending of ``out`` where left out. Only a Parquet file says what made
+            it: one of another form that is there is never taken for finished.
         progress: Told of rows, and of the length of their texts, as large structures take longer.
 
     Raises:
@@ -107,21 +114,22 @@ def run_job(
         PoolError: The workers cannot be started.
     """
     begun = time.monotonic()
-    if out.suffix.lower() != ".parquet":
-        raise DescribeUsageError(f"--out must end in .parquet: {out}")
     if out.is_dir():
         raise DescribeUsageError(f"--out is a folder: {out}")
+    form = form_of(out, form)
     try:
         with closing(executor()) as workers:  # begins to import while the input is read
             known = _scan(source, progress)
             header = _header(source, settings, known.scan)
             place = out.with_name(out.name + ".journal")
-            if out.exists() and not overwrite:
+            if out.exists() and not overwrite and form != "parquet" and not place.exists():
+                raise JournalError(f"{out} exists: choose another --out, or replace it with --overwrite")
+            if out.exists() and not overwrite and form == "parquet":
                 return _finished_before(out, place, header, source, known, begun)
             with Journal(place, header, remedy=REMEDY, exclusive=True, discard_other=overwrite) as journal:
                 resumed = len(journal)
                 _work(source, known, journal, workers, progress)
-                write_table(out, _rows(journal), header, condensed=settings.condensed)
+                write_rows(out, _rows(journal), header, condensed=settings.condensed, form=form)
                 summary = _sum_up(_rows(journal), out, source, known.scan, resumed, begun)
                 journal.remove()
                 return summary
@@ -294,6 +302,7 @@ def _sum_up(
         rows=scan.rows,
         resumed=resumed,
         ignored_files=source.ignored,
+        passed_over=list(source.passed_over[:PASSED_OVER_SHOWN]),
         counts={status: counts[status] for status in Status},
         input_sha256=scan.sha256,
         wall_seconds=time.monotonic() - begun,
