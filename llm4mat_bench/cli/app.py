@@ -16,6 +16,7 @@ from .demo import demo
 from .describe import describe
 from .leaderboard import leaderboard
 from .models import models
+from .plan import plan
 from .predict import predict
 from .push import app as push
 from .score import score
@@ -70,6 +71,7 @@ for command in (
     check,
     stats,
     models,
+    plan,
     train,
     predict,
     score,

@@ -29,13 +29,14 @@ def load_model(folder_or_repo: str | Path, *, revision: str | None = None) -> Tr
     name = str(folder_or_repo)
     if name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise UsageError(f"{name}: no such folder, and no name of a repo on the Hub (ORG/NAME)")
-    import huggingface_hub
+    from huggingface_hub import HfApi, constants
 
+    api = HfApi(endpoint=constants.ENDPOINT)
     with hub_errors(name, "downloading"):
         # A repo that holds a run has the model in a folder of its own; its other files are not needed.
-        listed = huggingface_hub.list_repo_files(name, revision=revision)
+        listed = api.list_repo_files(name, revision=revision)
         inside = f"{MODEL_FOLDER}/{MANIFEST}" in listed
-        home = huggingface_hub.snapshot_download(
-            name, revision=revision, allow_patterns=[f"{MODEL_FOLDER}/*"] if inside else None
-        )
+        if not inside and MANIFEST not in listed:
+            raise UsageError(f"{name}: no trained model in this repo (no {MANIFEST}, no {MODEL_FOLDER}/{MANIFEST})")
+        home = api.snapshot_download(name, revision=revision, allow_patterns=[f"{MODEL_FOLDER}/*"] if inside else None)
     return load_saved_model(Path(home))
