@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from ..descriptions.batch.entries import Source
-from ..descriptions.batch.inputs import open_sources, open_tables
+from ..descriptions.batch.inputs import open_sources
+from ..descriptions.batch.tables import open_tables
 from .layout import DATA
 from .reading import open_dataset_folder
 

@@ -14,6 +14,9 @@ from . import entries
 from .entries import Entry, Source
 from .errors import DescribeInputError
 
+MAX_ZIP_RATIO = 200
+"""CIFs shrink to a tenth; what unpacks to more than this (and than ``entries.MAX_TEXT``) is made to fill a disk."""
+
 STDIN = "-"
 ENDINGS = (".cif", ".mcif", ".cif.gz", ".mcif.gz", ".vasp", ".poscar")
 _NAMES = ("poscar", "contcar")
@@ -156,9 +159,9 @@ def open_zip(path: Path) -> Source:
         if info.flag_bits & 1:
             raise DescribeInputError(f"{path}: member {info.filename!r} is encrypted; unpack it first")
     unpacked = sum(info.file_size for info in members)
-    if unpacked > entries.MAX_TEXT and unpacked > entries.MAX_ZIP_RATIO * path.stat().st_size:
+    if unpacked > entries.MAX_TEXT and unpacked > MAX_ZIP_RATIO * path.stat().st_size:
         raise DescribeInputError(
-            f"{path} unpacks to {unpacked / 2**20:,.0f} MiB, over {entries.MAX_ZIP_RATIO} times its size: "
+            f"{path} unpacks to {unpacked / 2**20:,.0f} MiB, over {MAX_ZIP_RATIO} times its size: "
             "if you trust it, unpack it and give the folder"
         )
     identifiers = _identifiers([_printable(info.filename) for info in members])
