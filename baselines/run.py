@@ -1,6 +1,5 @@
 """Run a model on a task: load, fit, save, predict, score, and leave one folder with predictions, record and model."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,7 @@ from ..metrics.results.predictions import answer_columns
 from ..metrics.results.record import ModelIdentity, ResultRecord, RunConfig, TrainingProtocol
 from ..metrics.results.runs import FinishedRun, OpenRun, open_run
 from ..metrics.results.truth import read_data_record
+from ..processors import available_processors
 from ..progress import Progress, silent
 from .artifacts import copy_model, describe_model
 from .controls import other_crystals, train_subset
@@ -136,7 +136,7 @@ def train_baseline(
         train, validation, test = (Split(name, splits[name]) for name in ("train", "validation", "test"))
         if train_rows is not None:
             train = train_subset(train, train_rows, seed)
-        context = Context(settings, seed, run.work, progress, threads or _cores())
+        context = Context(settings, seed, run.work, progress, threads or available_processors())
         saved = _fitted(baseline, TaskData(task, modality, train, validation), context, run)
         record = _answered(baseline, saved, test, run, progress)
     return Run(run.folder, record, already_there=False)
@@ -185,7 +185,3 @@ def _checked(baseline: Baseline, values: NDArray[np.float64], asked: int) -> NDA
             f"{baseline.id} gave answers of shape {np.shape(values)} for {asked} test rows, or infinite ones"
         )
     return values
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

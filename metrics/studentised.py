@@ -5,14 +5,20 @@ of its own (the delta method), and ``T = (log score* - log score) / se*`` has ne
 for the sample itself, skewed and heavy-tailed errors included. No sum goes through a BLAS.
 """
 
+import hashlib
 import math
+from collections import OrderedDict
 from collections.abc import Iterator
-from typing import NamedTuple
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 N_BLOCKS = 4096
 N_KNOTS = 33
@@ -88,6 +94,8 @@ def draw_means(
     n = deviations.size
     n_units = n if plain else min(N_BLOCKS, n)
     starts = np.arange(n_units) * n // n_units
+    if plain and _kept is not None:
+        return _kept.draw(deviations, errors, n_resamples, random)
     if not plain:
         order = random.permutation(n)
         deviations, errors = deviations[order], errors[order]
@@ -112,6 +120,72 @@ def draw_means(
     if counts is not None:
         mad = _mad_of_blocks(deviations, starts, counts, totals[0], means.d)
     return Draws(Means(*(np.asarray(column.sum() / n) for column in sums)), means, mad)
+
+
+@contextmanager
+def keeping_draws() -> Iterator[None]:
+    """Keep the draws while the block runs, and what they make of a task's targets: no result is another by a bit.
+
+    Runs of one task are resampled by the same draws, being as many and from the same seed; of what a resample costs,
+    the draws and the targets' part is three quarters.
+    """
+    global _kept  # noqa: PLW0603 - what is kept must be found wherever scores are computed
+    before, _kept = _kept, _Kept()
+    try:
+        yield
+    finally:
+        _kept = before
+
+
+class _Kept:
+    """Draws of plain resamples by their number and seed, and their totals over targets; the last few of each."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[str, tuple[NDArray[np.uint16], dict[str, Any]]] = OrderedDict()
+        self._totals: OrderedDict[tuple[str, bytes], tuple[Floats, Floats]] = OrderedDict()
+
+    def draw(self, deviations: Floats, errors: Floats, n_resamples: int, random: np.random.Generator) -> Draws:
+        """As :func:`draw_means`, plain."""
+        n = deviations.size
+        key = f"{n} {n_resamples} {random.bit_generator.state}"
+        if key not in self._counts:
+            drawn = np.empty((n_resamples, n), dtype=np.uint16)
+            for row in drawn:
+                row[:] = np.bincount(random.integers(n, size=n), minlength=n)
+            _keep(self._counts, key, (drawn, dict(random.bit_generator.state)))
+        counts, state = self._counts[key]
+        random.bit_generator.state = state
+        columns = list(_columns(deviations, errors))
+        of_targets = (key, hashlib.sha256(deviations.tobytes()).digest())
+        known = self._totals.get(of_targets)
+        totals = np.empty((len(columns), n_resamples))
+        mad = np.empty(n_resamples)
+        if known is not None:
+            totals[:_OF_TARGETS], mad = known
+        for batch in _batches(n_resamples, n):
+            drawn_here = counts[batch].astype(np.float64)
+            product = np.empty_like(drawn_here)
+            for place in range(0 if known is None else _OF_TARGETS, len(columns)):
+                totals[place, batch] = np.multiply(drawn_here, columns[place], out=product).sum(axis=1)
+            if known is None:
+                np.subtract(deviations, (totals[0, batch] / n)[:, None], out=product)
+                mad[batch] = np.multiply(np.abs(product, out=product), drawn_here, out=product).sum(axis=1) / n
+        if known is None:
+            _keep(self._totals, of_targets, (totals[:_OF_TARGETS].copy(), mad))
+        means = Means(*(totals / float(n)))
+        return Draws(Means(*(np.asarray(column.sum() / n) for column in columns)), means, mad)
+
+
+_kept: _Kept | None = None
+_OF_TARGETS = 5
+"""So many of the columns, the first ones, are of the targets alone."""
+_KEPT_OF_EACH = 3  # 1,000 draws of 20,000 materials are 40 MB
+
+
+def _keep(kept: "OrderedDict[_Key, _Value]", key: _Key, value: _Value) -> None:
+    kept[key] = value
+    if len(kept) > _KEPT_OF_EACH:
+        kept.popitem(last=False)
 
 
 def studentised_squares(

@@ -2,7 +2,7 @@
 
 from .lookup import get_benchmark, get_source, get_task, list_sources, list_tasks, load_source_file, match_tasks
 from .meanings import Meaning, meaning_of
-from .models import MODALITIES, SPLITS, Kind, Modality, Property, Source, SplitSizes, Task
+from .models import MODALITIES, SPLITS, Kind, Modality, PossibleRange, Property, Source, SplitSizes, Task
 
 __all__ = [
     "MODALITIES",
@@ -10,6 +10,7 @@ __all__ = [
     "Kind",
     "Meaning",
     "Modality",
+    "PossibleRange",
     "Property",
     "Source",
     "SplitSizes",

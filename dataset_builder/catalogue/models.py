@@ -98,6 +98,32 @@ class Classes(Declaration):
     dropped: tuple[str, ...] = Field(default=(), description="spellings that mean there is no label")
 
 
+class PossibleRange(Declaration):
+    """Values that a property can have at all, wide enough that what lies outside is a fault of the data."""
+
+    minimum: float | None = None
+    above: float | None = Field(default=None, description="like a minimum that is itself impossible")
+    maximum: float | None = None
+
+    @model_validator(mode="after")
+    def one_lower_end(self) -> Self:
+        """Refuse two lower ends, none at all, and ends in the wrong order."""
+        if self.minimum is not None and self.above is not None:
+            raise ValueError("give minimum or above, not both")
+        low = self.above if self.minimum is None else self.minimum
+        if low is None and self.maximum is None:
+            raise ValueError("a range needs an end")
+        if low is not None and self.maximum is not None and low >= self.maximum:
+            raise ValueError("the lower end must lie below the maximum")
+        return self
+
+    def __str__(self) -> str:
+        low = f"above {self.above:g}" if self.above is not None else None
+        low = f"at least {self.minimum:g}" if self.minimum is not None else low
+        high = f"at most {self.maximum:g}" if self.maximum is not None else None
+        return ", ".join(end for end in (low, high) if end)
+
+
 class Property(Declaration):
     """One measured or computed property: one column of a source."""
 
@@ -109,6 +135,7 @@ class Property(Declaration):
     published_column: str
     published_label: str | None = Field(default=None, description="as in the published result tables")
     classes: Classes | None = None
+    possible: PossibleRange | None = Field(default=None, description="None where any number is possible, or a class")
     unit_status: Literal["verified", "reported", "unverified"] = "verified"
     note: str | None = None
 
@@ -117,6 +144,8 @@ class Property(Declaration):
         """A class property names its classes; a number has none."""
         if (self.kind == "classification") != (self.classes is not None):
             raise ValueError(f"{self.name}: classes belong to classification properties, and only to them")
+        if self.possible is not None and self.kind == "classification":
+            raise ValueError(f"{self.name}: a possible range belongs to a number, not to a class")
         return self
 
 

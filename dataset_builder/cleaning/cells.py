@@ -1,5 +1,6 @@
 """Raw cells to values, a column at a time: text, numbers, classes, and what stands for "none"."""
 
+import codecs
 import math
 import re
 from typing import NamedTuple
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ..catalogue import Property
+from ..catalogue import PossibleRange, Property
 
 Mask = NDArray[np.bool_]
 
@@ -17,7 +18,20 @@ Mask = NDArray[np.bool_]
 MISSING_TEXTS = ("", "na", "nan", "none", "null", "n/a", "<na>")
 MISSING_FORMULAS = ("", "na", "n/a", "nan", "none", "None", "null", "NULL", "Null")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?", re.ASCII)
+_DECIMAL_COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
 _INFINITE = re.compile(r"[+-]?(inf|infinity)|-nan", re.IGNORECASE)
+
+
+_AS_WINDOWS_1252 = "llm4mat-windows-1252"
+
+
+def _as_windows_1252(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", errors="replace"), error.end
+
+
+codecs.register_error(_AS_WINDOWS_1252, _as_windows_1252)
 
 
 class TextColumn(NamedTuple):
@@ -37,7 +51,7 @@ class LabelColumn(NamedTuple):
 
 
 def decode(cells: pa.Array) -> TextColumn:
-    """Read bytes as UTF-8; a cell that is not UTF-8 is read as Windows-1252, in which older files write Å and –."""
+    """Read bytes as UTF-8; those that are not UTF-8 are read as Windows-1252, in which older files write Å and –."""
     count = len(cells)
     try:
         return TextColumn(cells.cast(pa.string()), np.zeros(count, np.bool_))
@@ -53,7 +67,7 @@ def decode(cells: pa.Array) -> TextColumn:
             texts.append(cell.decode("utf-8"))
         except UnicodeDecodeError:
             repaired[index] = True
-            texts.append(cell.decode("cp1252", errors="replace"))
+            texts.append(cell.decode("utf-8", errors=_AS_WINDOWS_1252))
     return TextColumn(pa.array(texts, pa.string()), repaired)
 
 
@@ -140,3 +154,44 @@ def _clean_class(values: pa.Array, prop: Property) -> LabelColumn:
 
 def _mask(values: pa.Array) -> Mask:
     return np.asarray(values.fill_null(False).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def is_no_id(ids: pa.Array) -> Mask:
+    """Mask of ids that are no names: prose, CIFs, structures. Ids of ten databases are shorter than 60 characters."""
+    odd = pc.match_substring_regex(ids, r"^[{\[]|\n|(\S+\s+){4}")
+    return _mask(pc.or_(odd, pc.greater(pc.utf8_length(ids), 128)))
+
+
+def is_no_cif(cifs: pa.Array) -> Mask:
+    """Mask of CIFs without a data block, a cell or atoms."""
+    missing = np.zeros(len(cifs), np.bool_)
+    for needed in ("data_", "_cell", "_atom_site"):
+        missing |= _mask(pc.invert(pc.match_substring(cifs, needed)))
+    for index in np.flatnonzero(missing):  # keywords may be written in capitals
+        text = cifs[int(index)].as_py().casefold()
+        missing[index] = not all(needed in text for needed in ("data_", "_cell", "_atom_site"))
+    return missing
+
+
+def is_no_description(descriptions: pa.Array) -> Mask:
+    """Mask of descriptions that are no prose: one word, a number, or the text of a structure."""
+    heads = pc.utf8_slice_codeunits(pc.utf8_ltrim_whitespace(descriptions), 0, 400)
+    prose = pc.match_substring_regex(heads, r"[A-Za-z]\S*\s+\S")
+    structure = pc.match_substring_regex(heads, r"^([{\[#]|data_)|_cell_|_atom_site|'@class'|\"@class\"")
+    return _mask(pc.or_(pc.invert(prose), structure))
+
+
+def is_impossible(values: pa.Array, possible: PossibleRange | None) -> Mask:
+    """Mask of numbers outside of what is possible."""
+    outside = np.zeros(len(values), np.bool_)
+    if possible is None:
+        return outside
+    for compare, end in ((pc.less, possible.minimum), (pc.less_equal, possible.above), (pc.greater, possible.maximum)):
+        if end is not None:
+            outside |= _mask(compare(values, end))
+    return outside
+
+
+def has_decimal_comma(cells: pa.Array) -> Mask:
+    """Mask of cells that are numbers but for a comma in place of the point."""
+    return _mask(pc.match_substring_regex(pc.utf8_trim_whitespace(decode(cells).values), _DECIMAL_COMMA))

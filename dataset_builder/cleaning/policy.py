@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-VERSION = 1
+VERSION = 2
 
 
 class Rule(NamedTuple):
@@ -39,6 +39,10 @@ RULES = (
         "description_mismatch", "the description is of a crystal with other elements than the formula", "mark", "drop"
     ),
     Rule("unreadable_formula", "the formula names no elements, so it cannot be compared", "mark", "mark"),
+    Rule("unreadable_id", "the id is no name: a structure, a CIF or prose", "mark", "drop"),
+    Rule("unreadable_cif", "the CIF has no data block, cell or atoms", "mark", "drop"),
+    Rule("unreadable_description", "the description is no prose: a CIF, a structure, a number", "mark", "drop"),
+    Rule("impossible_value", "a label lies outside of what the catalogue says is possible", "mark", "drop"),
     Rule("repeated_row", "all fields equal those of an earlier row of the split", "mark", "drop"),
     Rule("repeated_id", "the id occurred in an earlier row of the split, with other content", "mark", "drop"),
     Rule(

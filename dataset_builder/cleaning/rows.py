@@ -13,9 +13,25 @@ from ..catalogue import Source
 from ..crystals.cif_fields import cif_formulas
 from ..crystals.formulas import description_formula, element_shares, same_proportions
 from ..readers.base import RawBatch
-from .cells import Mask, clean_label, clean_name, clean_text
+from .cells import (
+    Mask,
+    clean_label,
+    clean_name,
+    clean_text,
+    has_decimal_comma,
+    is_impossible,
+    is_no_cif,
+    is_no_description,
+    is_no_id,
+)
 
 Keys = NDArray[np.uint64]
+_RULE_OF_TEXT = {
+    "material_id": "unreadable_id",
+    "composition": "unreadable_formula",
+    "cif": "unreadable_cif",
+    "description": "unreadable_description",
+}
 KEY_NAMES = ("material_id", "row", "composition", "cif", "description")
 
 
@@ -31,7 +47,9 @@ class CleanBatch:
         read: Rows seen, those dropped included.
         dropped: Rule: (row number, what is wrong) of the rows left out.
         repaired: Rule: number of cells or rows repaired.
-        unreadable: Property: number of cells that are no label.
+        unreadable: Column: number of cells that are not what the column holds.
+        decimal_commas: Property: number of unreadable cells that are numbers with a comma for the point.
+        filled: Column: number of cells with something in them.
         examples: Rule: the first few things it met, for people.
     """
 
@@ -43,6 +61,8 @@ class CleanBatch:
     dropped: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     repaired: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
+    decimal_commas: Counter[str] = field(default_factory=Counter)
+    filled: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -57,7 +77,10 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
     count = raw.table.num_rows
     repaired: Counter[str] = Counter()
     unreadable: Counter[str] = Counter()
+    decimal_commas: Counter[str] = Counter()
+    filled: Counter[str] = Counter()
     examples: dict[str, list[str]] = {}
+    out_of_range = np.zeros(count, np.bool_)
     encoding = np.zeros(count, np.bool_)
     columns: dict[str, pa.Array] = {}
 
@@ -78,11 +101,15 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
         ):
             if mask.any():
                 repaired[rule] += int(mask.sum())
-                first = int(np.flatnonzero(mask)[0])
-                cell = (raw.table[prop.name][first].as_py() or b"")[:40].decode("utf-8", "replace")
-                examples.setdefault(rule, []).append(f"row {raw.rows[first]}, {prop.name}: {cell!r}")
+                _example(examples, rule, raw, prop.name, mask)
+        filled[prop.name] += int(_valid(label.values).sum() + label.unreadable.sum())
         if label.unreadable.any():
             unreadable[prop.name] += int(label.unreadable.sum())
+            decimal_commas[prop.name] += int((has_decimal_comma(_column(raw, prop.name)) & label.unreadable).sum())
+        outside = is_impossible(label.values, prop.possible)
+        if outside.any():
+            out_of_range |= outside
+            _example(examples, "impossible_value", raw, prop.name, outside)
     _count(repaired, "mixed_encoding", encoding)
     _count(repaired, "surrounding_blanks", id_blanks | formula_blanks)
 
@@ -101,9 +128,19 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
     kept = ~(empty | no_id)
     table = pa.table([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
     marks = {f"missing_{name}": ~valid[name] for name in ("composition", "cif", "description")}
-    for found in (raw.marked, _compare_formulas(columns)):
+    content = {
+        "unreadable_id": is_no_id(columns["material_id"]),
+        "unreadable_cif": is_no_cif(columns["cif"]),
+        "unreadable_description": is_no_description(columns["description"]),
+        "impossible_value": out_of_range,
+    }
+    for found in (raw.marked, _compare_formulas(columns), content):
         for rule, mask in found.items():
             marks[rule] = marks[rule] | mask if rule in marks else mask
+    for name, rule in _RULE_OF_TEXT.items():
+        filled[name] += int(valid[name].sum())
+        if marks[rule].any():
+            unreadable[name] += int(marks[rule].sum())
     rows = raw.rows
     if not kept.all():
         table, rows = table.filter(pa.array(kept)), rows[kept]
@@ -117,6 +154,8 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
         dropped=dropped,
         repaired=repaired,
         unreadable=unreadable,
+        decimal_commas=decimal_commas,
+        filled=filled,
         examples=examples,
     )
 
@@ -158,6 +197,12 @@ def _compare_formulas(columns: dict[str, pa.Array]) -> dict[str, Mask]:
             # The text may round or reorder; other elements are another crystal.
             masks["description_mismatch"][index] = found is not None and found.keys() != shares.keys()
     return masks
+
+
+def _example(examples: dict[str, list[str]], rule: str, raw: RawBatch, name: str, mask: Mask) -> None:
+    first = int(np.flatnonzero(mask)[0])
+    cell = (raw.table[name][first].as_py() or b"")[:40].decode("utf-8", "replace")
+    examples.setdefault(rule, []).append(f"row {raw.rows[first]}, {name}: {cell!r}")
 
 
 def _column(raw: RawBatch, name: str) -> pa.Array:

@@ -3,7 +3,7 @@
 import itertools
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from ..splits import ids_sha256
 from .parts import EXAMPLES, UNASSIGNED, PartReport, data_path, keys_path
 
 # Keys of each split and the parts that hold its rows -> places of the rows that match.
+_FEWEST = 4  # rows from which a share says anything
 StructureSearch = Callable[[dict[str, SplitKeys], dict[str, list[int]]], dict[str, NDArray[np.int64]]]
 _FAULTS_SCHEMA = pa.schema(
     [
@@ -230,6 +231,8 @@ def _split_report(
     marked = count_bits(ids.bits[~drop])
     examples = dict(counts.examples)
     for rule in (*marked, *(rule for rule in dropped if rule not in examples)):
+        if rule in counts.examples:  # they say more than the id: which label, and what it is
+            continue
         places = np.flatnonzero(ids.bits & bit(rule))[:EXAMPLES]
         examples[rule] = [f"row {ids.numbers[place]}: {ids.ids[int(place)].as_py()}" for place in places]
     written = set(ids.ids.filter(pa.array(~drop)).to_pylist())
@@ -287,26 +290,51 @@ def _faults(reports: Sequence[PartReport], split: str, ids: _Ids, drop: NDArray[
             )
 
 
+_WHAT = {"material_id": "name", "composition": "formula", "cif": "CIF", "description": "description in words"}
+
+
 def refuse_shifted_columns(source_id: str, reports: Sequence[PartReport]) -> None:
-    """Refuse files whose cells are no labels on the whole: their columns are shifted or they are another source's.
+    """Refuse files whose cells are not what their columns hold: columns swapped, shifted, or of another source.
 
     Raises:
-        DataError: More than half of the rows of a split hold no readable label in one column.
+        DataError: More than half of a split's rows are broken, or more than half of the cells of a column that hold
+            anything are unreadable.
     """
-    every = sum(counts.rows for report in reports for counts in report.splits.values())
     for split in (*SPLITS, UNASSIGNED):
         counts = [report.splits[split] for report in reports if split in report.splits]
-        rows = every if split == UNASSIGNED else sum(one.rows for one in counts)
-        unreadable: Counter[str] = Counter()
-        for one in counts:
-            unreadable.update(one.unreadable)
+        where = source_id if split == UNASSIGNED else f"{source_id}: {split}"
+        broken = [found for one in counts for found in one.dropped.get("broken_row", ())]
+        read = sum(one.read for one in counts)
+        if split == UNASSIGNED:  # what was found before the split of a row was known
+            read = sum(one.read for report in reports for one in report.splits.values())
+        if read >= _FEWEST and len(broken) > read / 2:
+            row, why = broken[0]
+            raise DataError(
+                f"{where}: {len(broken):,} of {read:,} rows are broken (row {row}: {why}): header and rows do not "
+                "belong together"
+            )
+        filled, unreadable, commas = (
+            _sum(getattr(one, name) for one in counts) for name in ("filled", "unreadable", "decimal_commas")
+        )
         for name, count in unreadable.items():
-            if rows >= 4 and count > rows / 2:
-                where = source_id if split == UNASSIGNED else f"{source_id}: {split}"
+            if filled[name] < _FEWEST or count <= filled[name] / 2:
+                continue
+            if commas[name] > count / 2:
                 raise DataError(
-                    f"{where}: column {name} holds no label in {count:,} of {rows:,} rows: the columns of the file are "
-                    "shifted against its header, or it belongs to another source"
+                    f"{where}: column {name} holds numbers with decimal commas in {commas[name]:,} of "
+                    f"{filled[name]:,} rows; write them with points"
                 )
+            raise DataError(
+                f"{where}: column {name} holds no {_WHAT.get(name, 'label')} in {count:,} of {filled[name]:,} rows: "
+                "the columns of the file are shifted against its header or swapped, or it belongs to another source"
+            )
+
+
+def _sum(counts: Iterable[dict[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return total
 
 
 def _in_order(counts: Counter[str]) -> dict[str, int]:

@@ -52,6 +52,8 @@ class SplitCounts(BaseModel):
     dropped: dict[str, list[tuple[int, str]]] = Field(default_factory=dict)
     repaired: dict[str, int] = Field(default_factory=dict)
     unreadable: dict[str, int] = Field(default_factory=dict)
+    decimal_commas: dict[str, int] = Field(default_factory=dict)
+    filled: dict[str, int] = Field(default_factory=dict)
     missing: dict[str, int] = Field(default_factory=dict)
     examples: dict[str, list[str]] = Field(default_factory=dict)
 
@@ -148,7 +150,8 @@ class _SplitPart:
             counts.dropped.setdefault(rule, []).extend(rows)
             counts.read += len(rows)
         counts.repaired = dict(Counter(counts.repaired) + batch.repaired)
-        counts.unreadable = dict(Counter(counts.unreadable) + batch.unreadable)
+        for name in ("unreadable", "decimal_commas", "filled"):
+            setattr(counts, name, dict(Counter(getattr(counts, name)) + getattr(batch, name)))
         for rule, examples in batch.examples.items():
             counts.examples[rule] = (counts.examples.get(rule, []) + examples)[:EXAMPLES]
 

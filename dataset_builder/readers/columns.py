@@ -61,12 +61,25 @@ def find_columns(header: Sequence[str], source: Source, path: Path) -> Columns:
 
 
 def find_one(header: Sequence[str], names: Sequence[str]) -> str | None:
-    """Return the first of the names that the header has, exactly or but for blanks, underscores and case."""
+    """Return the first of the names that the header has, exactly or but for blanks, underscores and case.
+
+    Raises:
+        DataError: Two columns differ in nothing else.
+    """
     for name in names:
         if name in header:
             return name
-    folded = {_fold(column): column for column in header if column}
-    return next((folded[_fold(name)] for name in names if _fold(name) in folded), None)
+    folded: dict[str, list[str]] = {}
+    for column in header:
+        if column:
+            folded.setdefault(_fold(column), []).append(column)
+    for name in names:
+        found = folded.get(_fold(name), [])
+        if len(found) > 1:
+            raise DataError(f"columns {', '.join(found)} could all be {name}; rename or delete all but one of them")
+        if found:
+            return found[0]
+    return None
 
 
 def _fold(name: str) -> str:

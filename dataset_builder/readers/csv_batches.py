@@ -1,5 +1,7 @@
 """Parse pieces of a CSV file into columns of raw bytes; nothing is guessed, so a formula "NaN" stays what it is."""
 
+import csv
+import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -9,7 +11,7 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from .base import Broken, Piece
+from .base import FIELD_LIMIT, Broken, Piece
 
 
 class CsvBatch(NamedTuple):
@@ -49,11 +51,12 @@ def parse_csv(data: bytes, header: Sequence[str], columns: Sequence[str], first_
         first_row: Number of the first row.
         name: Name of the file, for messages.
     """
+    if not _is_utf8(data):
+        return _parse_slowly(data, header, columns, first_row)
     broken: list[Broken] = []
 
     def note(row: pa_csv.InvalidRow) -> str:
-        why = f"{row.actual_columns} fields where the header has {row.expected_columns}"
-        broken.append(Broken(first_row + row.number - 1, why))
+        broken.append(Broken(first_row + row.number - 1, _uneven(row.actual_columns, row.expected_columns)))
         return "skip"
 
     # Header names may be empty or (Unnamed: 0) useless; positions are what counts.
@@ -82,3 +85,40 @@ def parse_csv(data: bytes, header: Sequence[str], columns: Sequence[str], first_
         return parse_csv(data, header, [column], first_row, name).table[column].combine_chunks()
 
     return CsvBatch(table.rename_columns(list(columns)).combine_chunks(), rows, tuple(broken), another)
+
+
+def _is_utf8(data: bytes) -> bool:
+    ends = pa.py_buffer(np.array([0, len(data)], np.int64))
+    try:
+        pa.Array.from_buffers(pa.large_string(), 1, [None, ends, pa.py_buffer(data)]).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _parse_slowly(data: bytes, header: Sequence[str], columns: Sequence[str], first_row: int) -> CsvBatch:
+    """Parse text with bytes that are no UTF-8, which Arrow's parser cannot show us where a row is broken."""
+    broken, rows, kept = [], [], []
+    limit = csv.field_size_limit(FIELD_LIMIT)
+    try:
+        # Latin-1 has a character for every byte, so that the cells come back as the bytes they were.
+        lines = csv.reader(io.StringIO(data.decode("latin-1"), newline=""))
+        for number, cells in enumerate((cells for cells in lines if cells), start=first_row):
+            if len(cells) == len(header):
+                rows.append(number)
+                kept.append(cells)
+            else:
+                broken.append(Broken(number, _uneven(len(cells), len(header))))
+    finally:
+        csv.field_size_limit(limit)
+
+    def column(name: str) -> pa.Array:
+        place = header.index(name)
+        return pa.array([cells[place].encode("latin-1") for cells in kept], pa.binary())
+
+    table = pa.table({name: column(name) for name in columns})
+    return CsvBatch(table, np.asarray(rows, np.int64), tuple(broken), column)
+
+
+def _uneven(fields: int, expected: int) -> str:
+    return f"{fields} fields where the header has {expected}"

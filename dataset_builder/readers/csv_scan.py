@@ -1,12 +1,16 @@
 """Find where the rows of a CSV file begin, without parsing it, and cut it into pieces of whole rows.
 
-A line feed ends a row where the number of quotation marks before it is even. One pass over the bytes finds this at the
-speed of the disk and hashes the file on the way; parsing can then go on anywhere, in any order, on any number of cores.
+A line end (LF, CR LF, CR) ends a row where the number of quotation marks before it is even. One pass over the bytes
+finds this at the speed of the disk and hashes the file on the way; parsing can then go on anywhere, in any order, on
+any number of cores. A quotation mark that stands where none can stand turns inside and outside about from there on, so
+it is an error.
 """
 
 import csv
 import hashlib
 import io
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +21,8 @@ from .base import BATCH_BYTES, FIELD_LIMIT, PIECE_BYTES, InputIdentity, Piece
 _CHUNK = 4 << 20
 _UTF8_BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n" + _UTF8_BOM
+_LINE_END = re.compile(rb"\r\n?|\n")
+_SEPARATORS = {b";": "semicolons", b"\t": "tabs", b"|": "vertical bars"}
 
 
 class CsvScan(NamedTuple):
@@ -59,35 +65,48 @@ def scan_csv(
     row_start = position = 0
     row_blank = True
     inside = False
+    before = b"\n"  # the last byte, where it matters: what may stand beside a quotation mark
+    odd_quote: int | None = None  # row of the first quotation mark that is out of place
     with handle:
         while chunk := handle.read(_CHUNK):
+            if chunk.endswith(b"\r"):  # is it a line end of its own?
+                chunk += handle.read(1)
             if position == 0:
                 _refuse_other_encodings(path, chunk)
+                _refuse_other_separators(path, chunk)
             digest.update(chunk)
             # Between quotation marks, and outside of them, in turn.
             offset = position
             for index, run in enumerate(chunk.split(b'"')):
                 if index:
+                    if not inside and before not in b',\r\n"' and not row_blank and odd_quote is None:
+                        odd_quote = cutter.row_number
                     inside = not inside
                     row_blank = False
                     offset += 1
+                    before = b'"'
                 if not inside and run:
+                    if before == b'"' and run[:1] not in b",\r\n" and odd_quote is None:
+                        odd_quote = cutter.row_number
                     start = 0
-                    while (end := run.find(b"\n", start)) >= 0:
-                        row_blank = row_blank and not run[start:end].strip(_BLANK)
-                        row_end = offset + end + 1
+                    for end in _line_ends(run):
+                        row_blank = row_blank and not run[start:end].strip(cutter.blank)
+                        row_end = offset + end
                         _refuse_long(path, cutter.rows, row_end - row_start, field_limit)
                         cutter.row(row_start, row_end, blank=row_blank)
-                        row_start, row_blank, start = row_end, True, end + 1
-                    row_blank = row_blank and not run[start:].strip(_BLANK)
+                        row_start, row_blank, start = row_end, True, end
+                    row_blank = row_blank and not run[start:].strip(cutter.blank)
+                if run:
+                    before = run[-1:]
                 offset += len(run)
             position += len(chunk)
             _refuse_long(path, cutter.rows, position - row_start, field_limit)
             progress(path.name, position, status.st_size)
-    if inside:
+    if odd_quote is not None or inside:
+        row = _first_uneven_row(path, cutter.row_number if odd_quote is None else odd_quote)
         raise DataError(
-            f"{path}: row {cutter.rows}: a quotation mark is opened and never closed; the file is cut short or "
-            "damaged, fetch it again"
+            f"{path}: {f'row {row}' if row else 'the header'}: a quotation mark is opened and never closed, or stands "
+            "inside a field by itself; the file is cut short or damaged, fetch it again"
         )
     if row_start < position:
         cutter.row(row_start, position, blank=row_blank)
@@ -115,7 +134,18 @@ class _Cutter:
         self._end = 0
         self._first_row = 1
 
+    @property
+    def blank(self) -> bytes:
+        """What a line that is no row may hold; below the header, blanks are a field, as to any parser."""
+        return _BLANK if self.header_end is None else b"\r\n"
+
+    @property
+    def row_number(self) -> int:
+        """Number of the row that is being read, 0 for the header."""
+        return self.rows + 1 if self.header_end is not None else 0
+
     def row(self, start: int, end: int, *, blank: bool) -> None:
+        """Take note of a row that has ended."""
         if self.header_end is None:
             self.header_end = None if blank else end
             return
@@ -133,6 +163,7 @@ class _Cutter:
             self.finish()
 
     def finish(self) -> None:
+        """End the piece."""
         if not self._offsets:
             return
         if self._offsets[-1] != self._end:
@@ -170,6 +201,48 @@ def _refuse_other_encodings(path: Path, chunk: bytes) -> None:
         raise DataError(f"{path}: a web page, no CSV; the download was answered with a page (sign-in or quota?)")
 
 
+def _refuse_other_separators(path: Path, chunk: bytes) -> None:
+    line = _LINE_END.split(chunk.removeprefix(_UTF8_BOM).lstrip(b"\r\n"), maxsplit=1)[0]
+    if b"," in line:
+        return
+    counts = {name: line.count(mark) for mark, name in _SEPARATORS.items()}
+    most = max(counts, key=lambda name: counts[name])
+    if counts[most]:
+        raise DataError(
+            f"{path}: the fields are separated by {most}, not by commas. Write it again as CSV, with points in decimal "
+            "numbers (pandas: read_csv(..., sep=..., decimal=...).to_csv(..., index=False))"
+        )
+
+
+def _line_ends(run: bytes) -> Iterator[int]:
+    """Positions just behind each line end."""
+    if b"\r" in run:
+        yield from (match.end() for match in _LINE_END.finditer(run))
+        return
+    end = 0
+    while (end := run.find(b"\n", end) + 1) > 0:
+        yield end
+
+
+def _first_uneven_row(path: Path, last: int) -> int:
+    """Number of the first row that has not as many fields as the header; ``last``, where all before it have."""
+    limit = csv.field_size_limit(FIELD_LIMIT)
+    try:
+        with path.open(encoding="latin-1", newline="") as handle:
+            rows = (row for row in csv.reader(handle) if row)
+            fields = len(next(rows, []))
+            for number, row in enumerate(rows, start=1):
+                if number >= last:
+                    return last
+                if len(row) != fields:  # a line without a comma goes on with the text of the row before
+                    return max(number - 1, 1) if len(row) == 1 else number
+    except csv.Error:  # a field beyond the limit: the mark that is never closed
+        pass
+    finally:
+        csv.field_size_limit(limit)
+    return last
+
+
 def _read_header(path: Path, end: int) -> tuple[str, ...]:
     with path.open("rb") as handle:
         raw = handle.read(end).removeprefix(_UTF8_BOM)
@@ -178,5 +251,6 @@ def _read_header(path: Path, end: int) -> tuple[str, ...]:
     named = [name for name in header if name]
     repeated = sorted({name for name in named if named.count(name) > 1})
     if repeated:
-        raise DataError(f"{path}: column {', '.join(repeated)} occurs more than once in the header")
+        names = ", ".join(repeated)
+        raise DataError(f"{path}: column {names} occurs more than once in the header (or the file has none)")
     return header

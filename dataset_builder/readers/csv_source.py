@@ -12,7 +12,7 @@ from .columns import find_one
 from .csv_batches import read_piece
 from .csv_scan import scan_csv
 from .records import Record, batch_of_records, raw_names
-from .unpack import gunzip
+from .unpack import gunzip, named_as
 
 _GROUP = 500  # rows converted at a time
 
@@ -44,10 +44,12 @@ class CsvSource(ABC):
         """Scan the file."""
         path = self.find(source, origin)
         self.others(source, origin)
+        given = path
         if path.suffix == ".gz":
             path = gunzip(path, work / "unpacked" / path.stem, progress)
-        scan = scan_csv(path, None, progress)
-        self._names(source, scan.header, path)
+        with named_as(given, path):
+            scan = scan_csv(path, None, progress)
+            self._names(source, scan.header, path)
         return Plan(pieces=scan.pieces, inputs=(scan.identity,))
 
     def read(self, source: Source, piece: Piece, origin: Path) -> Iterator[RawBatch]:

@@ -13,11 +13,11 @@ from ..catalogue import SPLITS, Source
 from ..cleaning.cells import MISSING_TEXTS, Mask
 from ..crystals.errors import StructureError
 from ..crystals.structures import cif_of_structure_text
-from .base import Piece, Plan, RawBatch, raw_table
+from .base import Broken, Piece, Plan, RawBatch, raw_table
 from .columns import find_columns
 from .csv_batches import read_piece
 from .csv_scan import scan_csv
-from .unpack import gunzip
+from .unpack import gunzip, named_as
 
 
 class PublishedCsv:
@@ -36,10 +36,12 @@ class PublishedCsv:
             if path is None:
                 absent.append(str(folder / f"{split}.csv"))
                 continue
+            given = path
             if path.suffix == ".gz":
                 path = gunzip(path, work / "unpacked" / path.stem, progress)
-            scan = scan_csv(path, split, progress)
-            columns = find_columns(scan.header, source, path)
+            with named_as(given, path):
+                scan = scan_csv(path, split, progress)
+                columns = find_columns(scan.header, source, path)
             ignored = [
                 name or "(no name)" for name in scan.header if name not in {*columns[:5], *columns.properties.values()}
             ]
@@ -65,17 +67,21 @@ class PublishedCsv:
         given = {name: column for name, column in wanted.items() if column is not None}
         for batch in read_piece(piece, list(dict.fromkeys(given.values()))):
             columns = {name: batch.table[column].combine_chunks() for name, column in given.items()}
+            rows, broken = batch.rows, batch.broken
+            header = _is_header(columns, given)
+            if header.any():  # files put one behind the other
+                broken = (*broken, *(Broken(int(row), "the header once more") for row in rows[header]))
+                columns = {name: column.filter(pa.array(~header)) for name, column in columns.items()}
+                rows = rows[~header]
             repaired, marked = {}, {}
-            if names.structure is not None and (missing := _missing(columns.get("cif"), len(batch.rows))).any():
-                structures = batch.another(names.structure)
+            if names.structure is not None and (missing := _missing(columns.get("cif"), len(rows))).any():
+                structures = batch.another(names.structure).filter(pa.array(~header))
                 columns["cif"], made, failed = _fill_cifs(columns.get("cif"), structures, missing)
                 if made.any():
                     repaired["cif_from_structure"] = made
                 if failed.any():
                     marked["unreadable_structure"] = failed
-            yield RawBatch(
-                raw_table(source, columns, len(batch.rows)), batch.rows, batch.broken, repaired=repaired, marked=marked
-            )
+            yield RawBatch(raw_table(source, columns, len(rows)), rows, broken, repaired=repaired, marked=marked)
 
     def read_ids(self, source: Source, piece: Piece) -> Iterator[Sequence[str | None]]:
         """Read the ids alone."""
@@ -119,7 +125,20 @@ def _missing(cifs: pa.Array | None, count: int) -> Mask:
     """Mask of rows without a CIF."""
     if cifs is None:
         return np.ones(count, np.bool_)
-    return np.asarray(pc.less(pc.binary_length(cifs), 16).fill_null(True))  # "", "nan", "None": no CIF is so short
+    missing = np.asarray(pc.less(pc.binary_length(cifs), 16).fill_null(True))  # no CIF is so short
+    for index in np.flatnonzero(missing):
+        text = (cifs[int(index)].as_py() or b"").decode("utf-8", "replace").strip().casefold()
+        missing[index] = text in MISSING_TEXTS
+    return missing
+
+
+def _is_header(columns: dict[str, pa.Array], names: dict[str, str]) -> Mask:
+    """Mask of rows that repeat the header."""
+    found = np.ones(len(columns["material_id"]), np.bool_)
+    for name in ("material_id", "composition"):
+        if name in names:
+            found &= np.asarray(pc.equal(columns[name], names[name].encode()).fill_null(False))
+    return found
 
 
 def _fill_cifs(cifs: pa.Array | None, structures: pa.Array, missing: Mask) -> tuple[pa.Array, Mask, Mask]:

@@ -1,7 +1,8 @@
 """Readers of records: a stream of one-crystal dicts, kept as JSON lines, so that it can be cut into pieces.
 
 A zip with one JSON list can only be read from its beginning. It is streamed once into files of JSON lines in the work
-folder; from there on, pieces are read in any order, and the costly step (structure to CIF) runs on all cores.
+folder, the ids beside them; from there on, pieces are read in any order, and the costly step (structure to CIF) runs on
+all cores.
 """
 
 import json
@@ -72,7 +73,7 @@ class RecordReader(ABC):
         folder = work / "records"
         saved = _saved(folder / "index.json", inputs)
         if saved is None:
-            pieces = _write_pieces(self._checked(source, paths, progress), folder)
+            pieces = _write_pieces(self._checked(source, paths, progress), folder, source.download.id_column)
             if not pieces:
                 raise DataError(f"{paths[0]}: no records in it")
             saved = Plan(pieces=pieces, inputs=inputs)
@@ -94,8 +95,9 @@ class RecordReader(ABC):
             yield self._batch(source, batch)
 
     def read_ids(self, source: Source, piece: Piece) -> Iterator[Sequence[str | None]]:
-        """Read the ids of one piece; the one column that is not converted."""
-        yield [text_of(record.get(source.download.id_column)) for record in _lines(piece)]
+        """Read the ids of one piece, which were kept apart so that no record is parsed for them."""
+        del source
+        yield json.loads(_ids_path(piece.path).read_text(encoding="utf-8"))
 
     def _batch(self, source: Source, numbered: Sequence[tuple[int, Mapping[str, Any]]]) -> RawBatch:
         records, rows, broken = [], [], []
@@ -218,26 +220,38 @@ def _saved(index: Path, inputs: tuple[InputIdentity, ...]) -> Plan | None:
         plan = Plan.model_validate_json(index.read_text(encoding="utf-8"))
     except (OSError, ValidationError):
         return None
-    return plan if plan.inputs == inputs and all(piece.path.exists() for piece in plan.pieces) else None
+    return (
+        plan
+        if plan.inputs == inputs
+        and all(path.exists() for piece in plan.pieces for path in (piece.path, _ids_path(piece.path)))
+        else None
+    )
 
 
-def _write_pieces(records: Iterator[Mapping[str, Any]], folder: Path) -> tuple[Piece, ...]:
-    """Write records as files of JSON lines of equal size, a piece each."""
+def _ids_path(piece: Path) -> Path:
+    return piece.with_suffix(".ids.json")
+
+
+def _write_pieces(records: Iterator[Mapping[str, Any]], folder: Path, id_column: str) -> tuple[Piece, ...]:
+    """Write records as files of JSON lines of equal size, a piece each, and the ids of each piece."""
     pieces: list[Piece] = []
     first = 1
     exhausted = False
     while not exhausted:
         path = folder / f"{len(pieces):05d}.jsonl"
         size = count = 0
+        ids: list[str | None] = []
         with replace_file(path) as temporary, temporary.open("wb") as out:
             exhausted = True
             for record in records:
                 size += out.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
                 count += 1
+                ids.append(text_of(record.get(id_column)))
                 if size >= FILE_BYTES:
                     exhausted = False
                     break
         if count:
+            write_text(_ids_path(path), json.dumps(ids))
             pieces.append(Piece(path=path.absolute(), split=None, first_row=first, rows=count, offsets=(0, size)))
             first += count
     return tuple(pieces)

@@ -36,10 +36,41 @@ def gunzip(path: Path, target: Path, progress: Progress = silent) -> Path:
                     out.write(chunk)
                     progress(f"unpack {path.name}", packed.tell(), size)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(
-                f"{path}: the gzip data is cut short or damaged after {written:,} bytes of text; fetch it again"
-            ) from error
+            raise _damaged(path) from error
+        if not written:
+            raise DataError(f"{path}: the file is empty")
     return target
+
+
+@contextmanager
+def named_as(packed: Path, unpacked: Path) -> Iterator[None]:
+    """Let errors name the file that the user gave and not what was unpacked from it."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(str(error).replace(str(unpacked), str(packed))) from error
+
+
+def _damaged(path: Path) -> DataError:
+    """Say after how much text the gzip data ends; read again in small steps, a large one says nothing."""
+    written = 0
+    decompressor = zlib.decompressobj(wbits=31)
+    with path.open("rb") as packed:
+        if packed.read(2) != b"\x1f\x8b":
+            return DataError(f"{path}: no gzip data, in spite of its name; rename it, or fetch it again")
+        packed.seek(0)
+        try:
+            while data := packed.read(128):
+                while data:
+                    written += len(decompressor.decompress(data, 1 << 16))
+                    data = decompressor.unconsumed_tail
+                    if decompressor.eof:  # another member follows
+                        data, decompressor = decompressor.unused_data, zlib.decompressobj(wbits=31)
+        except zlib.error:
+            where = f"damaged after {written:,} bytes of text"
+        else:
+            where = f"cut short after {written:,} bytes of text"
+    return DataError(f"{path}: the gzip data is {where}; fetch it again")
 
 
 def refuse_bomb(path: Path, unpacked: int, packed: int) -> None:

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from ..errors import UsageError
+from ..processors import available_processors
 from .console import JsonOption, err, out, print_json
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def build(
         manifest=splits,
         seed=seed,
         match_structures=match_structures,
-        workers=workers or _cores(),
+        workers=workers or available_processors(),
         ray_address=ray,
     )
     reports = []
@@ -79,12 +80,6 @@ def build(
         print_json([report.model_dump(mode="json") for report in reports])
         return
     _print_reports(reports, out_folder)
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _chosen(names: list[str], catalogue: Path | None, exclude_noncommercial: bool) -> "list[Source]":

@@ -1,4 +1,4 @@
-"""``check``: leakage and duplicates of a built dataset."""
+"""``check``: leakage, duplicates and impossible values of a built dataset."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +13,7 @@ from .progress import show_progress
 if TYPE_CHECKING:
     from ..dataset_builder.duplicates import DuplicatesReport, SourceDuplicates
     from ..dataset_builder.leakage import Finding, LeakageReport
+    from ..dataset_builder.statistics.impossible import ImpossibleValues
 
 
 def check(
@@ -50,16 +51,19 @@ def check(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Find leakage and duplicates: targets that stand in their own input, crystals in two splits.
+    """Find leakage, duplicates and values that cannot be: targets in their own input, crystals in two splits.
 
-    Writes leakage.json and duplicates.json into DIR and a section on leakage into its card (README.md).
+    Writes leakage.json, duplicates.json and impossible_values.json into DIR and a section on leakage into its card
+    (README.md).
     """
     from ..dataset_builder.dataset_folder import open_dataset_folder
     from ..dataset_builder.duplicates import find_duplicates
     from ..dataset_builder.leakage import Limits, card_section, check_leakage, update_card
+    from ..dataset_builder.statistics.impossible import find_impossible_values
 
     folder = open_dataset_folder(directory)
     with show_progress(quiet=as_json) as progress:
+        impossible = find_impossible_values(folder, sources=source, progress=progress)
         leakage = check_leakage(folder, sources=source, limits=Limits(rows=rows), progress=progress)
         duplicates = find_duplicates(
             folder, sources=source, structures=structures, max_pairs=max_pairs, progress=progress
@@ -67,16 +71,25 @@ def check(
     target = out_dir or directory
     write_json(target / "leakage.json", leakage.model_dump(mode="json"))
     write_json(target / "duplicates.json", duplicates.model_dump(mode="json"))
-    written = [str(target / "leakage.json"), str(target / "duplicates.json")]
+    listed = [one.model_dump(mode="json") for one in impossible]
+    write_json(target / "impossible_values.json", listed)
+    written = [str(target / f"{name}.json") for name in ("leakage", "duplicates", "impossible_values")]
     card = directory / "README.md"
     if out_dir is None and card.is_file() and not source:
         update_card(card, card_section(leakage))
         written.append(str(card))
     if as_json:
-        print_json({"leakage": leakage.model_dump(mode="json"), "duplicates": duplicates.model_dump(mode="json")})
+        print_json(
+            {
+                "leakage": leakage.model_dump(mode="json"),
+                "duplicates": duplicates.model_dump(mode="json"),
+                "impossible_values": listed,
+            }
+        )
     else:
         _print_leakage(leakage)
         _print_duplicates(duplicates)
+        _print_impossible(impossible)
         out.print(f"Written: {', '.join(written)}", soft_wrap=True, highlight=False, markup=False)
     failures = []
     if fail_on_leak and leakage.leaks:
@@ -87,6 +100,21 @@ def check(
     if failures:
         err.print(f"[bold red]check failed:[/] {'; '.join(failures)}", soft_wrap=True, highlight=False)
         raise typer.Exit(1)
+
+
+def _print_impossible(found: "tuple[ImpossibleValues, ...]") -> None:
+    if not found:
+        out.print("Values that cannot be: none.")
+        return
+    for one in found:
+        unit = f" {one.unit}" if one.unit else ""
+        out.print(
+            f"{one.source}/{one.name}: {one.total:,} values that cannot be (possible: {one.possible}{unit}), for "
+            f"example {'; '.join(one.examples[:2])}.",
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )
 
 
 def _print_leakage(report: "LeakageReport") -> None:

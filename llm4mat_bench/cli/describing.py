@@ -11,7 +11,7 @@ from ..dataset_builder.dataset_folder.structures import open_structures
 from ..dataset_builder.descriptions.batch.errors import DescribeUsageError
 from ..dataset_builder.descriptions.batch.inputs import Source
 from ..dataset_builder.descriptions.batch.job import RowSummary, Summary, run_job
-from ..dataset_builder.descriptions.batch.many import available_workers, to_record
+from ..dataset_builder.descriptions.batch.many import to_record
 from ..dataset_builder.descriptions.batch.on_ray import RayCluster
 from ..dataset_builder.descriptions.batch.pool import Executor, LocalPool
 from ..dataset_builder.descriptions.batch.records import (
@@ -22,6 +22,7 @@ from ..dataset_builder.descriptions.batch.records import (
 )
 from ..dataset_builder.descriptions.style import Style
 from ..errors import DataError
+from ..processors import available_processors
 from .console import err, out, print_json
 from .progress import show_progress
 
@@ -50,7 +51,7 @@ def describe_input(
     entries = open_structures(source, column, id_column)
 
     def start() -> Executor:
-        return LocalPool(settings, workers or available_workers()) if ray is None else RayCluster(settings, ray)
+        return LocalPool(settings, workers or available_processors()) if ray is None else RayCluster(settings, ray)
 
     if result is None:
         if entries.kind != "file":

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from .console import JsonOption, err, out, print_json
-from .places import OldSourceOption, PlacesOption, open_places, tell_unused
+from .places import OldSourceOption, PlacesOption, WorkersOption, cores, open_places, tell_unused
 
 
 def leaderboard(
@@ -14,6 +14,7 @@ def leaderboard(
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder for the page.")] = Path("leaderboard"),
     data: PlacesOption = None,
     source: OldSourceOption = None,
+    workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Verify all runs and write the leaderboard page: index.html, needs no server.
@@ -26,7 +27,7 @@ def leaderboard(
 
     truths = open_places(data, source)
     with show_progress(quiet=as_json) as progress:
-        written = write_leaderboard(results, folder, truths, progress)
+        written = write_leaderboard(results, folder, truths, progress, workers=workers or cores())
     tell_unused(truths)
     refused = [{"folder": visible(str(one.folder)), "faults": list(one.faults)} for one in written.refused]
     if as_json:

@@ -1,5 +1,6 @@
 """Where data lies: the options that `verify`, `score` and `leaderboard` share."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,6 +39,16 @@ def places_of(data: list[str] | None, source: str | None) -> "tuple[Place, ...]"
         raise UsageError("--source is the old name of --data: give all places by --data")
     err.print("--source is the old name of --data: use that, --source will go.", style="yellow", highlight=False)
     return read_places([source])
+
+
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Processes that share many runs; as many as there are cores if left out.")
+]
+
+
+def cores() -> int:
+    """How many processes can be at work at a time."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def open_places(data: list[str] | None, source: str | None) -> "Truths":

@@ -82,7 +82,12 @@ def score(
             revision=revision,
         )
         if as_json:
-            named = {"file": str(path), "task": scored.task, "ids_checked": scored.ids_checked}
+            named = {
+                "file": str(path),
+                "task": scored.task,
+                "ids_checked": scored.ids_checked,
+                "data": scored.place,
+            }
             answers.append(named | scored.report.model_dump(mode="json"))
             continue
         out.print(

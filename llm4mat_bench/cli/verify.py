@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from .console import JsonOption, err, out, print_json
-from .places import OldSourceOption, PlacesOption, open_places, tell_unused
+from .places import OldSourceOption, PlacesOption, WorkersOption, cores, open_places, tell_unused
 
 
 def verify(
     results: Annotated[Path, typer.Argument(help="A run's folder, or a folder of many.")],
     data: PlacesOption = None,
     source: OldSourceOption = None,
+    workers: WorkersOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Recompute every metric from the predictions; check hashes, ids and targets. Fails on any difference."""
@@ -22,7 +23,7 @@ def verify(
 
     truths = open_places(data, source)
     with show_progress(quiet=as_json) as progress:
-        found = verify_results(results, truths, progress)
+        found = verify_results(results, truths, progress, workers=workers or cores())
     tell_unused(truths)
     failed = [one for one in found if one.faults]
     if as_json:

@@ -46,6 +46,8 @@ def write_leaderboard(
     out: Path,
     places: Sequence[Place] | Truths = (),
     progress: Progress = silent,
+    *,
+    workers: int = 1,
 ) -> Leaderboard:
     """Write the leaderboard of all runs under a folder; every number on it was recomputed just now.
 
@@ -54,11 +56,12 @@ def write_leaderboard(
         out: Folder for ``index.html``, ``leaderboard.json`` and ``plots/``. Other files in it are left alone.
         places: Where data is, for runs that are not on the embedded sample.
         progress: Called as the work goes on.
+        workers: Processes to verify many runs with, as in ``verify_results``.
 
     Raises:
         DataError: There is no run under ``results``.
     """
-    found = verify_results(results, places, progress)
+    found = verify_results(results, places, progress, workers=workers)
     refused = tuple(one for one in found if one.faults)
     views, data = [], []
     n_apart = 0

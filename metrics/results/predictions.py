@@ -39,6 +39,16 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.answers)
 
+    def by_id(self) -> "Predictions":
+        """The same rows in the order of their ids, in which all scores are computed: the order of a file has no say."""
+        order = pc.sort_indices(self.material_ids).to_numpy()
+        return Predictions(
+            self.material_ids.take(order),
+            None if self.targets is None else self.targets[order],
+            self.answers[order],
+            self.invalid[order],
+        )
+
 
 def write_predictions(path: Path, columns: dict[str, object]) -> None:
     """Write a predictions file, the same bytes for the same columns.

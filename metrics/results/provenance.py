@@ -1,6 +1,5 @@
 """Which code, on which machine, made a result."""
 
-import os
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ...processors import available_processors
 from .record import Provenance
 
 BASE_LIBRARIES = ("numpy", "scipy", "pyarrow", "datasets")
@@ -35,7 +35,7 @@ def provenance(
         libraries={name: found for name in _once(libraries) if (found := _version(name))},
         platform=f"{platform.system()} {platform.machine()}",
         processor=processor_name(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=available_processors(),
         started_at=started_at,
         wall_seconds=round(wall_seconds, 3),
         resumed=resumed,

@@ -104,13 +104,11 @@ class OpenRun:
         with replace_folder(self.folder) as temporary:
             file = temporary / PREDICTIONS_FILE
             write_predictions(file, dict(columns))
-            predictions = read_predictions(file, config.kind)
+            predictions = read_predictions(file, config.kind).by_id()
             if ids_sha256(predictions.material_ids.to_pylist()) != config.data.test_ids_sha256:
                 raise DataError(f"{config.model.id} gave answers for other rows than the test split of {config.task}")
-            assert predictions.targets is not None  # noqa: S101 - just asked for
             metrics = score_answers(
-                predictions.targets,
-                predictions.answers,
+                predictions,
                 config.kind,
                 training_mean=config.data.training_mean,
                 score_kind=score_kind,

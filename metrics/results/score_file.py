@@ -95,13 +95,10 @@ def score_file(
         raise UsageError(f"--train-mean: {truth.place} has the mean of {truth.task}; leave the option out")
     predictions = read_predictions(path, found_kind, targets_needed=truth is None)
     if truth is None:
-        targets, mean = predictions.targets, mean_in_record if train_mean is None else train_mean
-        assert targets is not None  # noqa: S101 - read with them
+        predictions, mean = predictions.by_id(), mean_in_record if train_mean is None else train_mean
     else:
-        targets, mean = truth.targets_of(predictions, path), truth.training_mean
-    report = score_answers(
-        targets, predictions.answers, found_kind, training_mean=mean, score_kind=score_kind or "probability"
-    )
+        predictions, mean = truth.matched(predictions, path), truth.training_mean
+    report = score_answers(predictions, found_kind, training_mean=mean, score_kind=score_kind or "probability")
     return ScoredFile(
         report=report,
         task=wanted.name if wanted else None,

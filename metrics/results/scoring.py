@@ -1,7 +1,6 @@
 """From predictions to counts and scores: one way for every run, every file and every check."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...dataset_builder.catalogue import Kind
 from ..protocols import (
@@ -17,8 +16,7 @@ from .record import Counts
 
 
 def score_answers(
-    targets: NDArray[np.float64],
-    answers: NDArray[np.float64],
+    predictions: Predictions,
     kind: Kind,
     *,
     training_mean: float | None,
@@ -27,13 +25,14 @@ def score_answers(
     """Score answers by both protocols.
 
     Args:
-        targets: True values, shape ``(n,)``.
-        answers: Answers in the same order, NaN where there is none.
+        predictions: With targets, in the order of their ids.
         kind: What the task asks for.
         training_mean: What a missing answer counts as (regression only); None where no answer is missing.
         score_kind: What the scores of a classifier are said to be; scores that are all 0 or 1 are hard labels whatever
             is said.
     """
+    targets, answers = predictions.targets, predictions.answers
+    assert targets is not None  # noqa: S101 - they are read with them, or are the data's
     if kind == "regression":
         return score_regression(targets, answers, train_mean=training_mean)
     return score_classification(targets, answers, score_kind=kind_of_scores(answers, score_kind))

@@ -67,8 +67,24 @@ class Truth:
             return None
         return texts_sha256(self.files, modality)
 
-    def targets_of(self, predictions: Predictions, path: Path | str) -> NDArray[np.float64]:
-        """The true targets in the order of a predictions file.
+    @cached_property
+    def _order(self) -> NDArray[np.uint64]:
+        """Places of the test rows in the order of their ids."""
+        order: NDArray[np.uint64] = pc.sort_indices(self.test_ids).to_numpy()
+        return order
+
+    @cached_property
+    def ids_by_id(self) -> pa.Array:
+        """Test ids, sorted."""
+        return self.test_ids.take(self._order)
+
+    @cached_property
+    def targets_by_id(self) -> NDArray[np.float64]:
+        """Test targets in the order of their ids."""
+        return self.test_targets[self._order]
+
+    def matched(self, predictions: Predictions, path: Path | str) -> Predictions:
+        """Predictions with the data's own targets, in the order of the ids.
 
         The file must have exactly the ids of the test split, and its targets, where it has any, must be the data's to a
         relative 1e-9. This is the one comparison of predictions with data.
@@ -78,10 +94,13 @@ class Truth:
         """
         check_ids(predictions.material_ids, self.test_ids, path)
         places = pc.index_in(predictions.material_ids, value_set=self.test_ids).to_numpy()
-        true: NDArray[np.float64] = self.test_targets[places]
         if predictions.targets is not None:
+            true = self.test_targets[places]
             _check_targets(predictions.material_ids, predictions.targets, true, self, path)
-        return true
+        row_of = np.empty(len(places), dtype=np.intp)
+        row_of[places] = np.arange(len(places))
+        order = row_of[self._order]
+        return Predictions(self.ids_by_id, self.targets_by_id, predictions.answers[order], predictions.invalid[order])
 
 
 def read_truth(task: Task, data: str | Path | None = None, *, revision: str | None = None) -> Truth:
@@ -168,11 +187,10 @@ def _check_targets(
     if not differ.any():
         return
     first = int(differ.argmax())
-    relative = float((error[differ] / largest[differ]).max())
     hint = ""
-    if relative < 1e-2:
+    if float(error.max()) < 0.01 * float(largest.max()):
         hint = (
-            f". They are at most {relative:.1g} of a value off, as rounded ones are: write them in full, or leave the "
+            f". They are at most {float(error.max()):.1g} off, as rounded ones are: write them in full, or leave the "
             "column out where the task is given"
         )
     raise DataError(

@@ -1,10 +1,11 @@
 """Trust nothing that stands in a record: compute it again from the predictions and the data."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from ...dataset_builder.catalogue import Task, get_task
@@ -14,6 +15,7 @@ from ...errors import DataError, LLM4MatError
 from ...files import file_sha256
 from ...progress import Progress, silent
 from ..protocols import ClassificationReport, RegressionReport
+from ..studentised import keeping_draws
 from .names import visible
 from .places import Place, Truths
 from .predictions import Predictions, read_predictions
@@ -94,6 +96,8 @@ def verify_results(
     results: Path,
     places: Sequence[Place] | Truths = (),
     progress: Progress = silent,
+    *,
+    workers: int = 1,
 ) -> list[Verification]:
     """Verify every run under a folder.
 
@@ -101,18 +105,56 @@ def verify_results(
         results: Folder of results.
         places: Where data is, for runs that are not on the embedded sample; or places already opened.
         progress: Called as the work goes on.
+        workers: Processes to share the runs among, where there are many. They are started anew (`spawn`), so a script
+            that asks for more than one needs the usual ``if __name__ == "__main__":``.
 
     Raises:
         DataError: There is no run.
     """
     runs = find_runs(results)
     truths = places if isinstance(places, Truths) else Truths(places)
+    if workers > 1 and len(runs) >= _WORTH_WORKERS:
+        return _verify_in_processes(runs, truths, progress, workers)
     found = []
-    for done, folder in enumerate(runs):
-        progress("verifying", done, len(runs))
-        found.append(verify_run(folder, truths))
+    with keeping_draws():
+        for done, folder in enumerate(runs):
+            progress("verifying", done, len(runs))
+            found.append(verify_run(folder, truths))
     progress("verifying", len(runs), len(runs))
     return found
+
+
+def _verify_in_processes(runs: list[Path], truths: Truths, progress: Progress, workers: int) -> list[Verification]:
+    """Verify pieces of neighbouring runs, which are mostly of one task, each process with truths of its own."""
+    pieces = [runs[start : start + _PIECE] for start in range(0, len(runs), _PIECE)]
+    found: list[Verification] = []
+    with ProcessPoolExecutor(
+        min(workers, len(pieces)), get_context("spawn"), initializer=_begin, initargs=(truths.places,)
+    ) as pool:
+        progress("verifying", 0, len(runs))
+        for verified, used in pool.map(_verify_piece, pieces):
+            found += verified
+            truths.used |= used
+            progress("verifying", len(found), len(runs))
+    return found
+
+
+_WORTH_WORKERS = 200
+"""Runs from which on another process is worth its start, a second or two."""
+_PIECE = 50
+_truths_here: Truths | None = None
+
+
+def _begin(places: Sequence[Place]) -> None:
+    """Open the places in a process that verifies pieces."""
+    global _truths_here  # noqa: PLW0603 - a process has one, for all its pieces
+    _truths_here = Truths(places)
+
+
+def _verify_piece(folders: list[Path]) -> tuple[list[Verification], set[Place]]:
+    truths = _truths_here or Truths()
+    with keeping_draws():
+        return [verify_run(folder, truths) for folder in folders], truths.used
 
 
 class _Check:
@@ -136,13 +178,13 @@ class _Check:
         if task.unit != record.unit:
             self.faults.append(f"{self.file}: unit {record.unit}, the catalogue says {task.unit}")
         predictions = self._predictions(record, task)
-        targets = self._targets(record, task, predictions)
+        predictions = self._matched(record, task, predictions)
         counts = count(predictions)
         if counts != record.counts:
             self.faults.append(f"{self.file}: counts differ from the predictions: {counts}")
         score_kind = record.metrics.score_kind if record.metrics.kind == "classification" else "probability"
         mean = record.data.training_mean if self.truth is None else self.truth.training_mean
-        self.report = score_answers(targets, predictions.answers, task.kind, training_mean=mean, score_kind=score_kind)
+        self.report = score_answers(predictions, task.kind, training_mean=mean, score_kind=score_kind)
         same_random_streams = record.provenance.libraries.get("numpy") == np.__version__
         self.faults += (
             f"{self.file}: metrics.{line}"
@@ -165,20 +207,19 @@ class _Check:
                 self.faults.append(f"{artifact}: changed since the run (SHA-256 differs)")
         return read_predictions(file, task.kind)
 
-    def _targets(self, record: ResultRecord, task: Task, predictions: Predictions) -> NDArray[np.float64]:
-        """The targets to score by: the data's where it is at hand."""
+    def _matched(self, record: ResultRecord, task: Task, predictions: Predictions) -> Predictions:
+        """What to score: with the data's targets where it is at hand."""
         file, data = self.folder / record.predictions.file, record.data
-        assert predictions.targets is not None  # noqa: S101 - read with them
         truth = self.truths.find(task, data.dataset, data.revision, data.labels_sha256)
         if truth is None:
             if ids_sha256(predictions.material_ids.to_pylist()) != data.test_ids_sha256:
                 self.faults.append(f"{file}: the ids are not those in the record (SHA-256 of the sorted ids differs)")
-            return predictions.targets
+            return predictions.by_id()
         self.truth = truth
         self.faults += (f"{self.file}: {fault}" for fault in _data_faults(record, truth))
         if truth.test_ids_sha256 != data.test_ids_sha256:
             self.faults.append(f"{file}: the ids are not those in the record (SHA-256 of the sorted ids differs)")
-        return truth.targets_of(predictions, file)
+        return truth.matched(predictions, file)
 
 
 def _derived_faults(record: ResultRecord) -> Iterator[str]:

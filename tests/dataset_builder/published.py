@@ -51,7 +51,13 @@ def row(source: Source, number: int) -> Row:
         if prop.classes:
             cells[prop.published_column] = (prop.classes.negative, prop.classes.positive)[number % 2]
         else:
-            cells[prop.published_column] = repr(number * 0.125 - place)
+            value = number * 0.125 - place
+            ends = (prop.possible.minimum, prop.possible.above) if prop.possible else ()
+            if any(end is not None and end >= -1 for end in ends):
+                value = (number % 16 + 1) / 32 + place  # a gap, a volume, a density
+            if prop.possible and prop.possible.maximum == 1:
+                value -= place  # a share
+            cells[prop.published_column] = repr(value)
     return cells
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from llm4mat_bench import get_task, list_sources, list_tasks
 from llm4mat_bench.dataset_builder.catalogue import get_benchmark, get_source, load_source_file, meaning_of
 from llm4mat_bench.dataset_builder.catalogue.meanings import MEANINGS
-from llm4mat_bench.dataset_builder.catalogue.models import Source
+from llm4mat_bench.dataset_builder.catalogue.models import PossibleRange, Source
 from llm4mat_bench.errors import DataError, UsageError
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -143,3 +143,13 @@ def test_the_sample_lies_within_the_bounds_of_its_quantities() -> None:
             values = pq.read_table(SAMPLE / f"{split}.parquet", columns=[task.property.name])[0].drop_null().to_numpy()
             assert one.lowest is None or values.min() >= one.lowest, task.name
             assert one.highest is None or values.max() <= one.highest, task.name
+
+
+def test_every_number_says_what_is_possible() -> None:
+    for task in list_tasks():
+        possible = task.property.possible
+        assert (possible is None) == (task.kind == "classification"), task.name
+    assert str(get_task("mp/band_gap").property.possible) == "at least 0, at most 30"
+    for bad in ({}, {"minimum": 0, "above": 0}, {"minimum": 2, "maximum": 1}, {"least": 0}):
+        with pytest.raises(ValidationError):
+            PossibleRange.model_validate(bad)

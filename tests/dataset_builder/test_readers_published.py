@@ -155,7 +155,7 @@ def _good(tmp_path: Path) -> bytes:
         (
             lambda good: good[: good.rindex(b'"')],
             "train.csv",
-            r"train\.csv: row 7: a quotation mark is opened and never",
+            r"train\.csv: row 8: a quotation mark is opened and never",
         ),
         (lambda good: good.replace(b"band_gap", b"bandgap", 1), "train.csv", r"no column band_gap \(is it bandgap\?\)"),
         (lambda good: good.replace(b"material_id", b"number", 1), "train.csv", r"no column material_id"),

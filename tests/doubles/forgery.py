@@ -59,13 +59,11 @@ def forge_scores(folder: Path, change: Change = lambda record: None) -> None:
         change(record)
         file = folder / "predictions.parquet"
         kind = record["metrics"]["kind"]
-        found = read_predictions(file, kind)
-        assert found.targets is not None
+        found = read_predictions(file, kind).by_id()
         record["predictions"].update(size_bytes=file.stat().st_size, sha256=file_sha256(file))
         record["counts"] = count(found).model_dump(mode="json")
         report = score_answers(
-            found.targets,
-            found.answers,
+            found,
             kind,
             training_mean=record["data"]["training_mean"],
             score_kind=record["metrics"].get("score_kind", "probability"),

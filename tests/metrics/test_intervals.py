@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from llm4mat_bench.metrics import intervals, scores, studentised
+from llm4mat_bench.metrics import intervals, protocols, scores, studentised
 from llm4mat_bench.metrics.confusion import Confusion, confusion, rates
 from llm4mat_bench.metrics.errors import ScoreError
 
@@ -371,3 +371,22 @@ def test_lucky_resamples_do_not_stretch_an_interval_without_bound() -> None:
 def test_a_constant_model_has_an_interval_of_no_width() -> None:
     found = intervals.auc_interval([0, 1, 0, 1, 1], [0.3] * 5)
     assert found.low == found.high == 0.5
+
+
+@pytest.mark.parametrize("n", [2, 30, 400])
+def test_kept_draws_change_no_bit(n: int) -> None:
+    """What `verify` keeps from run to run gives the same reports as drawing anew."""
+    random = np.random.default_rng(n)
+    targets = random.gamma(2.0, size=n)
+    runs = [targets + random.normal(size=n) for _ in range(3)]
+    runs[1][0] = np.nan  # the published protocol scores one row less
+    others = random.permutation(targets)
+
+    def reports() -> list[protocols.RegressionReport]:
+        pairs = [(true, run) for true in (targets, others, targets) for run in runs]
+        return [protocols.score_regression(true, run, train_mean=2.0) for true, run in pairs]
+
+    anew = reports()
+    with studentised.keeping_draws():
+        assert reports() == anew
+    assert reports() == anew

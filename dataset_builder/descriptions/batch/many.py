@@ -2,11 +2,11 @@
 
 import heapq
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 
+from ....processors import available_processors
 from ..style import Style
 from .defaults import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT, DESCRIBER
 from .pool import LocalPool
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 
 LOOK_AHEAD = 64
 """Structures per worker taken ahead of the one to be yielded next; the largest of them start first."""
-
-
-def available_workers() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe_many(
@@ -58,7 +53,7 @@ def describe_many(
         ValueError: A setting is out of range, or ``ids`` and ``structures`` differ in length.
     """
     settings = Settings(style=style, timeout=timeout, memory_mb=memory_mb, condensed=condensed, describer=describer)
-    return _in_order(structures, ids, settings, workers or available_workers())
+    return _in_order(structures, ids, settings, workers or available_processors())
 
 
 def to_text(structure: "Structure | str | Mapping[str, Any]") -> str:

@@ -33,7 +33,9 @@ def describe_chunk(settings_json: str, tasks: list[tuple[int, str]], versions: d
     """
     here = library_versions()
     if here != versions:
-        changed = ", ".join(f"{name} {here[name]} (driver: {versions.get(name)})" for name in here)
+        changed = ", ".join(
+            f"{name} {here[name]} (driver: {versions.get(name)})" for name in here if here[name] != versions.get(name)
+        )
         raise PoolError(f"a node has other versions than the driver: {changed}")
     if settings_json not in _pools:
         for pool in _pools.values():

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are forked"),
 ]
 
-PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "mp_sample" / "train.csv"
+PUBLISHED = Path(__file__).parents[4] / "shared" / "data" / "mp_sample" / "train.csv"
 
 HEAD = "data_x\n_cell_length_a {a}\n_cell_length_b {b}\n_cell_length_c {c}\n_cell_angle_alpha {alpha}\n"
 HEAD += "_cell_angle_beta 90\n_cell_angle_gamma 90\nloop_\n_atom_site_label\n_atom_site_type_symbol\n"
