@@ -102,7 +102,7 @@ def verify_run(folder: Path, truths: Truths | None = None) -> Verification:
 
 def verify_results(
     results: Path,
-    places: Sequence[Place] | Truths = (),
+    places: Sequence[Place | str] | Truths = (),
     progress: Progress = silent,
     *,
     workers: int = 1,
@@ -219,9 +219,7 @@ class _Check:
                 self.faults.append(f"{artifact}: changed since the run (SHA-256 differs)")
         most = _MOST_ROWS * task.source.published.rows
         if (rows := count_rows(file)) is not None and rows > most:
-            raise DataError(
-                f"{file}: {rows:,} rows are no answers to {task.name}; its source has some {most:,} at most"
-            )
+            raise DataError(f"{file}: {rows:,} rows are no answers to {task.name}, whose source has far fewer")
         return read_predictions(file, task.kind)
 
     def _matched(self, record: ResultRecord, task: Task, predictions: Predictions) -> Predictions:

@@ -168,3 +168,11 @@ def test_controls_and_trials_stand_apart(tmp_path: Path, protocol: dict[str, Any
     assert len(apart["apart"]) == 1 and str(next(iter(protocol.values()))) in apart["apart"][0]
     page = read(board.page)
     assert apart["apart"][0] in page.text
+
+
+@pytest.mark.parametrize(("overlap", "marked"), [("known", True), ("none", False), ("unknown", False)])
+def test_a_model_that_has_seen_test_data_is_marked(tmp_path: Path, overlap: str, marked: bool) -> None:
+    folder = toy_run(tmp_path / "results")
+    forge_record(folder, lambda record: record["model"].update(pretraining_overlap=overlap))
+    board = write_leaderboard(tmp_path / "results", tmp_path / "board")
+    assert ("has seen test data" in read(board.page).text) == marked
