@@ -25,8 +25,8 @@ from ..errors import UsageError, unknown_name
 from ..progress import silent
 from .catalogue import MODALITIES, SPLITS, Source, get_source, list_sources, load_source_file
 from .cleaning import policy
-from .cleaning.crossing import SplitKeys, bit, mark_crossings, strict_drop
 from .cleaning.rows import KEY_NAMES, CleanBatch, clean_batch
+from .crossings.marks import SplitKeys, bit, mark_crossings, strict_drop
 from .crystals.cif_fields import stripped_column
 from .dataset_folder.features import dataset_features, dataset_schema
 from .dataset_folder.layout import STRIPPED

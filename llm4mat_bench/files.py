@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import DataError, LLM4MatError, UsageError
+from .errors import DataError, LLM4MatError, UsageError, one_line
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _OF_THE_DISK = _DISK_FULL | {errno.EROFS, errno.EFBIG}
@@ -153,6 +153,14 @@ def cannot_write(path: Path, error: OSError) -> LLM4MatError:
     if error.errno == errno.EROFS:
         return DataError(f"{path} cannot be written: the file system is read-only. Choose another place")
     return DataError(f"{path} cannot be written: {error.strerror or error}. Mend that or choose another place")
+
+
+def said_of_system(error: OSError) -> str:
+    """Say in one line what the system refused, where nothing more is known of it."""
+    place = "".join(f"{os.fsdecode(name)}: " for name in (error.filename,) if isinstance(name, str | bytes))
+    if error.errno in _DISK_FULL:
+        return f"{place}the disk is full. Make room and run again"
+    return f"{place}{error.strerror or one_line(error)}"
 
 
 @contextmanager

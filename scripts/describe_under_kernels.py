@@ -104,17 +104,18 @@ def keep_tables() -> None:
     StructureMatcher._get_reduced_structure = classmethod(reduced)
 
 
-def _describe_upstream(structure: Any) -> str:  # noqa: ANN401
+def _describe_upstream(structure: Any) -> dict[str, str]:  # noqa: ANN401
     from robocrys import StructureCondenser, StructureDescriber
 
     # a new condenser each time: the mineral matcher keeps the last structure, so the order would matter
-    return str(StructureDescriber().describe(StructureCondenser().condense_structure(structure)))
+    return {"text": str(StructureDescriber().describe(StructureCondenser().condense_structure(structure)))}
 
 
-def _describe_fast(structure: Any) -> str:  # noqa: ANN401
-    from llm4mat_bench.dataset_builder.descriptions import describe
+def _describe_fast(structure: Any) -> dict[str, str]:  # noqa: ANN401
+    from llm4mat_bench.dataset_builder.descriptions import describe_and_condense
 
-    return describe(structure, style="upstream")
+    text, summary = describe_and_condense(structure, style="upstream")
+    return {"text": text, "summary_sha256": hashlib.sha256(json.dumps(summary).encode()).hexdigest()}
 
 
 def architectures() -> list[str]:
@@ -147,7 +148,7 @@ def work(kernel: str, engine: str, untouched: bool, limit: int, log: Path) -> No
             signal.alarm(limit)
             try:
                 structure = _structure(text)
-                record["text"] = _describe_upstream(structure) if engine == "upstream" else _describe_fast(structure)
+                record |= _describe_upstream(structure) if engine == "upstream" else _describe_fast(structure)
             except TimeoutError:
                 record["time_out"] = limit
             except Exception as error:  # any error of upstream is a result

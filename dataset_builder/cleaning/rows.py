@@ -7,12 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from xxhash import xxh3_64_intdigest
 
 from ..catalogue import Source
 from ..crystals.cif_fields import cif_formulas
 from ..crystals.formulas import description_formula, element_shares, same_proportions
-from ..readers.base import RawBatch
 from .cells import (
     Mask,
     clean_label,
@@ -24,15 +22,16 @@ from .cells import (
     is_no_description,
     is_no_id,
 )
+from .keys import Keys, hash_formulas, hash_texts
+from .raw import RawBatch
 
-Keys = NDArray[np.uint64]
 _RULE_OF_TEXT = {
     "material_id": "unreadable_id",
     "composition": "unreadable_formula",
     "cif": "unreadable_cif",
     "description": "unreadable_description",
 }
-KEY_NAMES = ("material_id", "row", "composition", "cif", "description")
+KEY_NAMES = ("material_id", "row", "composition", "reduced_formula", "cif", "description")
 
 
 @dataclass
@@ -161,7 +160,7 @@ def clean_batch(raw: RawBatch, source: Source, schema: pa.Schema) -> CleanBatch:
 
 
 def row_keys(table: pa.Table, source: Source) -> dict[str, Keys]:
-    """64-bit hashes of the texts and of the whole row; 0 stands for no text."""
+    """Keys of the texts, of the reduced formula and of the whole row, by `KEY_NAMES`; 0 stands for no text."""
     texts = {
         name: hash_texts(table[name].combine_chunks()) for name in ("material_id", "composition", "cif", "description")
     }
@@ -172,7 +171,8 @@ def row_keys(table: pa.Table, source: Source) -> dict[str, Keys]:
         values = table[prop.name].combine_chunks()
         bits = values.fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64)
         row = _mix(_mix(row, bits), _valid(values).astype(np.uint64))
-    return {**texts, "row": row}
+    formulas, _ = hash_formulas(table["composition"].combine_chunks())
+    return {**texts, "reduced_formula": formulas, "row": row}
 
 
 def _compare_formulas(columns: dict[str, pa.Array]) -> dict[str, Mask]:
@@ -217,21 +217,6 @@ def _valid(values: pa.Array) -> Mask:
 def _count(counter: "Counter[str]", rule: str, mask: Mask) -> None:
     if mask.any():
         counter[rule] += int(mask.sum())
-
-
-def hash_texts(values: pa.Array) -> Keys:
-    """64-bit hash (XXH3) of each text of a string column, 0 for null; it finds repeats and guards against nobody."""
-    count = len(values)
-    found = np.zeros(count, np.uint64)
-    if not count:
-        return found
-    _, offsets_buffer, data = values.buffers()
-    offsets = np.frombuffer(offsets_buffer, np.int32)[values.offset : values.offset + count + 1].tolist()
-    view = memoryview(data) if data is not None else memoryview(b"")
-    for index, valid in enumerate(_valid(values).tolist()):
-        if valid:
-            found[index] = xxh3_64_intdigest(view[offsets[index] : offsets[index + 1]]) or 1
-    return found
 
 
 def _mix(one: Keys, other: Keys) -> Keys:

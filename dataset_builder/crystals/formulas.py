@@ -1,7 +1,9 @@
 """Formulas: shares of elements, reduced formula, mass; in a formula column or the first word of a description."""
 
+import math
 import re
 import warnings
+from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,6 +21,8 @@ _PLAIN = re.compile(r"(?:[A-Z][a-z]?(?:\d+(?:\.\d+)?)? ?)+")
 _PAIR = re.compile(r"([A-Z][a-z]?)(\d+(?:\.\d+)?)?")
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?|[()\[\]]|\d+(?:\.\d+)?|\s)+")
 _TOLERANCE = 2e-3  # of a share; formula sums of partly occupied sites are rounded to 3 or more digits
+
+_LARGEST_DIVISOR = 1000
 
 Shares = dict[str, float]
 
@@ -79,6 +83,24 @@ def _shares_of_pairs(pairs: list[tuple[str, str]]) -> Shares | None:
         amounts[element] = amounts.get(element, 0.0) + (float(number) if number else 1.0)
     total = sum(amounts.values())
     return {element: amount / total for element, amount in amounts.items() if amount > 0} if total > 0 else None
+
+
+@lru_cache(maxsize=1 << 14)
+def reduced_formula(formula: str) -> str | None:
+    """The formula divided by its common divisor, elements in alphabetical order; None where it names no elements.
+
+    ``Na2Cl2``, ``ClNa`` and ``Na0.5Cl0.5`` all give ``Cl1Na1``. Shares that are no simple fractions have four
+    digits.
+    """
+    shares = element_shares(formula)
+    if shares is None:
+        return None
+    least = min(shares.values())
+    ratios = {element: Fraction(share / least).limit_denominator(_LARGEST_DIVISOR) for element, share in shares.items()}
+    if any(abs(float(ratio) - shares[element] / least) > 1e-6 * float(ratio) for element, ratio in ratios.items()):
+        return "".join(f"{element}{share:.4f}" for element, share in sorted(shares.items()))
+    whole = math.lcm(*(ratio.denominator for ratio in ratios.values()))
+    return "".join(f"{element}{int(ratio * whole)}" for element, ratio in sorted(ratios.items()))
 
 
 def same_proportions(one: Shares, other: Shares) -> bool:

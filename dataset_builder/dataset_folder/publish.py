@@ -92,6 +92,7 @@ def _swap(staged: Path, place: Path) -> None:
     old = staged.with_name(f"{staged.name}.replaced")
     if place.exists():
         shutil.rmtree(old, ignore_errors=True)
+        old.parent.mkdir(parents=True, exist_ok=True)
         place.rename(old)
     if staged.is_dir():
         staged.rename(place)

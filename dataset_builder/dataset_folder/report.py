@@ -96,3 +96,30 @@ def read_report(path: Path) -> BuildReport:
         raise DataError(f"{path}: no such file; is this a dataset folder made by `llm4mat-bench build`?") from error
     except ValidationError as error:
         raise DataError(f"{path}: not a build report of this version: {error.errors()[0]['msg']}") from error
+
+
+class _Tables(BaseModel):
+    shards: list[Shard]
+    faults: list[Shard] = []
+
+
+class _Listing(BaseModel):
+    """Of a report only the tables; the rest is the builder's, of whatever version."""
+
+    sources: dict[str, _Tables]
+
+
+def read_listed_tables(path: Path) -> dict[str, Shard]:
+    """Read which tables a build report lists, by path, whatever else stands in it.
+
+    Raises:
+        DataError: It is missing or damaged.
+    """
+    try:
+        report = _Listing.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return {table.path: table for source in report.sources.values() for table in (*source.shards, *source.faults)}

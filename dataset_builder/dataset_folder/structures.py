@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from ..descriptions.batch.inputs import Source, open_source, open_tables
+from ..descriptions.batch.entries import Source
+from ..descriptions.batch.inputs import open_source
+from ..descriptions.batch.tables import open_tables
 from .layout import DATA
 from .reading import open_dataset_folder
 

@@ -16,9 +16,9 @@ from ...errors import DataError
 from ...files import replace_file
 from ...progress import Progress, silent
 from ..catalogue import MODALITIES, SPLITS
-from ..cleaning.crossing import Bits, SplitKeys, bit, count_bits, first_rule, mark_crossings, strict_drop
 from ..cleaning.policy import RULE_NAMES
 from ..cleaning.rows import KEY_NAMES
+from ..crossings.marks import Bits, SplitKeys, bit, count_bits, first_rule, mark_crossings, strict_drop
 from ..dataset_folder.identity import split_texts_sha256
 from ..dataset_folder.layout import STRIPPED, faults_path, shard_path
 from ..dataset_folder.parquet import describe_shard, write_shard

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ...errors import DataError
 from ...files import replace_file
 from ..catalogue import SPLITS
-from ..cleaning.rows import hash_texts
+from ..cleaning.keys import hash_texts
 from ..splits import split_ids
 
 

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...files import replace_file, write_text
 from ..catalogue import SPLITS, Source
-from ..cleaning.crossing import bit
 from ..cleaning.rows import KEY_NAMES, CleanBatch, clean_batch
+from ..crossings.marks import bit
 from ..crystals.cif_fields import CifPolicy, stripped_column
 from ..dataset_folder.features import dataset_schema
 from ..dataset_folder.layout import STRIPPED

@@ -1,16 +1,12 @@
-"""Find crystals that stand in train and again in validation or test: equal formula and matching structure.
+"""Find crystals that stand in train and again in validation or test: equal reduced formula and matching structure.
 
-Pymatgen's ``StructureMatcher`` (its default tolerances) decides; it takes milliseconds a pair, so it is asked only for
-pairs of equal formula whose volumes per atom are near, and its answers are kept as they come.
+``crossings.matching`` decides, as for ``check``; answers are kept as they come.
 """
 
 import hashlib
 import json
-import warnings
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -21,18 +17,15 @@ from pydantic import BaseModel, ConfigDict
 from ...errors import UsageError
 from ...files import write_json
 from ...progress import Progress
-from ..cleaning.crossing import HELD_OUT, SplitKeys
+from ..crossings.marks import HELD_OUT, SplitKeys
+from ..crossings.matching import StructureComparer
 from .executor import run_jobs
 from .options import BuildOptions
 from .parts import data_path
 
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
 Places = NDArray[np.int64]
 _BUCKET_ROWS = 40_000  # candidates whose CIFs are held at a time
 _JOB_PAIRS = 200
-_VOLUME_RATIO = 1.35  # the matcher's length tolerance of 20 % bounds how far equal crystals can differ
 
 
 class MatchJob(BaseModel):
@@ -72,9 +65,9 @@ def find_same_crystals(
     found = {}
     for split, others in HELD_OUT.items():
         pool = np.unique(
-            np.concatenate([splits[other].keys["composition"] for other in others] or [np.zeros(0, np.uint64)])
+            np.concatenate([splits[other].keys["reduced_formula"] for other in others] or [np.zeros(0, np.uint64)])
         )
-        formulas = splits[split].keys["composition"]
+        formulas = splits[split].keys["reduced_formula"]
         candidates = np.isin(formulas, pool[pool != 0])
         buckets = max(1, -(-int(candidates.sum()) // _BUCKET_ROWS))
         places: list[int] = []
@@ -87,36 +80,12 @@ def find_same_crystals(
 
 def match_group(job: MatchJob) -> list[int]:
     """Compare the crystals of one formula; returns the places of those that match."""
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-
-    matcher = StructureMatcher()
-    texts = set(job.held_out)
-    held_out = [structure for text in job.held_out if (structure := _parse(text)) is not None]
-    found = []
-    for place, text in zip(job.places, job.cifs, strict=True):
-        structure = None if text in texts else _parse(text)
-        if text in texts or (structure is not None and any(_same(matcher, structure, other) for other in held_out)):
-            found.append(place)
-    return found
-
-
-def _same(matcher: object, one: "Structure", other: "Structure") -> bool:
-    ratio = (one.volume / len(one)) / (other.volume / len(other))
-    if not 1 / _VOLUME_RATIO < ratio < _VOLUME_RATIO:
-        return False
-    return bool(matcher.fit(one, other))  # type: ignore[attr-defined]
-
-
-@lru_cache(maxsize=256)
-def _parse(text: str) -> "Structure | None":
-    from pymatgen.core import Structure
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return Structure.from_str(text, fmt="cif")
-    except Exception:  # the parser raises whatever a broken CIF makes it raise; such a row matches nothing
-        return None
+    comparer = StructureComparer()
+    return [
+        place
+        for place, text in zip(job.places, job.cifs, strict=True)
+        if text in job.held_out or any(comparer.same(text, other) for other in job.held_out)
+    ]
 
 
 def _bucket(
@@ -141,15 +110,15 @@ def _bucket(
 
     def chosen(one: str) -> NDArray[np.bool_]:
         keys = splits[one].keys
-        share = keys["composition"] % np.uint64(buckets) == bucket
-        return np.asarray(share & (keys["composition"] != 0) & (keys["cif"] != 0))
+        share = keys["reduced_formula"] % np.uint64(buckets) == bucket
+        return np.asarray(share & (keys["reduced_formula"] != 0) & (keys["cif"] != 0))
 
     held: dict[int, list[str]] = {}
     for other in others:
         for _, formula, text in _texts(parts, other, part_numbers[other], splits[other], chosen(other)):
             held.setdefault(formula, []).append(text)
     wanted: dict[int, list[tuple[int, str]]] = {}
-    mask = chosen(split) & np.isin(splits[split].keys["composition"], np.array(list(held), np.uint64))
+    mask = chosen(split) & np.isin(splits[split].keys["reduced_formula"], np.array(list(held), np.uint64))
     for place, formula, text in _texts(parts, split, part_numbers[split], splits[split], mask):
         wanted.setdefault(formula, []).append((place, text))
     jobs = [job for formula, rows in wanted.items() for job in _jobs(rows, held[formula])]
@@ -177,7 +146,7 @@ def _texts(
 ) -> Iterator[tuple[int, int, str]]:
     """Yield place, hash of the formula and CIF of the rows that the mask names, reading a part at a time."""
     start = 0
-    formulas = keys.keys["composition"]
+    formulas = keys.keys["reduced_formula"]
     for number in numbers:
         path = data_path(parts, number, split)
         rows = pq.read_metadata(path).num_rows

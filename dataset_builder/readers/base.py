@@ -1,19 +1,15 @@
 """What readers share: pieces of work, and the table of raw cells they all give."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ...progress import Progress
 from ..catalogue import Source
+from ..cleaning.raw import RawBatch
 
-TEXTS = ("material_id", "composition", "cif", "description")
 PIECE_BYTES = 128 << 20  # input of one piece of work, and so, about, the text of one shard
 BATCH_BYTES = 8 << 20  # what is parsed at a time
 FIELD_LIMIT = 64 << 20  # longest row; the longest published CIF is under 1 MB
@@ -59,32 +55,6 @@ class Plan(BaseModel):
     notes: tuple[str, ...] = ()
 
 
-class Broken(NamedTuple):
-    """A row that cannot be read."""
-
-    row: int
-    why: str
-
-
-@dataclass(frozen=True)
-class RawBatch:
-    """Raw cells: every column binary, null where the source has nothing to give.
-
-    Attributes:
-        table: Columns ``TEXTS`` and then the properties under their dataset names.
-        rows: Row numbers in the file, counted from 1.
-        broken: Rows that are not in the table.
-        repaired: Rule of the cleaning policy: mask of rows the reader itself repaired.
-        marked: Rule of the cleaning policy: mask of rows with a fault that only the reader can see.
-    """
-
-    table: pa.Table
-    rows: NDArray[np.int64]
-    broken: tuple[Broken, ...] = ()
-    repaired: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
-    marked: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
-
-
 class Reader(Protocol):
     """A raw form. A reader is stateless: pieces go to other processes and machines by value."""
 
@@ -99,12 +69,3 @@ class Reader(Protocol):
 
     def read_ids(self, source: Source, piece: Piece) -> Iterator[Sequence[str | None]]:
         """Read only the ids of one piece, in batches."""
-
-
-def raw_table(source: Source, columns: dict[str, pa.Array], length: int) -> pa.Table:
-    """Assemble a raw table; columns that are not given are null throughout."""
-    names = [*TEXTS, *(prop.name for prop in source.properties)]
-    return pa.table(
-        [columns.get(name, pa.nulls(length, pa.binary())) for name in names],
-        schema=pa.schema([pa.field(name, pa.binary()) for name in names]),
-    )

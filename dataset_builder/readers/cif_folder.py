@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ...errors import DataError
 from ..catalogue import Source
+from ..cleaning.raw import RawBatch
 from ..crystals.errors import StructureError
 from ..crystals.formulas import element_shares, same_proportions
 from ..crystals.reading import cif_composition
-from .base import Piece, RawBatch
+from .base import Piece
 from .cif_files import read_cif
 from .columns import find_one
 from .csv_source import CsvSource

@@ -11,7 +11,8 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from .base import FIELD_LIMIT, Broken, Piece
+from ..cleaning.raw import Broken
+from .base import FIELD_LIMIT, Piece
 
 
 class CsvBatch(NamedTuple):

@@ -7,7 +7,8 @@ from pathlib import Path
 from ...errors import DataError
 from ...progress import Progress
 from ..catalogue import Source
-from .base import Broken, Piece, Plan, RawBatch
+from ..cleaning.raw import Broken, RawBatch
+from .base import Piece, Plan
 from .columns import find_one
 from .csv_batches import read_piece
 from .csv_scan import scan_csv

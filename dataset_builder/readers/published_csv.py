@@ -11,9 +11,10 @@ from ...errors import DataError
 from ...progress import Progress
 from ..catalogue import SPLITS, Source
 from ..cleaning.cells import MISSING_TEXTS, Mask
+from ..cleaning.raw import Broken, RawBatch, raw_table
 from ..crystals.errors import StructureError
 from ..crystals.structures import cif_of_structure_text
-from .base import Broken, Piece, Plan, RawBatch, raw_table
+from .base import Piece, Plan
 from .columns import find_columns
 from .csv_batches import read_piece
 from .csv_scan import scan_csv

@@ -21,9 +21,10 @@ from ...errors import DataError
 from ...files import replace_file, write_text
 from ...progress import Progress
 from ..catalogue import Source
+from ..cleaning.raw import TEXTS, Broken, RawBatch, raw_table
 from ..crystals.errors import StructureError
 from ..crystals.structures import cif_of
-from .base import TEXTS, Broken, InputIdentity, Piece, Plan, RawBatch, raw_table
+from .base import InputIdentity, Piece, Plan
 
 FILE_BYTES = 64 << 20
 BATCH_RECORDS = 500

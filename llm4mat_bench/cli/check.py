@@ -11,7 +11,7 @@ from .console import JsonOption, err, out, print_json
 from .progress import show_progress
 
 if TYPE_CHECKING:
-    from ..dataset_builder.duplicates import DuplicatesReport, SourceDuplicates
+    from ..dataset_builder.crossings import DuplicatesReport, SourceDuplicates
     from ..dataset_builder.leakage import Finding, LeakageReport
     from ..dataset_builder.statistics.impossible import ImpossibleValues
 
@@ -56,8 +56,8 @@ def check(
     Writes leakage.json, duplicates.json and impossible_values.json into DIR and a section on leakage into its card
     (README.md).
     """
+    from ..dataset_builder.crossings import find_duplicates
     from ..dataset_builder.dataset_folder import open_dataset_folder
-    from ..dataset_builder.duplicates import find_duplicates
     from ..dataset_builder.leakage import Limits, card_section, check_leakage, update_card
     from ..dataset_builder.statistics.impossible import find_impossible_values
 

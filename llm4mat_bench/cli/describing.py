@@ -8,9 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..dataset_builder.dataset_folder.structures import open_structures
+from ..dataset_builder.descriptions.batch.entries import Source
 from ..dataset_builder.descriptions.batch.errors import DescribeUsageError
-from ..dataset_builder.descriptions.batch.inputs import Source
-from ..dataset_builder.descriptions.batch.job import RowSummary, Summary, run_job
+from ..dataset_builder.descriptions.batch.job import run_job
 from ..dataset_builder.descriptions.batch.many import to_record
 from ..dataset_builder.descriptions.batch.on_ray import RayCluster
 from ..dataset_builder.descriptions.batch.pool import Executor, LocalPool
@@ -20,6 +20,7 @@ from ..dataset_builder.descriptions.batch.records import (
     Status,
     Task,
 )
+from ..dataset_builder.descriptions.batch.summary import RowSummary, Summary
 from ..dataset_builder.descriptions.style import Style
 from ..errors import DataError
 from ..processors import available_processors

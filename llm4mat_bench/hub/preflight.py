@@ -1,13 +1,14 @@
 """Is a folder fit to be published? Looked at before anything is sent."""
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..dataset_builder.dataset_folder.layout import CARD, DATA, REPORT, SPLITS_FILE, shard_name, sort_shards
+from ..dataset_builder.dataset_folder.report import read_listed_tables
 from ..errors import DataError, UsageError
 from ..files import file_sha256
 from ..progress import Advance, silent
@@ -21,8 +22,7 @@ _DOWNLOAD_CACHE = (".cache", "huggingface")
 _TEMPORARY = re.compile(
     r"\.(tmp|temp|part|partial|incomplete|crdownload|lock|swp|bak)([.\-_].*)?$|~$|^tmp", re.IGNORECASE
 )
-_SHARD = re.compile(r"^(?P<stem>.*)-(?P<index>\d{5})-of-(?P<count>\d{5})\.parquet$")
-_MADE_BY_BUILD = ("README.md", "build_report.json", "splits.json")
+_MADE_BY_BUILD = (CARD, REPORT, SPLITS_FILE)
 _SHOWN = 5
 
 
@@ -41,25 +41,6 @@ class _Config(BaseModel):
         found = tuple(_patterns(self.data_files)) if self.data_files is not None else ("**",)
         base = f"{self.data_dir.strip('/')}/" if self.data_dir else ""
         return tuple(base + pattern.removeprefix("./") for pattern in found)
-
-
-class _Table(BaseModel):
-    path: str
-    size_bytes: int
-    sha256: str
-
-
-class _BuiltSource(BaseModel):
-    shards: list[_Table]
-    faults: list[_Table] = []
-
-
-class _Report(BaseModel):
-    """What the checks need of ``build_report.json``; the rest of it is the builder's."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    sources: dict[str, _BuiltSource]
 
 
 def list_folder(folder: Path) -> tuple[list[str], list[str]]:
@@ -127,7 +108,7 @@ def check_dataset_folder(folder: Path, watch: Advance = silent) -> FolderSummary
         raise DataError(
             f"{folder} is not a finished dataset folder: {', '.join(missing)} missing. `llm4mat-bench build` makes one."
         )
-    configs, card_problems = _read_configs(folder / "README.md")
+    configs, card_problems = _read_configs(folder / CARD)
     problems += card_problems
     columns, rows, parquet_problems = _read_footers(folder, paths)
     problems += parquet_problems
@@ -138,15 +119,15 @@ def check_dataset_folder(folder: Path, watch: Advance = silent) -> FolderSummary
             matched = [path for path in paths if matches(pattern, path)]
             read.update(matched)
             if not matched:
-                problems.append(f"README.md: config '{config.config_name}' reads '{pattern}', which matches no file")
+                problems.append(f"{CARD}: config '{config.config_name}' reads '{pattern}', which matches no file")
             for path in matched:
                 unknown = [name for name in config.columns or () if path in columns and name not in columns[path]]
                 if unknown:
                     problems.append(
-                        f"README.md: config '{config.config_name}' names the column '{unknown[0]}', which {path} lacks"
+                        f"{CARD}: config '{config.config_name}' names the column '{unknown[0]}', which {path} lacks"
                     )
-    unread = sorted(path for path in columns if path.startswith("data/") and path not in read)
-    problems += [f"{path} is read by no config of README.md (left from an earlier build?)" for path in unread]
+    unread = sorted(path for path in columns if path.startswith(f"{DATA}/") and path not in read)
+    problems += [f"{path} is read by no config of {CARD} (left from an earlier build?)" for path in unread]
     _refuse(folder, problems)  # before the tables are read whole
     sha256, report_problems = _compare_with_report(folder, paths, watch)
     _refuse(folder, report_problems)
@@ -179,11 +160,11 @@ def check_metric_folder(folder: Path, repo: str) -> FolderSummary:
         modules = [path.removesuffix(".py") for path in paths if path == f"{folder.resolve().name}.py"]
         hint = f" Push it as --repo {repo.split('/', maxsplit=1)[0]}/{modules[0]}." if modules else ""
         raise UsageError(f"evaluate.load('{repo}') looks for {wanted}, which {folder} lacks.{hint}")
-    metadata, card_problems = _read_metadata(folder / "README.md")
+    metadata, card_problems = _read_metadata(folder / CARD)
     problems += card_problems
     sdk = metadata.get("sdk")
     if not card_problems and sdk not in ("static", "gradio", "docker"):
-        problems.append("README.md: `sdk:` in its YAML must be static, gradio or docker, as the Hub asks of a Space")
+        problems.append(f"{CARD}: `sdk:` in its YAML must be static, gradio or docker, as the Hub asks of a Space")
     _refuse(folder, problems)
     return FolderSummary(space_sdk=str(sdk), files=tuple(paths))
 
@@ -236,13 +217,13 @@ def _read_metadata(card: Path) -> tuple[dict[str, Any], list[str]]:
     from huggingface_hub import metadata_load
 
     if not card.is_file():
-        return {}, ["README.md is missing"]
+        return {}, [f"{CARD} is missing"]
     try:
         metadata = metadata_load(card)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        return {}, [f"README.md: its YAML cannot be read ({' '.join(str(error).split())})"]
+        return {}, [f"{CARD}: its YAML cannot be read ({' '.join(str(error).split())})"]
     if not metadata:
-        return {}, ["README.md has no YAML block at its top"]
+        return {}, [f"{CARD} has no YAML block at its top"]
     return metadata, []
 
 
@@ -252,7 +233,7 @@ def _read_configs(card: Path) -> tuple[list[_Config], list[str]]:
         return [], problems
     entries = metadata.get("configs")
     if not isinstance(entries, list) or not entries:
-        return [], ["README.md: its YAML has no `configs:`, so load_dataset could not find a config"]
+        return [], [f"{CARD}: its YAML has no `configs:`, so load_dataset could not find a config"]
     configs = []
     for number, entry in enumerate(entries, start=1):
         try:
@@ -260,10 +241,10 @@ def _read_configs(card: Path) -> tuple[list[_Config], list[str]]:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "entry"
-            problems.append(f"README.md: config number {number}: {where}: {first['msg']}")
+            problems.append(f"{CARD}: config number {number}: {where}: {first['msg']}")
     names = [config.config_name for config in configs]
     problems += [
-        f"README.md: the config '{name}' stands there twice" for name in sorted(set(names)) if names.count(name) > 1
+        f"{CARD}: the config '{name}' stands there twice" for name in sorted(set(names)) if names.count(name) > 1
     ]
     return configs, problems
 
@@ -283,7 +264,7 @@ def _read_footers(folder: Path, paths: Iterable[str]) -> tuple[dict[str, frozens
             problems.append(f"{name} is no readable Parquet file ({' '.join(str(error).split())}); build it again")
             continue
         columns[name] = frozenset(metadata.schema.to_arrow_schema().names)
-        rows += metadata.num_rows if name.startswith("data/") else 0  # others are lists of faults
+        rows += metadata.num_rows if name.startswith(f"{DATA}/") else 0  # others are lists of faults
     if not columns and not problems:
         problems.append("there is no Parquet file in the folder")
     return columns, rows, problems
@@ -291,22 +272,20 @@ def _read_footers(folder: Path, paths: Iterable[str]) -> tuple[dict[str, frozens
 
 def _compare_with_report(folder: Path, paths: Iterable[str], watch: Advance) -> tuple[dict[str, str], list[str]]:
     try:
-        report = _Report.model_validate_json((folder / "build_report.json").read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        return {}, [f"build_report.json: {'.'.join(map(str, first['loc']))}: {first['msg']}"]
-    built = {table.path: table for source in report.sources.values() for table in (*source.shards, *source.faults)}
+        built = read_listed_tables(folder / REPORT)
+    except DataError as error:
+        return {}, [str(error)]
     found: dict[str, str] = {}
     here = set(paths)
-    problems = [f"{path} is missing, though build_report.json lists it" for path in sorted(built.keys() - here)]
+    problems = [f"{path} is missing, though {REPORT} lists it" for path in sorted(built.keys() - here)]
     for path in sorted(path for path in here if path in built or path.endswith(".parquet")):
         if path not in built:
-            problems.append(f"{path} is not in build_report.json; build it again")
+            problems.append(f"{path} is not in {REPORT}; build it again")
             continue
         size = (folder / path).stat().st_size
         found[path] = file_sha256(folder / path) if size == built[path].size_bytes else ""
         if found[path] != built[path].sha256:
-            problems.append(f"{path} is not what was built (build_report.json has another SHA-256); build it again")
+            problems.append(f"{path} is not what was built ({REPORT} has another SHA-256); build it again")
         watch(size)
     return found, problems
 
@@ -320,20 +299,18 @@ def _first_part(path: Path, test: Callable[[str], bool]) -> str | None:
 
 
 def _missing_shards(paths: Iterable[str]) -> list[str]:
-    counts: dict[str, set[int]] = defaultdict(set)
-    present: dict[str, set[int]] = defaultdict(set)
-    for path in paths:
-        if found := _SHARD.match(path):
-            counts[found["stem"]].add(int(found["count"]))
-            present[found["stem"]].add(int(found["index"]))
     problems = []
-    for stem, totals in counts.items():
-        if len(totals) > 1:
-            problems.append(f"{stem}: shards of several builds lie together ({sorted(totals)} shards); build it again")
-        elif absent := set(range(*totals)) - present[stem]:
-            total = max(totals)
+    for (folder, split), found in sort_shards(paths).items():
+        if len(found.counts) > 1:
             problems.append(
-                f"{stem}-{min(absent):05d}-of-{total:05d}.parquet is missing ({len(absent)} of {total} shards)"
+                f"{folder}/{split}: shards of several builds lie together ({sorted(found.counts)} shards); build it "
+                "again"
+            )
+        elif found.missing:
+            (total,) = found.counts
+            problems.append(
+                f"{folder}/{shard_name(split, found.missing[0], total)} is missing ({len(found.missing)} of {total} "
+                "shards)"
             )
     return problems
 

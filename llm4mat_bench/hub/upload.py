@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..dataset_builder.dataset_folder.layout import CARD
 from ..errors import UsageError
 from .errors import HubError, client_was_closed, explain, hub_errors
 from .plan import git_blob_id_of, make_plan
@@ -144,8 +145,8 @@ def _validate_card(repo: str, repo_type: RepoType, folder: Path) -> None:
     """Let the Hub judge the card before gigabytes are sent, not after."""
     from huggingface_hub import RepoCard
 
-    with hub_errors(repo, "checking the card README.md of"):
-        content = (folder / "README.md").read_text(encoding="utf-8")
+    with hub_errors(repo, f"checking the card {CARD} of"):
+        content = (folder / CARD).read_text(encoding="utf-8")
         RepoCard(content).validate(repo_type=repo_type)
 
 

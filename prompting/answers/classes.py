@@ -22,6 +22,7 @@ _CLAUSE = frozenset(WORDS.clause)
 _BETWEEN = frozenset(WORDS.between)
 # "direct evidence" says nothing about the gap
 _NO_CLASS_BEFORE = frozenset(WORDS.no_class_before)
+_CONCESSION = frozenset(["while", "although", "though", "whereas", "unlike"])
 _CONTRAST = frozenset(["or", "and", "vs", "versus", "/"])
 
 
@@ -114,9 +115,14 @@ class Classes:
         joined = " ".join(texts)
         if declines(joined.replace(" ' ", "'")):
             return None
+        if self.needs_name and re.search(rf"(?:^|\W)(?:no|without) (?:{'|'.join(self.names.spoken)})\b", joined):
+            return Finding("labelled", False, words[0].start, words[-1].end)
         in_question = next((place for place, word in enumerate(texts) if word in _OPEN), None)
         about = named or any(name in joined.replace(" - ", " ") for name in self.names.spoken)
-        for place, word in enumerate(texts):
+        # "While many are unstable, this one is stable": the main clause first
+        comma = texts.index(",") if texts[0] in _CONCESSION and "," in texts else 0
+        for place in (*range(comma, len(texts)), *range(comma)):
+            word = texts[place]
             if word not in self.positive and word not in self.negative:
                 continue
             if word in self.needs_name and not about:

@@ -60,6 +60,7 @@ class Picker:
                     if named == "mine" and self.names.names_a_name(entry.key):
                         continue
                     value = self._value(entry, one, key.unit, bool(flip), 0)
+                    value = self._other_end(value, entry, one)
                     if value is not None and value.good:
                         return value
                     bad = bad or value
@@ -79,6 +80,17 @@ class Picker:
             value for entry, one in unknown if (value := self._value(entry, one, None, False, _MOST_DEPTH)) is not None
         ]
         return values[0] if len(values) == 1 else None
+
+    def _other_end(self, value: Finding | None, entry: Entry, one: Object) -> Finding | None:
+        """The mean of two values that are given as ends: ``band_gap_min`` and ``band_gap_max``."""
+        if value is None or not value.good or entry.key is None or not entry.key.lower().endswith(("_min", " min")):
+            return value
+        wanted = entry.key.lower()[:-3] + "max"
+        for other in one.entries:
+            if other.key is not None and other.key.lower() == wanted:
+                high = self._value(other, one, self.names.key(other.key).unit, False, 0)
+                return value if high is None else _middle(value, high) or value
+        return value
 
     def _named(self, one: Object) -> str | None:
         """What an object of the form {"property": NAME, "value": ...} is about."""

@@ -59,7 +59,13 @@ class Names:
     def __init__(self, task: Task) -> None:
         mine = _names(task.property)
         self.mine = frozenset(compact(name) for name in mine) | {_plain_compact(name) for name in mine}
-        siblings = [name for one in task.source.properties if one != task.property for name in _names(one)]
+        # a class has other answers than a number, so its looser names take nothing from a number, nor the reverse
+        siblings = [
+            name
+            for one in task.source.properties
+            if one != task.property and one.kind == task.property.kind
+            for name in _names(one)
+        ]
         exact = {_plain_compact(one.name) for one in task.source.properties if one != task.property}
         exact |= {_plain_compact(one.title) for one in task.source.properties if one != task.property}
         own_exact = {_plain_compact(task.property.name), _plain_compact(task.property.title)}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+from ...dataset_builder.crystals.formulas import ELEMENTS
 from .numerals import Numeral, read_numeral
 from .units import Unit, read_unit
 from .words import WORDS
@@ -24,6 +25,13 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 _ENUMERATED = re.compile(r"[0-9]{1,3}(?:\.|\)|:)[ ]++(?=[^\n ])")
+_SITE_LABEL = re.compile(r"[A-Z][a-z]?\($")
+_GROUP_NUMBER = re.compile(r"space[ -]?group[^.\n]{0,25}\($", re.IGNORECASE)
+_OF_AN_ELEMENT = re.compile(r" ([A-Z][a-z]?)\b(?![/^'])")
+_ENGLISH = frozenset({"I", "In", "As", "At", "He", "No", "Be", "Am", "Es", "La"})
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
+_YEAR_BEFORE = re.compile(r"\b(?:in|since|year|until|as of|,)[ (]*$|\($", re.IGNORECASE)
+_INTERVAL = re.compile(r" ?, ?(?=[+-]?\.?[0-9])")
 _MINUS_WORD = re.compile(r"\b(?:minus|negative) $", re.IGNORECASE)
 _MINUS_AFTER = re.compile(
     r"(?:[:=≈~(<>\"'|$]|\b(?:is|are|was|be|of|about|approximately|around|roughly|to|at|from|between|and))[ ]*$",
@@ -110,6 +118,8 @@ def _at(text: str, first: int, floor: int) -> Quantity | int:
     following = text[end : end + 1]
     if numeral.power is None:
         integer = text[first:end].isdigit()
+        if integer and sign > 0 and _names_something(text, first, end, behind):
+            return end
         if integer and sign > 0 and _NUMBERED.search(behind):
             return end
         if integer and (
@@ -160,12 +170,25 @@ def _at(text: str, first: int, floor: int) -> Quantity | int:
         if ratio is not None and ratio.value and not text[ratio.end : ratio.end + 1].isalpha():
             return Quantity(sign * numeral.value / ratio.value, None, start, ratio.end, None, False)
     ranged = _range(text, after_unit, numeral, sign * numeral.value, unit, behind)
+    if ranged is None and text[start - 1 : start] == "[":
+        ranged = _interval(text, after_unit, sign * numeral.value, unit)
     if isinstance(ranged, int):
         return ranged
     if ranged is not None:
         value, unit, end = ranged
         return Quantity(value, unit, start, end, None, False)
     return Quantity(sign * numeral.value, unit, start, after_unit, numeral.power, numeral.bare_power)
+
+
+def _names_something(text: str, first: int, end: int, behind: str) -> bool:
+    """Whether a whole number is a site (``Fe(1)``), a space group, an amount of an element, or a year."""
+    if text[end : end + 1] == ")" and (_SITE_LABEL.search(behind) or _GROUP_NUMBER.search(behind)):
+        return True
+    element = _OF_AN_ELEMENT.match(text, end)
+    if element is not None and element[1] in ELEMENTS and element[1] not in _ENGLISH and read_unit(text, end) is None:
+        return True
+    year = _YEAR.fullmatch(text, first, end)
+    return year is not None and _YEAR_BEFORE.search(behind) is not None and read_unit(text, end) is None
 
 
 def integer_charge(text: str, end: int) -> bool:
@@ -181,6 +204,26 @@ def _over(text: str, position: int) -> int:
         if end - position > 64:
             break
     return max(end, position + 1)
+
+
+def _interval(text: str, end: int, low: float, unit: Unit | None) -> tuple[float, Unit | None, int] | None:
+    """Mean, unit and end of an interval ``[low, high]``."""
+    comma = _INTERVAL.match(text, end)
+    if comma is None:
+        return None
+    place = comma.end()
+    sign = -1.0 if text[place] == "-" else 1.0
+    high = read_numeral(text, place + (text[place] in "+-"))
+    if high is None:
+        return None
+    found = read_unit(text, high.end)
+    after = high.end if found is None else found.end
+    if not text.startswith("]", after) or sign * high.value <= low:
+        return None
+    behind = read_unit(text, after + 1)
+    if found is None and behind is not None:  # [1, 2] eV
+        return (low + sign * high.value) / 2, behind.unit, behind.end
+    return (low + sign * high.value) / 2, unit if found is None else found.unit, after
 
 
 def _range(

@@ -197,6 +197,7 @@ _POWER = re.compile(
 _STROKE = re.compile(r" ?/ ?| per ")
 _DOT = re.compile(r" ?[·*⋅∙×.] ?|-(?=[A-Za-z])")
 _SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
+_SUBSTANCE = re.compile(r"(?i) (?:of )?(?:CO_?[2₂]|carbon dioxide|gas|H_?2|methane|CH_?4)(?= ?/| per |[·-])")
 _LATEX = re.compile(
     r"\\+(?:mathrm|text|textrm|textnormal|mathit|mathbf|rm|operatorname"
     r"|,|;|!|:|quad|left|right|unit|si|textbf)(?![a-z]) ?|[$]|\\(?= )"
@@ -305,6 +306,9 @@ def _expression(piece: str) -> tuple[Unit, int] | None:
             place = end = place + 1
         if matched is not None and matched[5]:  # m2g-1: the next unit follows at once
             continue
+        substance = _SUBSTANCE.match(piece, place) if found.dimension[_INDEX["mol"]] else None
+        if substance is not None:  # mol CO2/kg
+            place = substance.end()
         stroke = _STROKE.match(piece, place)
         if stroke is not None:
             sign, place = -1, stroke.end()

@@ -153,3 +153,14 @@ def test_every_number_says_what_is_possible() -> None:
     for bad in ({}, {"minimum": 0, "above": 0}, {"minimum": 2, "maximum": 1}, {"least": 0}):
         with pytest.raises(ValidationError):
             PossibleRange.model_validate(bad)
+
+
+def test_the_bounds_of_definitions_hold_the_possible_ranges() -> None:
+    for task in list_tasks():
+        one, possible = meaning_of(task.property), task.property.possible
+        if one is None or (one.lowest is None and one.highest is None):
+            continue
+        assert possible is not None, task.name
+        low = possible.above if possible.minimum is None else possible.minimum
+        assert one.lowest is None or (low is not None and one.lowest <= low), task.name
+        assert one.highest is None or (possible.maximum is not None and possible.maximum <= one.highest), task.name

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from llm4mat_bench.dataset_builder.catalogue import get_task
 from llm4mat_bench.dataset_builder.cleaning.cells import clean_label, clean_name, clean_text
-from llm4mat_bench.dataset_builder.cleaning.crossing import (
+from llm4mat_bench.dataset_builder.cleaning.policy import RULES
+from llm4mat_bench.dataset_builder.crossings.marks import (
     SplitKeys,
     bit,
     count_bits,
@@ -18,7 +19,6 @@ from llm4mat_bench.dataset_builder.cleaning.crossing import (
     mark_crossings,
     strict_drop,
 )
-from llm4mat_bench.dataset_builder.cleaning.policy import RULES
 
 
 def _cells(*texts: str | bytes | None) -> pa.Array:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pymatgen.core import Structure
-from pymatgen.core.structure_matcher import StructureMatcher
-
+from . import upstream
 from .prototypes import _reduced
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 Component = dict[str, Any]
 
@@ -20,7 +21,7 @@ def inequivalent(components: list[Component]) -> list[Component]:
     copies = [{**component, "count": 1} for component in components]
     if len(copies) == 1:
         return copies
-    matcher = StructureMatcher()
+    matcher = upstream.StructureMatcher()
     reduced: dict[int, Structure] = {}
 
     def cell(index: int) -> Structure:

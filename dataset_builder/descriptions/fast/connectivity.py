@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from pymatgen.core import Structure
 
 from .arithmetic import Floats, arccos, cartesian, dots, norms
 from .neighbours import Image, Neighbourhood
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 Node = tuple[int, Image]
 

@@ -6,15 +6,20 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pymatgen.core import DummySpecies, Structure
+from pymatgen.core import DummySpecies
 
 from ...crystals.structures import without_isotopes
 from .. import style
 from ..errors import DescriptionError
 from . import compatibility
+from .arithmetic import norms
+from .linear_algebra import det
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 CLOSEST = 0.01  # Å; atoms nearer than the symmetry tolerance cannot be told apart
 FARTHEST = 100_000  # cells; beyond, a coordinate has no meaningful decimals
@@ -35,7 +40,7 @@ def check(structure: Structure, max_sites: int) -> None:
         raise DescriptionError("too_many_sites", message)
     if not np.isfinite(structure.lattice.matrix).all():
         raise DescriptionError("bad_structure", "The lattice has values that are not numbers")
-    if not (abs(np.linalg.det(structure.lattice.matrix)) > SMALLEST_VOLUME):
+    if not (abs(det(structure.lattice.matrix)) > SMALLEST_VOLUME):
         raise DescriptionError("bad_structure", "The cell has no volume")
     if not all(structure.lattice.pbc):
         raise DescriptionError("bad_structure", "The structure is not periodic in all three directions")
@@ -52,16 +57,16 @@ def check(structure: Structure, max_sites: int) -> None:
     unknown = sorted({str(site.specie) for site in structure if isinstance(site.specie, DummySpecies)})
     if unknown:
         raise DescriptionError("unknown_species", f"Not chemical elements: {', '.join(unknown)}")
-    _check_distances(structure)
+    _check_distances(_engine().take(structure))
 
 
 def _check_distances(structure: Structure) -> None:
     shortest = min(structure.lattice.abc)
     # pymatgen's search slows down without bound for very flat cells, which have no meaning anyway
-    heights = [structure.volume / float(np.linalg.norm(np.cross(*pair))) for pair in _pairs(structure.lattice.matrix)]
+    heights = [structure.volume / float(norms(np.cross(*pair))) for pair in _pairs(structure.lattice.matrix)]
     if min(heights) < 0.3 or shortest < 0.3 or max(structure.lattice.abc) / min(heights) > 1e4:
         raise DescriptionError("bad_structure", f"The cell is too flat: {min(heights):.3g} Å between its faces")
-    wrapped = Structure(structure.lattice, structure.species, structure.frac_coords, to_unit_cell=True)
+    wrapped = type(structure)(structure.lattice, structure.species, structure.frac_coords, to_unit_cell=True)
     # coordinates far outside the cell would make the search reserve memory for all the space between
     first, second, _, distances = wrapped.get_neighbor_list(CLOSEST)
     if len(distances):

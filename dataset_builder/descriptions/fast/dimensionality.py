@@ -7,16 +7,17 @@ ranks of lattice translations are found with integers, and no graph objects are 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pymatgen.core import Molecule, Structure
-from pymatgen.core.lattice import get_integer_index
 
-from . import near_ties
+from . import near_ties, upstream
 from .arithmetic import cartesian
 from .connectivity import Bonds, Node
 from .neighbours import Image
+
+if TYPE_CHECKING:
+    from pymatgen.core import Molecule, Structure
 
 
 class Unit:
@@ -117,7 +118,7 @@ def _molecule(bonds: Bonds, start: int) -> Molecule:
     indices = sorted(placed)
     structure = bonds.structure
     frac = structure.frac_coords[indices] + np.array([placed[index] for index in indices], dtype=np.int64)
-    return Molecule([structure[index].specie for index in indices], cartesian(frac, structure.lattice.matrix))
+    return upstream.Molecule([structure[index].specie for index in indices], cartesian(frac, structure.lattice.matrix))
 
 
 def _orientation(span: _Span) -> tuple[Any, ...]:
@@ -125,7 +126,7 @@ def _orientation(span: _Span) -> tuple[Any, ...]:
     vertices = np.array(list(span.images))
     centre = vertices.sum(axis=0) / vertices.shape[0]
     _, _, axes = np.linalg.svd(vertices - centre)
-    return tuple(get_integer_index(axes[2 if span.rank == 2 else 0, :]))
+    return tuple(upstream.get_integer_index(axes[2 if span.rank == 2 else 0, :]))
 
 
 def _connected(bonds: Bonds) -> list[list[int]]:
@@ -178,4 +179,4 @@ def components(bonds: Bonds, *, exact: bool) -> list[dict[str, Any]]:
 
 
 def _part(structure: Structure, sites: list[int]) -> Structure:
-    return Structure.from_sites([structure[site] for site in sorted(sites)])
+    return upstream.Structure.from_sites([structure[site] for site in sorted(sites)])

@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
-
-from pymatgen.core import PeriodicSite, Structure
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-from robocrys.condense.component import (
-    components_are_vdw_heterostructure,
-    get_component_formula,
-    get_reconstructed_structure,
-    get_vdw_heterostructure_information,
-)
-from robocrys.condense.condenser import StructureCondenser
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DescriptionError
 from . import components as component_kinds
-from . import dimensionality, fingerprints
+from . import dimensionality, fingerprints, upstream
 from .arithmetic import Floats
 from .connectivity import Bonds
 from .near_ties import NearTie
 from .neighbours import SharedCrystalNN
 from .prototypes import SharedMineralMatcher
 from .sites import SharedSiteAnalyzer
+from .upstream import take
 from .writer import write
 
-__all__ = ["SharedCondenser", "condense", "prepare", "write"]
+if TYPE_CHECKING:
+    from pymatgen.core import PeriodicSite, Structure
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+__all__ = ["SharedCondenser", "condense", "prepare", "take", "write"]
 
 Component = dict[str, Any]
 
 
-class SharedCondenser(StructureCondenser):  # type: ignore[misc]
+class SharedCondenser(upstream.StructureCondenser):  # type: ignore[misc]
     """Robocrystallographer's condenser with its default settings, without the repeated work and the molecule namer."""
 
     def __init__(self) -> None:
@@ -47,9 +42,9 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
         Raises:
             DescriptionError: The conventional cell is too large.
         """
-        structure = structure.get_sorted_structure()
+        structure = take(structure).get_sorted_structure()
         structure.translate_sites(range(len(structure)), [1, 1, 1])
-        symmetry = SpacegroupAnalyzer(structure, symprec=self.symprec)
+        symmetry = upstream.SpacegroupAnalyzer(structure, symprec=self.symprec)
         structure = symmetry.get_conventional_standard_structure()
         if max_sites is not None and len(structure) > max_sites:
             message = f"The conventional cell has {len(structure)} sites; at most {max_sites} are described"
@@ -68,8 +63,8 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
         analyzer = SharedSiteAnalyzer(bonds, site_fingerprints, self.symprec, exact=exact)
         makeup, order = self._makeup(components, analyzer)
         layers = None
-        if components_are_vdw_heterostructure(components):
-            layers = get_vdw_heterostructure_information(components)
+        if upstream.components_are_vdw_heterostructure(components):
+            layers = upstream.get_vdw_heterostructure_information(components)
         return {
             "formula": self._condense_formula(structure, components),
             "spg_symbol": symmetry.get_space_group_symbol(),
@@ -93,7 +88,7 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
             return {**mineral, "simplified": False}
         # once more with every molecule in place of one atom; without molecules it is the same structure again
         if any(component["dimensionality"] == 0 for component in components):
-            simple = get_reconstructed_structure(components)
+            simple = upstream.get_reconstructed_structure(components)
             if not _same(simple, structure):
                 neighbourhoods = self.near_neighbors.neighbourhoods(simple, exact=exact)
                 fingerprint = fingerprints.structure_fingerprint(fingerprints.site_fingerprints(neighbourhoods))
@@ -106,7 +101,7 @@ class SharedCondenser(StructureCondenser):  # type: ignore[misc]
         makeup, order = {}, []
         for index, component in enumerate(component_kinds.inequivalent(components)):
             makeup[index] = {
-                "formula": get_component_formula(component),
+                "formula": upstream.get_component_formula(component),
                 "dimensionality": component["dimensionality"],
                 "orientation": component["orientation"],
                 "molecule_name": None,  # upstream's namer never finds one offline

@@ -11,15 +11,16 @@ import math
 import warnings
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from pymatgen.core import Structure
-from pymatgen.core.local_env import CrystalNN, _get_default_radius, _get_radius
 
 from ..errors import DescriptionError
-from . import dual_cells, voronoi
+from . import dual_cells, upstream, voronoi
 from .arithmetic import Floats, Integers, cartesian, norms, total
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 Image = tuple[int, int, int]
 UNCERTAIN = 1e-7  # a difference of weights below which rounding errors might decide
@@ -67,7 +68,7 @@ class _Chemistry(NamedTuple):
     default_radius: Any
 
 
-class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
+class SharedCrystalNN(upstream.CrystalNN):  # type: ignore[misc]
     """CrystalNN that treats all sites of a structure together.
 
     Only the default settings, with which Robocrystallographer uses it, take the fast way.
@@ -141,7 +142,7 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
         """Points around a centre, in ever larger spheres, as VoronoiNN widens its search."""
         lattice = structure.lattice
         corners = [[1, 1, 1], [-1, 1, 1], [1, -1, 1], [1, 1, -1]]
-        largest = max(np.linalg.norm(lattice.get_cartesian_coords(corner)) for corner in corners) + 0.01
+        largest = norms(cartesian(np.array(corners, dtype=np.float64), lattice.matrix)).max() + 0.01
         cutoff = self.search_cutoff
         while True:
             frac, distances, indices, images = lattice.get_points_in_sphere(
@@ -177,7 +178,8 @@ class SharedCrystalNN(CrystalNN):  # type: ignore[misc]
     def _properties(self, site: Any) -> _Chemistry:  # noqa: ANN401
         key = site.specie
         if key not in self._chemistry:
-            self._chemistry[key] = _Chemistry(float(key.X), float(_get_radius(site)), _get_default_radius(site))
+            radius, default = upstream.get_radius(site), upstream.get_default_radius(site)
+            self._chemistry[key] = _Chemistry(float(key.X), float(radius), default)
         return self._chemistry[key]
 
     def _weigh(

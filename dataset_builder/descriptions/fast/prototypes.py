@@ -10,15 +10,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from pymatgen.core import Structure
-from pymatgen.core.structure_matcher import StructureMatcher
-from robocrys.condense.mineral import MineralMatcher
 
-from . import near_ties
+from . import near_ties, upstream
 from .arithmetic import Floats, norms
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+    from pymatgen.core.structure_matcher import StructureMatcher
 
 Pattern = tuple[int, ...]
 
@@ -38,10 +39,10 @@ def _pattern(counts: Pattern) -> Pattern:
 
 
 def _reduced(structure: Structure) -> Structure:
-    return Structure.from_sites(structure).get_reduced_structure(reduction_algo="niggli").get_primitive_structure()
+    return _reduced_once(upstream.Structure.from_sites(structure))
 
 
-class SharedMineralMatcher(MineralMatcher):  # type: ignore[misc]
+class SharedMineralMatcher(upstream.MineralMatcher):  # type: ignore[misc]
     """Robocrystallographer's MineralMatcher, given the fingerprint of the structure."""
 
     def __init__(self) -> None:
@@ -108,7 +109,7 @@ class SharedMineralMatcher(MineralMatcher):  # type: ignore[misc]
         rows = [row for row in order if self._prototypes[row].counts == counts]
         if not rows:
             return None
-        matcher = StructureMatcher(
+        matcher = upstream.StructureMatcher(
             ltol=self.initial_ltol, stol=self.initial_stol, angle_tol=self.initial_angle_tol, primitive_cell=True
         )
         found = self._matches(matcher, query, rows)

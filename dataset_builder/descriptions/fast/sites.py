@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from pymatgen.core import Structure
 from pymatgen.core.periodic_table import get_el_sp
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-from robocrys.condense.site import SiteAnalyzer
 from robocrys.util import get_el
 
-from . import fingerprints, near_ties
+from . import fingerprints, near_ties, upstream
 from .arithmetic import Floats
 from .connectivity import Bonds
 from .dimensionality import Unit
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
 
 Geometry = dict[str, Any]
 DISTORTED = 0.6  # the likeness below which a geometry is called distorted
@@ -33,7 +33,7 @@ class _Likeness(NamedTuple):
     angles: list[list[float]]
 
 
-class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
+class SharedSiteAnalyzer(upstream.SiteAnalyzer):  # type: ignore[misc]
     """Robocrystallographer's SiteAnalyzer on bonds and fingerprints that are known already.
 
     Args:
@@ -57,7 +57,7 @@ class SharedSiteAnalyzer(SiteAnalyzer):  # type: ignore[misc]
         self._elements = [str(site.specie) for site in self._structure]
         self._geometries: dict[int, Geometry] = {}
         self._exact = exact
-        dataset = SpacegroupAnalyzer(self._structure, symprec=symprec).get_symmetry_dataset()
+        dataset = upstream.SpacegroupAnalyzer(self._structure, symprec=symprec).get_symmetry_dataset()
         self.equivalent_sites = self._calculate_equivalent_sites()
         self.symmetry_labels = self._calculate_symmetry_labels(dataset.equivalent_atoms.tolist())
 

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm4mat_bench.dataset_builder.dataset_folder.structures import open_structures
-from llm4mat_bench.dataset_builder.descriptions.batch import inputs
+from llm4mat_bench.dataset_builder.descriptions.batch import entries as entries_module
+from llm4mat_bench.dataset_builder.descriptions.batch.entries import Entry
 from llm4mat_bench.dataset_builder.descriptions.batch.errors import DescribeInputError, DescribeUsageError
-from llm4mat_bench.dataset_builder.descriptions.batch.inputs import Entry, open_source
+from llm4mat_bench.dataset_builder.descriptions.batch.inputs import open_source
 from llm4mat_bench.errors import DataError
 
 SPLITS = ("train", "validation", "test")
@@ -79,14 +80,14 @@ def test_a_zip_that_points_outside_is_refused(tmp_path: Path, name: str) -> None
 
 
 def test_a_zip_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MAX_TEXT", 2**20)
+    monkeypatch.setattr(entries_module, "MAX_TEXT", 2**20)
     path = make_zip(tmp_path / "x.zip", {f"{n}.cif": bytes(2**20) for n in range(4)})
     with pytest.raises(DescribeInputError, match="unpacks to 4 MiB"):
         open_source(path)
 
 
 def test_a_zip_that_lies_about_sizes_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MAX_TEXT", 2**20)
+    monkeypatch.setattr(entries_module, "MAX_TEXT", 2**20)
     path = make_zip(tmp_path / "x.zip", {"a.cif": bytes(8 * 2**20), "b.cif": b"B"})
     data = bytearray(path.read_bytes())
     true, lie = struct.pack("<I", 8 * 2**20), struct.pack("<I", 100)
@@ -195,7 +196,7 @@ def test_a_dataset_folder_as_build_writes_it(tmp_path: Path) -> None:
     from llm4mat_bench.dataset_builder.export.sample import build_sample
 
     build_sample(tmp_path / "built")
-    embedded = Path(inputs.__file__).parents[2] / "sample"
+    embedded = Path(entries_module.__file__).parents[2] / "sample"
     rows = [row for split in SPLITS for row in pq.read_table(embedded / f"{split}.parquet").to_pylist()]
     found = entries(tmp_path / "built")
     assert [entry.id for entry in found] == [row["material_id"] for row in rows]
@@ -215,7 +216,7 @@ def test_a_dataset_folder_without_a_shard_is_refused(tmp_path: Path) -> None:
 
 
 def test_too_long_a_text_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MAX_TEXT", 10)
+    monkeypatch.setattr(entries_module, "MAX_TEXT", 10)
     (tmp_path / "a.cif").write_text("x" * 11)
     assert entries(tmp_path)[0].text is None
     buffer = io.StringIO()

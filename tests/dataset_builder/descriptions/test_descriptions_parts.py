@@ -34,6 +34,7 @@ from llm4mat_bench.dataset_builder.descriptions.fast import (
     dual_cells,
     fingerprints,
     order_parameters,
+    upstream,
     voronoi,
 )
 from llm4mat_bench.dataset_builder.descriptions.fast.connectivity import Bonds
@@ -197,7 +198,7 @@ def test_cells(seed: int) -> None:
 
 def check_neighbours(structure: Structure, *, exact: bool) -> None:
     reference = CrystalNN()
-    for index, got in enumerate(SharedCrystalNN().neighbourhoods(structure, exact=exact)):
+    for index, got in enumerate(SharedCrystalNN().neighbourhoods(upstream.take(structure), exact=exact)):
         data = reference.get_nn_data(structure, index)
         assert got.coordination == data.cn_weights
         expected = [(int(e["site"].index), tuple(int(x) for x in e["site"].image)) for e in data.all_nninfo]
@@ -224,8 +225,9 @@ def test_neighbours_of_random_structures(seed: int) -> None:
 
 
 def check_bonds(structure: Structure) -> None:
-    neighbourhoods = SharedCrystalNN().neighbourhoods(structure, exact=True)
-    bonds = Bonds(structure, neighbourhoods)
+    taken = upstream.take(structure)
+    neighbourhoods = SharedCrystalNN().neighbourhoods(taken, exact=True)
+    bonds = Bonds(taken, neighbourhoods)
     graph = CrystalNN().get_bonded_structure(structure)
     for index in range(len(structure)):
         for image in ((0, 0, 0), (1, -2, 0)):

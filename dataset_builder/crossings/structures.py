@@ -1,21 +1,17 @@
 """Compare the structures of rows that share a reduced formula across splits."""
 
-import warnings
 from collections.abc import Iterable, Iterator
 from itertools import chain, combinations, islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...progress import Advance, silent
+from ..cleaning.keys import NO_KEY, Keys
 from ..dataset_folder.reading import SourceFiles
 from ..dataset_folder.shard_files import iter_batches
 from .groups import Groups, Rows, crossing_groups
-from .keys import NO_KEY, Hashes, KeyTable
-
-if TYPE_CHECKING:
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-    from pymatgen.core.structure import Structure
+from .keys import KeyTable
+from .matching import StructureComparer
 
 Pair = tuple[int, int]
 _PAIRS_PER_GROUP = 50
@@ -63,7 +59,7 @@ def read_texts(source: SourceFiles, column: str, rows: Iterable[int]) -> dict[in
 def matching_pairs(
     pairs: list[Pair],
     texts: dict[int, str | None],
-    hashes: Hashes,
+    hashes: Keys,
     advance: Advance = silent,
 ) -> tuple[list[Pair], int, int]:
     """Compare the pairs.
@@ -71,31 +67,19 @@ def matching_pairs(
     Returns:
         The pairs that match, how many of them have the same CIF text, and how many CIFs could not be read.
     """
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-
-    matcher = StructureMatcher()
-    parsed: dict[int, Structure | None] = {}
-    unreadable: set[int] = set()
+    comparer = StructureComparer()
     matching: list[Pair] = []
     identical = 0
     for first, second in pairs:
         if hashes[first] == hashes[second] != NO_KEY:
             identical += 1
             matching.append((first, second))
-        else:
-            # Pairs come group by group, so that a few structures are enough to keep.
-            if len(parsed) > 256:
-                parsed.clear()
-            for row in (first, second):
-                if row not in parsed:
-                    parsed[row] = _parse(texts.get(row))
-                    if parsed[row] is None:
-                        unreadable.add(row)
-            one, other = parsed[first], parsed[second]
-            if one is not None and other is not None and _fit(matcher, one, other):
-                matching.append((first, second))
+        elif comparer.same(texts.get(first), texts.get(second)):
+            matching.append((first, second))
         advance(1)
-    return matching, identical, len(unreadable)
+    missing = {row for pair in pairs for row in pair if not texts.get(row)}
+    broken = {row for pair in pairs for row in pair if texts.get(row) in comparer.unreadable}
+    return matching, identical, len(missing | broken)
 
 
 def _pairs_of(members: Rows, table: KeyTable) -> Iterator[Pair]:
@@ -104,22 +88,3 @@ def _pairs_of(members: Rows, table: KeyTable) -> Iterator[Pair]:
         for second in later:
             for first in earlier:
                 yield first, second
-
-
-def _fit(matcher: "StructureMatcher", one: "Structure", other: "Structure") -> bool:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # noble gases have no electronegativity, which matters to nobody here
-        return bool(matcher.fit(one, other))
-
-
-def _parse(text: str | None) -> "Structure | None":
-    from pymatgen.core.structure import Structure
-
-    if not text:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return Structure.from_str(text, fmt="cif")
-    except Exception:
-        return None

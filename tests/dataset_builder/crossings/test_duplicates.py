@@ -12,8 +12,8 @@ pytest.importorskip("pymatgen.core")
 from pymatgen.core import Lattice, Structure
 
 from llm4mat_bench.cli.app import app
+from llm4mat_bench.dataset_builder.crossings import find_duplicates
 from llm4mat_bench.dataset_builder.dataset_folder import open_dataset_folder
-from llm4mat_bench.dataset_builder.duplicates import find_duplicates
 
 
 def find(folder, **options):

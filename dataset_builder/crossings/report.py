@@ -7,10 +7,11 @@ from itertools import combinations
 import numpy as np
 
 from ...progress import Progress, advance_of, silent
+from ..cleaning.keys import NO_KEY
 from ..dataset_folder.layout import ID_COLUMN
 from ..dataset_folder.reading import DatasetFolder, SourceFiles
 from .groups import Groups, Rows, crossing_groups, group_rows, repeated_rows, shared_keys
-from .keys import NO_KEY, KeyTable, hash_rows
+from .keys import KeyTable, hash_rows
 from .models import DuplicatesReport, Example, KeyReport, SharedKeys, SourceDuplicates, StructureReport
 from .structures import Pair, choose_pairs, count_pairs, matching_pairs, read_texts
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import Mask
-from .policy import RULE_NAMES, RULES
-from .rows import Keys
+from ..cleaning.cells import Mask
+from ..cleaning.keys import Keys
+from ..cleaning.policy import RULE_NAMES, RULES
 
 Bits = NDArray[np.uint32]
 HELD_OUT = {"train": ("validation", "test"), "validation": ("test",), "test": ()}

@@ -382,7 +382,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_the_shared_rows(tmp_path: Path) -> None:
     from datasets import load_dataset
 
-    shared = Path(__file__).resolve().parents[3] / "shared" / "data" / "mp_sample"
+    shared = Path(__file__).resolve().parents[4] / "shared" / "data" / "mp_sample"
     if not shared.is_dir():
         pytest.skip("the 20 published rows are not beside this checkout")
     report = build_source(get_source("mp"), shared, tmp_path / "out", BuildOptions(allow_partial=True))

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .keys import NO_KEY, Hashes, KeyTable
+from ..cleaning.keys import NO_KEY, Keys
+from .keys import KeyTable
 from .models import SharedKeys
 
 Rows = NDArray[np.int64]
@@ -25,7 +26,7 @@ class Groups(NamedTuple):
         return self.rows[self.starts[group] : self.starts[group + 1]]
 
 
-def group_rows(hashes: Hashes, table: KeyTable) -> Groups:
+def group_rows(hashes: Keys, table: KeyTable) -> Groups:
     """Group rows by equal hashes; rows without a key and rows alone with theirs are left out."""
     order = np.argsort(hashes, kind="stable").astype(np.int64)
     ordered = hashes[order]
