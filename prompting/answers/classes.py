@@ -93,12 +93,11 @@ class Classes:
             named: What the sentence is about is known to be the property.
         """
         sentence: list[_Word] = []
-        lowered = text.lower() if start == 0 and end == len(text) else None
-        for count, matched in enumerate(_TOKEN.finditer(text.lower() if lowered is None else lowered, start, end)):
+        for count, matched in enumerate(_TOKEN.finditer(text[start:end].lower())):
             if count >= MOST_WORDS:
                 break
             token = matched[0]
-            sentence.append(_Word(token, matched.start(), matched.end()))
+            sentence.append(_Word(token, start + matched.start(), start + matched.end()))
             if token in _ENDS:
                 found = self._sentence(sentence, named)
                 if found is not None:
