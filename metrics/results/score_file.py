@@ -42,7 +42,7 @@ def score_file(
     kind: Kind | None = None,
     score_kind: ScoreKind | None = None,
     train_mean: float | None = None,
-    places: Sequence[Place] = (),
+    places: Sequence[Place | str] = (),
     revision: str | None = None,
     truths: Truths | None = None,
 ) -> ScoredFile:
