@@ -234,12 +234,13 @@ def _table(baseline: "Baseline", outcomes: "list[Outcome]") -> Any:  # noqa: ANN
     from rich.table import Table
 
     from ..metrics.headline import HEADLINE, whole_headline, written
+    from .tables import add_task_column
 
     views = list(dict.fromkeys(one.wanted.modality for one in outcomes))
     table = Table(
         title=f"{baseline.id}, whole test set", caption="A score for each seed.", box=SIMPLE_HEAD, pad_edge=False
     )
-    table.add_column("task", overflow="fold")
+    add_task_column(table)
     table.add_column("metric")
     for view in views:
         table.add_column(view, justify="right")
