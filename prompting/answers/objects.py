@@ -19,6 +19,7 @@ _VALUE = re.compile(
 _VALUE_IN_LIST = re.compile(
     r"(?:[^,{}\[\]\n\\^_]|[\^_]\{[-+0-9 ]{1,6}\}|[\^_]|\\[A-Za-z]{1,16}(?:\{[^{}\n]{0,24}\})?|\\.?)++"
 )
+_CHOICE = re.compile(r"[ \t]*(?:or\b|\||/)[^,{}\[\]\n]*+")  # "True" or "False" is one value
 _QUOTES = "\"'`"
 # what stands between quotes in a line; an apostrophe inside a word closes nothing; possessive: failure costs one pass
 _INSIDE = {
@@ -180,7 +181,8 @@ def _scalar(reader: _Reader, place: int, in_list: bool) -> tuple[int, int, int]:
     if text[place] in _QUOTES:
         string = reader.string(place)
         if string is not None:
-            return string
+            choice = _CHOICE.match(text, string[2])
+            return string if choice is None else (place + 1, choice.end(), choice.end())
         place += 1
         while place < len(text) and text[place] in _QUOTES:
             place += 1
