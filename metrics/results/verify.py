@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ...dataset_builder.catalogue import Task, get_task
+from ...dataset_builder.dataset_folder import EMBEDDED
 from ...dataset_builder.dataset_folder.identity import data_sha256
 from ...dataset_builder.splits import ids_sha256
 from ...errors import DataError, LLM4MatError
@@ -249,6 +250,11 @@ def _derived_faults(record: ResultRecord) -> Iterator[str]:
         yield f"run_id {record.run_id}, model, protocol and data in the record give {expected}"
     if record_sha256(record.model_dump(mode="json", exclude_unset=True)) != record.record_sha256:
         yield "record_sha256 is not that of the record: something in it was changed"
+    if data.dataset == EMBEDDED and (record.task.partition("/")[0] != "sample" or data.revision is not None):
+        yield f"data.dataset {EMBEDDED}: {record.task} at revision {data.revision} is not in it"
+    answered, limit = record.counts.n_scored + record.counts.n_invalid, record.protocol.limit
+    if limit is not None and answered > limit:
+        yield f"protocol.limit {limit}, but {answered} rows are answered"
     if record.protocol.kind == "training" and (record.protocol.train_rows or 0) > data.n_train:
         yield f"protocol.train_rows {record.protocol.train_rows}, the training split has {data.n_train}"
 
