@@ -8,6 +8,9 @@ import warnings
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from ..crystals.errors import StructureError
+from ..crystals.reading import read_structure
+
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
@@ -45,14 +48,10 @@ class StructureComparer:
         if text in self._kept:
             self._kept.move_to_end(text)
             return self._kept[text]
-        from pymatgen.core.structure import Structure
-
         structure = None
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                structure = Structure.from_str(text, fmt="cif")
-        except Exception:  # the parser raises whatever a broken CIF makes it raise
+            structure = read_structure(text)
+        except StructureError:
             self.unreadable.add(text)
         self._kept[text] = structure
         if len(self._kept) > _STRUCTURES_KEPT:
