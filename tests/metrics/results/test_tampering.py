@@ -129,6 +129,7 @@ EDITS = [
     ("predictions.file", "../predictions.parquet"),
     ("predictions.file", "/etc/passwd"),
     ("predictions.file", "other.parquet"),
+    ("predictions.file", "predictions.csv.gz"),
     ("predictions.sha256", ZEROS),
     ("predictions.size_bytes", 1),
     ("artifacts", {"../secret": ZEROS}),
