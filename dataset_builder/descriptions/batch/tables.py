@@ -87,15 +87,19 @@ def _not_utf8(path: Path) -> str:
         if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
             return f"{path}: UTF-16 text; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"
         file.seek(0)
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                break
+        number = next((number for number, line in enumerate(file, start=1) if not _is_utf8(line)), 1)
     return (
         f"{path}: line {number} is not UTF-8 (Latin-1 or Windows-1252?); convert the file "
         "(iconv -f WINDOWS-1252 -t UTF-8)"
     )
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse_other_separators(path: Path, header: Sequence[str]) -> None:
