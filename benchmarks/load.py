@@ -73,6 +73,7 @@ for one in f.open_dataset_folder(__import__('pathlib').Path(sys.argv[1])).source
     "hash mapped": """
 from llm4mat_bench.dataset_builder.dataset_folder.hashing import TextColumnHash
 for rows in f.load_task('mp/band_gap', sys.argv[2], sys.argv[1]).values():
+    TextColumnHash().update(rows.data['material_id'])
     TextColumnHash().update(rows.data['text'])""",
 }
 RUNS = """
@@ -85,8 +86,8 @@ for seed in range(int(sys.argv[4])):
 """
 
 
-def write_folder(folder: Path, count: int) -> float:
-    """Write a dataset folder of synthetic rows of ``mp``, with its report; returns the bytes of all texts."""
+def write_folder(folder: Path, count: int) -> dict[str, int]:
+    """Write a dataset folder of synthetic rows of ``mp``, with its report; returns the bytes of each text column."""
     source = get_source("mp")
     schema = dataset_schema(source)
     column = {"material_id": 0, "composition": HEADER.index("formula_pretty"), "cif": HEADER.index("cif_structure")}
@@ -95,7 +96,7 @@ def write_folder(folder: Path, count: int) -> float:
     classes = {prop.name for prop in source.properties if prop.classes}
     staged = work_folder(folder, "mp")
     made = rows(count)
-    shards, splits, size = [], {}, 0
+    shards, splits, sizes = [], {}, dict.fromkeys(("material_id", *MODALITIES), 0)
     for split, wanted in zip(("train", "validation", "test"), split_sizes(count), strict=True):
         number = -(-wanted // SHARD_ROWS)
         files, ids = [], []
@@ -108,7 +109,7 @@ def write_folder(folder: Path, count: int) -> float:
                     arrays.append(pa.array([int(cell == "True") for cell in cells], field.type))
                 elif field.type == pa.string():
                     arrays.append(pa.array(cells, field.type))
-                    size += arrays[-1].nbytes
+                    sizes[field.name] += arrays[-1].nbytes
                 else:
                     arrays.append(pa.array([float(cell) for cell in cells], field.type))
             ids += [row[0] for row in some]
@@ -133,7 +134,7 @@ def write_folder(folder: Path, count: int) -> float:
         shards=tuple(shards),
     )
     publish_source(folder, staged, report)
-    return size
+    return sizes
 
 
 def measure(command: list[str], cache: Path) -> dict[str, float]:
@@ -185,6 +186,7 @@ def show(count: int, modality: str, step: str, found: dict[str, float], **more: 
 def of_modality(folder: Path, modality: str, count: int, scratch: Path, only: list[str] | None) -> None:
     """All measurements of one modality, one after the other, then its cache goes."""
     base, peer = in_python("", cache=scratch), None
+    sizes = json.loads((scratch / "sizes.json").read_text())
     for step, lines in STEPS.items():
         if only and step not in (*only, "libraries", "load_task"):
             continue
@@ -196,6 +198,8 @@ def of_modality(folder: Path, modality: str, count: int, scratch: Path, only: li
             shutil.rmtree(scratch / "theirs", ignore_errors=True)
         elif peer is not None and step in ("load_task", "again"):
             more |= {"s_ratio": round(found["s"] / peer["s"], 3), "cpu_ratio": round(found["cpu_s"] / peer["cpu_s"], 3)}
+        elif step.startswith("hash"):
+            more["mb_per_cpu_s"] = round((sizes["material_id"] + sizes[modality]) / 1e6 / found["cpu_s"])
         show(count, modality, step, found, **more)
     shutil.rmtree(scratch / "ours", ignore_errors=True)
 
@@ -215,8 +219,11 @@ def main() -> None:
         folder = scratch / "folder"
         if not (folder / "build_report.json").exists():
             start = time.perf_counter()
-            size = write_folder(folder, count)
-            print(f"{count:,} rows, {size / 1e6:,.0f} MB of text, written in {time.perf_counter() - start:.0f} s")
+            sizes = write_folder(folder, count)
+            (scratch / "sizes.json").write_text(json.dumps(sizes))
+            print(
+                f"{count:,} rows, {sum(sizes.values()) / 1e6:,.0f} MB of text, in {time.perf_counter() - start:.0f} s"
+            )
         for modality in chosen.modalities:
             of_modality(folder, modality, count, scratch, chosen.steps)
         program = [sys.executable, "-m", "llm4mat_bench.cli"]
