@@ -12,7 +12,8 @@ measurement in a process of its own, with a cache of its own:
 - ``stream``: all rows with ``streaming=True``;
 - ``read_labels``: ids and targets only;
 - ``identity``: the task's hashes from the build report; ``hash texts``: without one, in MB of text a second;
-- ``train``: ``llm4mat-bench train composition_gbm``; ``verify``: ``llm4mat-bench verify`` of so many runs of ``dummy``.
+- ``train``: ``llm4mat-bench train`` of ``composition_gbm`` (compositions) and of ``dummy`` (descriptions);
+- ``verify``: ``llm4mat-bench verify`` of so many runs of ``dummy``.
 
 ``peak_mb`` is the peak of resident memory. Mapped pages of files count in it as long as the system leaves them there;
 ``anon_mb`` is the peak of what they are not (RssAnon, sampled every 20 ms). ``libraries`` is the peak of a process that
@@ -228,9 +229,10 @@ def main() -> None:
             of_modality(folder, modality, count, scratch, chosen.steps)
         program = [sys.executable, "-m", "llm4mat_bench.cli"]
         if chosen.train:
-            command = ["train", "composition_gbm", "mp/band_gap", "-m", "composition", "--data", str(folder)]
-            found = measure([*program, *command, "--out", str(scratch / "results")], scratch / "ours")
-            show(count, "composition", "train composition_gbm", found)
+            for model, modality in (("composition_gbm", "composition"), ("dummy", "description")):
+                command = ["train", model, "mp/band_gap", "-m", modality, "--data", str(folder)]
+                found = measure([*program, *command, "--out", str(scratch / "results")], scratch / "ours")
+                show(count, modality, f"train {model}", found)
         if chosen.verify:
             results = scratch / "dummies"
             in_python(RUNS, folder, "", results, chosen.verify, cache=scratch / "ours")
