@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from ..metrics.results.record import ResultRecord
 
 
+def add_task_column(table: Table, heading: str = "task") -> None:
+    """Add a column of task names, which are never broken: people copy them."""
+    table.add_column(heading, no_wrap=True, overflow="ignore")
+
+
 def score_table(records: "Sequence[ResultRecord]", title: str) -> Table:
     """One row a run: the headline with its interval; the published protocol beside it where answers are missing."""
     from ..metrics.headline import HEADLINE, headline, whole_headline, written, written_interval
@@ -18,7 +23,8 @@ def score_table(records: "Sequence[ResultRecord]", title: str) -> Table:
     sources = {record.task.partition("/")[0] for record in records}
     incomplete = any(record.counts.coverage < 1 for record in records)
     table = Table(title=title, caption="Over the whole test set, with 95 % interval.", box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("task", "model", "metric"):
+    add_task_column(table)
+    for heading in ("model", "metric"):
         table.add_column(heading, overflow="fold")
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("interval", no_wrap=True)

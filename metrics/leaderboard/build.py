@@ -44,7 +44,7 @@ class Leaderboard(BaseModel):
 def write_leaderboard(
     results: Path,
     out: Path,
-    places: Sequence[Place] | Truths = (),
+    places: Sequence[Place | str] | Truths = (),
     progress: Progress = silent,
     *,
     workers: int = 1,

@@ -53,11 +53,14 @@ class Truths:
     places that were given.
 
     Args:
-        places: The places.
+        places: The places, or how they are given on the command line.
+
+    Raises:
+        UsageError: A place is none.
     """
 
-    def __init__(self, places: Sequence[Place] = ()) -> None:
-        self.places = tuple(places)
+    def __init__(self, places: Sequence[Place | str] = ()) -> None:
+        self.places = tuple(_place(one) if isinstance(one, str) else one for one in places)
         self._kept: OrderedDict[tuple[str, str, str | None], Truth | LLM4MatError] = OrderedDict()
         self.used: set[Place] = set()
 

@@ -42,7 +42,7 @@ def score_file(
     kind: Kind | None = None,
     score_kind: ScoreKind | None = None,
     train_mean: float | None = None,
-    places: Sequence[Place] = (),
+    places: Sequence[Place | str] = (),
     revision: str | None = None,
     truths: Truths | None = None,
 ) -> ScoredFile:
@@ -53,7 +53,7 @@ def score_file(
     task that stands there.
 
     Args:
-        path: Parquet or CSV.
+        path: Parquet, CSV, TSV or JSON lines, also packed; or a folder of Parquet files.
         task: The task.
         kind: ``regression`` or ``classification``, where no task is given and no record lies beside the file.
         score_kind: What the scores of a classifier are: probabilities unless said otherwise or all 0 or 1.

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict
 
 from ...dataset_builder.catalogue import Task, get_task
 from ...dataset_builder.dataset_folder.identity import data_sha256
@@ -16,15 +17,22 @@ from ...files import file_sha256
 from ...progress import Progress, silent
 from ..protocols import ClassificationReport, RegressionReport
 from ..studentised import keeping_draws
+from .compare import RELATIVE_TOLERANCE, differences
 from .names import visible
 from .places import Place, Truths
-from .predictions import Predictions, read_predictions
+from .predictions import Predictions, count_rows, read_predictions
 from .record import RESULT_FILE, ResultRecord, config_sha256, read_record, record_sha256, run_id
 from .scoring import count, score_answers
 from .truth import Truth
 
-RELATIVE_TOLERANCE = 1e-9
-"""Sums may be taken in another order by another NumPy; any honest change of a prediction is far larger."""
+_WORTH_WORKERS = 200
+"""Runs from which on another process is worth its start, a second or two."""
+_PIECE = 50
+"""Runs that a process takes at a time."""
+_LARGEST_ARTIFACT = 64 << 20
+"""Bytes of the largest saved file that is hashed: a folder of fine-tuned models would take minutes a gigabyte."""
+_MOST_ROWS = 10
+"""Times the published rows of a source: a table of more is no answer to it, and is not read."""
 
 
 class Verification(BaseModel):
@@ -94,7 +102,7 @@ def verify_run(folder: Path, truths: Truths | None = None) -> Verification:
 
 def verify_results(
     results: Path,
-    places: Sequence[Place] | Truths = (),
+    places: Sequence[Place | str] | Truths = (),
     progress: Progress = silent,
     *,
     workers: int = 1,
@@ -128,20 +136,22 @@ def _verify_in_processes(runs: list[Path], truths: Truths, progress: Progress, w
     """Verify pieces of neighbouring runs, which are mostly of one task, each process with truths of its own."""
     pieces = [runs[start : start + _PIECE] for start in range(0, len(runs), _PIECE)]
     found: list[Verification] = []
-    with ProcessPoolExecutor(
-        min(workers, len(pieces)), get_context("spawn"), initializer=_begin, initargs=(truths.places,)
-    ) as pool:
-        progress("verifying", 0, len(runs))
-        for verified, used in pool.map(_verify_piece, pieces):
-            found += verified
-            truths.used |= used
-            progress("verifying", len(found), len(runs))
+    context = get_context("spawn")
+    try:
+        with ProcessPoolExecutor(min(workers, len(pieces)), context, _begin, (truths.places,)) as pool:
+            progress("verifying", 0, len(runs))
+            for verified, used in pool.map(_verify_piece, pieces):
+                found += verified
+                truths.used |= used
+                progress("verifying", len(found), len(runs))
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"a process was killed while it verified (the memory ran out?), near {runs[len(found)]}; --workers 1 takes "
+            "the least memory"
+        ) from error
     return found
 
 
-_WORTH_WORKERS = 200
-"""Runs from which on another process is worth its start, a second or two."""
-_PIECE = 50
 _truths_here: Truths | None = None
 
 
@@ -188,7 +198,7 @@ class _Check:
         same_random_streams = record.provenance.libraries.get("numpy") == np.__version__
         self.faults += (
             f"{self.file}: metrics.{line}"
-            for line in _differences(
+            for line in differences(
                 record.metrics.model_dump(mode="json"),
                 self.report.model_dump(mode="json"),
                 exact_intervals=same_random_streams,
@@ -203,8 +213,13 @@ class _Check:
             self.faults.append(f"{file}: not the file that the record was made from (SHA-256 or size differs)")
         for name, sha256 in record.artifacts.items():
             artifact = self.folder / name
-            if artifact.is_file() and file_sha256(artifact) != sha256:
+            if not artifact.is_file() or artifact.stat().st_size > _LARGEST_ARTIFACT:
+                continue
+            if file_sha256(artifact) != sha256:
                 self.faults.append(f"{artifact}: changed since the run (SHA-256 differs)")
+        most = _MOST_ROWS * task.source.published.rows
+        if (rows := count_rows(file)) is not None and rows > most:
+            raise DataError(f"{file}: {rows:,} rows are no answers to {task.name}, whose source has far fewer")
         return read_predictions(file, task.kind)
 
     def _matched(self, record: ResultRecord, task: Task, predictions: Predictions) -> Predictions:
@@ -254,32 +269,3 @@ def _data_faults(record: ResultRecord, truth: Truth) -> Iterator[str]:
             yield f"data.{name} {stated}, {truth.place} has {found}"
     if not np.isclose(truth.training_mean, data.training_mean, rtol=RELATIVE_TOLERANCE, atol=0.0):
         yield f"training mean {data.training_mean}, {truth.place} says {truth.training_mean}"
-
-
-def _differences(stated: JsonValue, found: JsonValue, where: str = "", *, exact_intervals: bool) -> Iterator[str]:
-    """Leaves in which two JSON values differ, numbers beyond the tolerance."""
-    if isinstance(stated, dict) and isinstance(found, dict):
-        if where.endswith("interval") and not exact_intervals and _near(stated, found):
-            return
-        for key in sorted(stated.keys() | found.keys()):
-            inner = f"{where}.{key}" if where else key
-            yield from _differences(stated.get(key), found.get(key), inner, exact_intervals=exact_intervals)
-        return
-    both_numbers = isinstance(stated, int | float) and isinstance(found, int | float)
-    if both_numbers and np.isclose(float(stated), float(found), rtol=RELATIVE_TOLERANCE, atol=1e-15):  # type: ignore[arg-type]
-        return
-    if stated != found:
-        yield f"{where}: the record says {stated}, the predictions give {found}"
-
-
-def _near(stated: dict[str, JsonValue], found: dict[str, JsonValue]) -> bool:
-    """Whether two intervals are the same but for the draw of the resamples, which another NumPy may make otherwise.
-
-    The ends of an interval from 1,000 resamples scatter by about 4 % of its width, by more where tails are heavy.
-    """
-    ends = [stated.get("low"), stated.get("high"), found.get("low"), found.get("high")]
-    numbers = [float(end) for end in ends if isinstance(end, int | float)]
-    if len(numbers) < 4 or stated.get("level") != found.get("level") or stated.get("method") != found.get("method"):
-        return False
-    slack = 0.2 * (numbers[3] - numbers[2])
-    return abs(numbers[0] - numbers[2]) <= slack and abs(numbers[1] - numbers[3]) <= slack

@@ -176,3 +176,16 @@ def test_the_demo_does_the_whole_chain_and_then_nothing(tmp_path: Path, call: Ca
     second = call("demo", "--out", tmp_path)
     assert "0 runs trained, 18 found finished" in second.out
     assert "composition_gbm" in second.out
+
+
+def test_models_are_listed_with_their_settings(call: Callable[..., Any]) -> None:
+    found = json.loads(call("models", "--json").out)
+    assert {"dummy", "composition_gbm"} <= {one["id"] for one in found}
+    one = json.loads(call("models", "composition_gbm", "--json").out)
+    assert one["install"] == "pip install 'llm4mat-bench[baselines]'"
+    assert one["settings"]["learning_rate"]["default"] == 0.03
+    assert "composition_gbm" in call("models").out
+    assert "early_stopping_rounds" in call("models", "composition_gbm").out
+    assert "nothing to set" in call("models", "dummy").out
+    wrong = call("models", "composition_gmb")
+    assert wrong.status == 2 and "Did you mean composition_gbm" in wrong.err

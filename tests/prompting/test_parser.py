@@ -419,6 +419,22 @@ UNITS = [
 ]
 
 
+INSIDE = [
+    '"energy_per_atom": "x", ',
+    '"is_gap_direct": "not sure", ',
+    '"value": 5 GPa, ',
+    '"is_gap_direct": "a b c d", ',
+    "a: [1, 2], ",
+]
+INSIDE += [
+    '"unit": "x", "value": "y", ',
+    '"energy_per_atom_min": 1 GPa, ',
+    "[",
+    "{",
+    '"is_gap_direct": {"value": "x"}, ',
+]
+
+
 @pytest.mark.slow
 def test_a_megabyte_of_anything_takes_linear_time() -> None:
     """Twice the text may take two and a half times as long; a megabyte takes a fraction of a second of processor."""
@@ -433,8 +449,8 @@ def test_a_megabyte_of_anything_takes_linear_time() -> None:
         return best
 
     for task in ("mp/energy_per_atom", "mp/is_gap_direct"):
-        for unit in UNITS:
-            whole = (unit * (MEGABYTE // len(unit) + 1))[:MEGABYTE]
+        for opening, unit in [*(("", unit) for unit in UNITS), *(("{", unit) for unit in INSIDE)]:
+            whole = (opening + unit * (MEGABYTE // len(unit) + 1))[:MEGABYTE]
             took = seconds(whole, task)
             assert took < 0.3, (task, unit, took)
             if took > 0.05:

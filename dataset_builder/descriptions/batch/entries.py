@@ -24,8 +24,13 @@ class Source:
 
     kind: str
     entries: Callable[[], Iterator[Entry]]
-    ignored: int = 0
-    """Files beside the CIFs."""
+    passed_over: tuple[str, ...] = ()
+    """Files beside the crystals."""
+
+    @property
+    def ignored(self) -> int:
+        """How many files are passed over."""
+        return len(self.passed_over)
 
 
 class Scan(NamedTuple):

@@ -1,4 +1,4 @@
-"""Describe a whole file or folder into one Parquet file; killed at any moment, it goes on where it stopped."""
+"""Describe a whole file or folder into one file; killed at any moment, it goes on where it stopped."""
 
 import time
 import zlib
@@ -15,7 +15,7 @@ from .errors import DescribeInputError, DescribeUsageError
 from .pool import Executor
 from .records import Outcome, Settings, Status, Task
 from .summary import Summary, sum_up
-from .table import read_header, read_rows, write_table
+from .table import Form, form_of, read_header, read_rows, write_rows
 from .versions import library_versions
 
 FORMAT = "llm4mat-bench descriptions 1"
@@ -41,6 +41,7 @@ def run_job(
     executor: Callable[[], Executor],
     *,
     overwrite: bool = False,
+    form: Form | None = None,
     progress: Progress = silent,
 ) -> Summary:
     """Describe every structure of a source.
@@ -50,11 +51,13 @@ def run_job(
 
     Args:
         source: The structures.
-        out: The Parquet file to write.
+        out: The file to write.
         settings: How to describe.
         executor: Starts what does the work.
         overwrite: Replace a file, and discard a journal, that another input or other settings made. A journal of
             this very run is always continued.
+        form: Parquet, JSON lines or CSV; by the ending of ``out`` where left out. Only a Parquet file says what made
+            it: one of another form that is there is never taken for finished.
         progress: Told of rows, and of the length of their texts, as large structures take longer.
 
     Raises:
@@ -65,21 +68,22 @@ def run_job(
         PoolError: The workers cannot be started.
     """
     begun = time.monotonic()
-    if out.suffix.lower() != ".parquet":
-        raise DescribeUsageError(f"--out must end in .parquet: {out}")
     if out.is_dir():
         raise DescribeUsageError(f"--out is a folder: {out}")
+    form = form_of(out, form)
     try:
         with closing(executor()) as workers:  # begins to import while the input is read
             known = _scan(source, progress)
             header = _header(source, settings, known.scan)
             place = out.with_name(out.name + ".journal")
-            if out.exists() and not overwrite:
+            if out.exists() and not overwrite and form != "parquet" and not place.exists():
+                raise JournalError(f"{out} exists: choose another --out, or replace it with --overwrite")
+            if out.exists() and not overwrite and form == "parquet":
                 return _finished_before(out, place, header, source, known, begun)
             with Journal(place, header, remedy=REMEDY, exclusive=True, discard_other=overwrite) as journal:
                 resumed = len(journal)
                 _work(source, known, journal, workers, progress)
-                write_table(out, _rows(journal), header, condensed=settings.condensed)
+                write_rows(out, _rows(journal), header, condensed=settings.condensed, form=form)
                 summary = sum_up(_rows(journal), out, source, known.scan, resumed, begun)
                 journal.remove()
                 return summary

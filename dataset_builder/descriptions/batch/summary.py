@@ -13,6 +13,7 @@ from .entries import Scan, Source
 from .records import Status
 
 FAILURES_SHOWN = 20
+PASSED_OVER_SHOWN = 20
 SLOWEST_SHOWN = 5
 
 
@@ -39,6 +40,8 @@ class Summary(BaseModel):
     resumed: int
     """Rows that earlier, unfinished runs had done."""
     ignored_files: int
+    passed_over: list[str] = []
+    """The first few of those files."""
     counts: dict[Status, int]
     input_sha256: str
     wall_seconds: float
@@ -93,6 +96,7 @@ def sum_up(
         rows=scan.rows,
         resumed=resumed,
         ignored_files=source.ignored,
+        passed_over=list(source.passed_over[:PASSED_OVER_SHOWN]),
         counts={status: counts[status] for status in Status},
         input_sha256=scan.sha256,
         wall_seconds=time.monotonic() - begun,

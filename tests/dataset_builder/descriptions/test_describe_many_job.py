@@ -316,7 +316,7 @@ def test_the_largest_go_first(tmp_path: Path) -> None:
 
 def test_where_it_may_be_written(crystals: Path, tmp_path: Path) -> None:
     with pytest.raises(DescribeUsageError, match=r"\.parquet"):
-        run(crystals, tmp_path / "out.csv")
+        run(crystals, tmp_path / "out.txt")
     (tmp_path / "d.parquet").mkdir()
     with pytest.raises(DescribeUsageError, match="folder"):
         run(crystals, tmp_path / "d.parquet")

@@ -354,3 +354,14 @@ def test_what_is_shown_was_computed_and_not_read(run: Path, tmp_path: Path) -> N
     assert f"[{cell['low']:.3f}, {cell['high']:.3f}]" in page
     stated = json.loads((run / "result.json").read_text())["metrics"]["whole"]["mad_mae"]["interval"]
     assert f"[{stated['low']:.3f}, {stated['high']:.3f}]" not in page
+
+
+def test_a_table_of_billions_of_rows_is_not_read(run: Path) -> None:
+    """A dictionary and a run length stand for any number of rows in a few kilobytes."""
+    rows = 100_000_000
+    ids = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array(["x"]))
+    table = pa.table({"material_id": ids})
+    pq.write_table(table, run / "predictions.parquet")
+    assert (run / "predictions.parquet").stat().st_size < 1_000_000
+    forge_record(run, put("task", "mp/band_gap"))
+    assert any("100,000,000 rows are no answers to mp/band_gap" in fault for fault in verify_run(run).faults)
