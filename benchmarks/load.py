@@ -34,6 +34,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from synthetic import HEADER, rows
 
 from llm4mat_bench.dataset_builder.catalogue import MODALITIES, get_source
@@ -96,26 +97,32 @@ def write_folder(folder: Path, count: int) -> dict[str, int]:
     column |= {prop.name: HEADER.index(prop.published_column) for prop in source.properties}
     classes = {prop.name for prop in source.properties if prop.classes}
     staged = work_folder(folder, "mp")
-    made = rows(count)
-    shards, splits, sizes = [], {}, dict.fromkeys(("material_id", *MODALITIES), 0)
+    some = list(rows(min(count, SHARD_ROWS)))
+    arrays = []
+    for field in schema:
+        cells = [row[column[field.name]] for row in some]
+        if field.name in classes:
+            arrays.append(pa.array([int(cell == "True") for cell in cells], field.type))
+        elif field.type == pa.string():
+            arrays.append(pa.array(cells, field.type))
+        else:
+            arrays.append(pa.array([float(cell) for cell in cells], field.type))
+    block = pa.table(arrays, schema=schema)  # comes again in every shard, with other ids
+    del some, arrays
+    shards, splits, sizes, start = [], {}, dict.fromkeys(("material_id", *MODALITIES), 0), 0
     for split, wanted in zip(("train", "validation", "test"), split_sizes(count), strict=True):
         number = -(-wanted // SHARD_ROWS)
         files, ids = [], []
         for index in range(number):
-            some = [next(made) for _ in range(min(SHARD_ROWS, wanted - index * SHARD_ROWS))]
-            arrays = []
-            for field in schema:
-                cells = [row[column[field.name]] for row in some]
-                if field.name in classes:
-                    arrays.append(pa.array([int(cell == "True") for cell in cells], field.type))
-                elif field.type == pa.string():
-                    arrays.append(pa.array(cells, field.type))
-                    sizes[field.name] += arrays[-1].nbytes
-                else:
-                    arrays.append(pa.array([float(cell) for cell in cells], field.type))
-            ids += [row[0] for row in some]
+            table = block.slice(0, min(SHARD_ROWS, wanted - index * SHARD_ROWS))
+            here = [f"mp-{1_000_000 + start + row}" for row in range(table.num_rows)]
+            start += len(here)
+            table = table.set_column(0, schema.field(0), pa.array(here))
+            for name in sizes:
+                sizes[name] += pc.sum(pc.binary_length(table[name])).as_py()
+            ids += here
             files.append(staged / shard_path("mp", split, index, number))
-            write_shard(pa.table(arrays, schema=schema), files[-1])
+            write_shard(table, files[-1])
             shards.append(describe_shard(files[-1], staged))
         splits[split] = SplitReport(
             expected=None,

@@ -96,6 +96,8 @@ def main() -> None:
     if given.measure:
         measure(*given.measure)
         return
+    from llm4mat_bench.metrics.studentised import keeping_draws
+
     with tempfile.TemporaryDirectory() as temporary:
         work = given.work or Path(temporary)
         data = work / f"data-{given.predictions}" / "built"
@@ -109,7 +111,8 @@ def main() -> None:
         for records in given.records:
             results = work / f"results-{given.predictions}-{given.tasks}-{records}"
             if not results.exists():
-                make_runs(results, data, records, list(TASKS[: given.tasks]))
+                with keeping_draws():
+                    make_runs(results, data, records, list(TASKS[: given.tasks]))
             command = [sys.executable, __file__, "--measure", str(results), str(data)]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             each = 1000 * found["seconds"] / found["runs"]

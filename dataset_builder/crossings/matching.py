@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 from xxhash import xxh3_64_intdigest
 
+from ..crystals.errors import StructureError
+from ..crystals.reading import read_structure
+
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
@@ -47,14 +50,10 @@ class StructureComparer:
         if text in self._kept:
             self._kept.move_to_end(text)
             return self._kept[text]
-        from pymatgen.core.structure import Structure
-
         structure = None
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                structure = Structure.from_str(text, fmt="cif")
-        except Exception:  # the parser raises whatever a broken CIF makes it raise
+            structure = read_structure(text)
+        except StructureError:
             self._unreadable.add(xxh3_64_intdigest(text.encode()))
         self._kept[text] = structure
         if len(self._kept) > _STRUCTURES_KEPT:

@@ -16,10 +16,14 @@ from pydantic import BaseModel, ConfigDict
 from ...dataset_builder.catalogue import Kind, Source, get_task
 from ..headline import headline, whole_headline, written, written_interval
 from ..protocols import ClassificationReport, RegressionReport, Score
+from ..results.names import visible
 from ..results.predictions import read_predictions
 from ..results.record import PretrainingOverlap, ResultRecord, json_sha256, shortfalls
 from ..results.seeds import same_but_for_noise
 from ..results.verify import Verification
+
+_LONGEST = 2000
+"""Characters of settings that an entry shows; the record has them all."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +184,7 @@ def _entry(source: Source, name: str, runs: list[SoundRun]) -> Entry:
         model_kind=first.model.kind,
         modality=first.modality,
         parameters=parameters.pop() if len(parameters) == 1 else None,
-        settings=settings,
+        settings=visible(settings, _LONGEST),
         dataset=runs[0].place or data.dataset + (f" @ {data.revision}" if data.revision else ""),
         data_checked=runs[0].place is not None,
         pretraining_overlap=first.model.pretraining_overlap,
