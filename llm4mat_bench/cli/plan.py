@@ -173,7 +173,7 @@ def _table(plan: "Plan") -> Table:
     optional = (("core-hours", "core_hours"), ("GPU-hours", "gpu_hours"), ("cost", "cost"))
     shown = [(title, field) for title, field in optional if getattr(plan, field) is not None]
     for heading in ("source", "modality"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for heading in ("tasks", "rows", "tokens a text", "tokens", *(title for title, _ in shown)):
         table.add_column(heading, justify="right")
     groups: dict[tuple[str, str], list[Line]] = {}

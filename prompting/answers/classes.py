@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 from ...dataset_builder.catalogue import Task, meaning_of
 from .findings import Finding
+from .levelled import level
 from .names import Names
 from .refusals import declines
 from .words import WORDS
 
 MOST_WORDS = 4_000  # of one answer; what comes later is not read
-_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+(?:\.[0-9]+)?|[.!?;\n,:=|(){}<>/\"*`$-]")
+_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+(?:\.[0-9]+)?|[.!?;\n,:=|(){}<>/$-]")
 _TRUE = frozenset(["true", "yes", "correct", "affirmative"])
 _FALSE = frozenset(["false", "no", "incorrect", "negative"])
 _LIKELY = frozenset({"likely", "probably"})
@@ -27,7 +28,7 @@ _BETWEEN = frozenset(WORDS.between)
 # "direct evidence" says nothing about the gap
 _NO_CLASS_BEFORE = frozenset(WORDS.no_class_before)
 _CONCESSION = frozenset(["while", "although", "though", "whereas", "unlike"])
-_CONTRAST = frozenset(["or", "and", "vs", "versus", "/"])
+_CONTRAST = frozenset(["or", "and", "vs", "versus", "/", "|"])
 
 
 class _Word(NamedTuple):
@@ -50,13 +51,24 @@ class Classes:
         self.dropped = frozenset(word.lower() for word in classes.dropped)
         # words such as "included" count only where the sentence names the property
         telling = [word for word in self.positive if word in names.mine]
-        self.needs_name = frozenset(
-            word for word in self.positive | self.negative if not any(word.endswith(one) for one in telling)
+        self.needs_name: frozenset[str] = (
+            frozenset()
+            if words is None
+            else frozenset(
+                word for word in (*words.positive, *words.negative) if not any(word.endswith(one) for one in telling)
+            )
         )
         # a stable phase is stable, a direct phase is nothing
         own = frozenset({"phase", "phases", "structure", "structures"} if "stable" in self.positive else ())
         self.no_class_before = _NO_CLASS_BEFORE - own
         self.names = names
+        # "Property: band gap is direct" repeats the question, and says nothing
+        titles = "|".join(re.escape(level(title)) for title in (task.property.title, task.property.name))
+        self.echo = re.compile(rf"(?i)property(?: name)?: *(?:{titles})(?=[.\n]|$)")
+
+    def without_echo(self, text: str) -> str:
+        """Blank the property's name where it is only repeated from the question."""
+        return self.echo.sub(lambda found: " " * len(found[0]), text)
 
     def opposite(self, key: str) -> bool | None:
         """Whether a key names a class: True for the negative one, False for the positive, else None."""
