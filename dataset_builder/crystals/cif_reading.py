@@ -340,17 +340,19 @@ def _too_close(expanded: _Expanded, listing: _Listing, limit: float, with_hydrog
     if len(places) > MOST_COMPARED:
         return None
     metric = listing.cell.metric
-    hydrogen = elements == "H"
-    for index in range(len(places) - 1):
-        gap = places[index + 1 :] - places[index]
+    limits = np.where(elements == "H", with_hydrogen, limit)
+    rows = max(1, 100_000 // len(places))  # so many at a time keep the arrays small
+    for start in range(0, len(places), rows):
+        gap = places[start : start + rows, None] - places[None]
         gap -= np.round(gap)
-        squared = np.einsum("ni,ij,nj->n", gap, metric, gap)
-        limits = np.where(hydrogen[index + 1 :] | hydrogen[index], with_hydrogen, limit)
-        near = np.flatnonzero(squared < limits**2)
-        if len(near):
-            other = int(near[0])
-            distance = math.sqrt(max(float(squared[other]), 0.0))
-            return f"{elements[index]} and {elements[index + 1 + other]} are {distance:.2g} Å apart"
+        squared = ((gap @ metric) * gap).sum(axis=2)
+        own = np.arange(start, min(start + rows, len(places)))
+        squared[own - start, own] = np.inf
+        near = squared < np.minimum(limits[own, None], limits[None]) ** 2
+        if near.any():
+            one, other = (int(place[0]) for place in np.nonzero(near))
+            distance = math.sqrt(max(float(squared[one, other]), 0.0))
+            return f"{elements[start + one]} and {elements[other]} are {distance:.2g} Å apart"
     return None
 
 
