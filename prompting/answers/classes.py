@@ -51,8 +51,12 @@ class Classes:
         self.dropped = frozenset(word.lower() for word in classes.dropped)
         # words such as "included" count only where the sentence names the property
         telling = [word for word in self.positive if word in names.mine]
-        self.needs_name = frozenset(
-            word for word in self.positive | self.negative if not any(word.endswith(one) for one in telling)
+        self.needs_name: frozenset[str] = (
+            frozenset()
+            if words is None
+            else frozenset(
+                word for word in (*words.positive, *words.negative) if not any(word.endswith(one) for one in telling)
+            )
         )
         # a stable phase is stable, a direct phase is nothing
         own = frozenset({"phase", "phases", "structure", "structures"} if "stable" in self.positive else ())

@@ -53,6 +53,9 @@ class Key(NamedTuple):
     unit: Unit | None
 
 
+_UNKNOWN = Key("unknown", None)
+
+
 class Names:
     """The names of one task's property; make it with `names_of`."""
 
@@ -98,11 +101,12 @@ class Names:
             found == one or (len(one) > 5 and one in found) or (len(found) > 2 and found in one) for one in self.mine
         )
 
-    @lru_cache(maxsize=2048)  # noqa: B019 - Names live as long as the program, one a task
     def key(self, text: str) -> Key:
         """Say what a key names, and which unit it gives."""
-        if len(text) > _LONGEST_KEY:
-            return Key("unknown", None)
+        return _UNKNOWN if len(text) > _LONGEST_KEY else self._key(text)
+
+    @lru_cache(maxsize=2048)  # noqa: B019 - Names live as long as the program, one a task
+    def _key(self, text: str) -> Key:
         plain = _plain_compact(text)
         small = compact(text)
         if plain in self.siblings:
@@ -139,6 +143,8 @@ class Names:
 
     def names_a_name(self, key: str) -> bool:
         """Whether a key says that its value is the name of a property."""
+        if len(key) > _LONGEST_KEY:
+            return False
         return compact(key) in _NAMES_A_NAME or _plain_compact(key) in _NAMES_A_NAME
 
 

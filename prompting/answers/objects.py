@@ -125,7 +125,7 @@ def _read_root(reader: _Reader, opening: int, found: Found) -> int:
     stack = [root]
     key: str | None = None  # a key that waits for its value
     waiting = False  # a colon was read
-    place = opening + 1
+    place = key_start = opening + 1
     while stack and reader.tokens < MOST_TOKENS:
         reader.tokens += 1
         holder = stack[-1]
@@ -143,6 +143,8 @@ def _read_root(reader: _Reader, opening: int, found: Found) -> int:
         elif char in "}]":
             if waiting and key is not None:
                 holder.entries.append(Entry(key, None))
+            elif key is not None and len(stack) > 1 and not holder.entries:  # {band_gap: {2.2 eV}}
+                holder.entries.append(Entry(None, Scalar(key_start, place, False)))
             key, waiting = None, False
             place += 1
             if char == "}" and holder.is_list and len(stack) > 1:  # a list that was not closed
@@ -167,6 +169,7 @@ def _read_root(reader: _Reader, opening: int, found: Found) -> int:
                 holder.entries.append(Entry(key, Scalar(start, end, text[start - 1] in _QUOTES)))
             key, waiting = None, False
         else:
+            key_start = place
             key, place = _key(reader, place, holder, key)
     if waiting and key is not None and stack:
         stack[-1].entries.append(Entry(key, None))

@@ -3,6 +3,7 @@
 import math
 import string
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import example, given, settings
@@ -469,3 +470,20 @@ def test_a_value_at_either_end_of_a_long_answer_is_found(filler: str) -> None:
 
 def test_the_version_is_a_string() -> None:
     assert PARSER_VERSION == "1"
+
+
+def test_nothing_of_an_answer_is_kept() -> None:
+    def read(number: int) -> None:
+        for task in ("mp/band_gap", "mp/is_stable"):
+            parse_answer(f'{{"{number}{"k" * 50_000}": 1, "band_gap": "{number}{"v " * 25_000}"}}', task)
+            parse_answer(f"{number} eV " + "word " * 10_000, task)
+
+    read(0)
+    tracemalloc.start()
+    try:
+        for number in range(40):
+            read(number)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 500_000  # of eight million characters
