@@ -1,6 +1,7 @@
 """Gradient-boosted trees on element statistics: what can be had from the formula alone, in seconds."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,9 +52,10 @@ class Settings(BaseSettings):
 class BoostedTrees(Fitted):
     """Trees, and the table of elements that they were grown on."""
 
-    def __init__(self, booster: "lightgbm.Booster", table: ElementTable, facts: dict[str, Any]) -> None:
-        """Take what `fit` found or `load` read."""
+    def __init__(self, booster: "lightgbm.Booster", text: str, table: ElementTable, facts: dict[str, Any]) -> None:
+        """Take what `fit` found or `load` read; ``text`` is the booster in LightGBM's text format."""
         self.booster = booster
+        self.text = text
         self.table = table
         self.trees: int = facts["trees"]
         self.parameters: int = facts["parameters"]
@@ -73,7 +75,7 @@ class BoostedTrees(Fitted):
 
     def save(self, folder: Path) -> None:
         """Write the trees in LightGBM's text format, the elements and the facts as JSON."""
-        write_text(folder / _TREES, self.booster.model_to_string(num_iteration=self.trees))
+        write_text(folder / _TREES, self.text)
         self.table.write(folder / _ELEMENTS)
         write_json(folder / _FACTS, {**self.facts, "parameters": self.parameters})
 
@@ -120,10 +122,11 @@ def fit(data: TaskData, context: Context[Settings]) -> BoostedTrees:
             lambda state: context.progress("trees", state.iteration + 1, settings.n_estimators),
         ],
     )
-    # A tree with k leaves holds k values and k - 1 splits.
-    leaves = sum(tree["num_leaves"] for tree in booster.dump_model(num_iteration=booster.best_iteration)["tree_info"])
+    text = booster.model_to_string(num_iteration=booster.best_iteration)
+    # A tree with k leaves holds k values and k - 1 splits. (LightGBM's own dump takes a tenth of the training.)
+    leaves = sum(map(int, re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE)))
     facts = {"trees": booster.best_iteration, "parameters": 2 * leaves - booster.best_iteration}
-    return BoostedTrees(booster, table, facts)
+    return BoostedTrees(booster, text, table, facts)
 
 
 def load(folder: Path) -> BoostedTrees:
@@ -134,12 +137,13 @@ def load(folder: Path) -> BoostedTrees:
     """
     import lightgbm
 
+    text = (folder / _TREES).read_text(encoding="utf-8")
     try:
-        booster = lightgbm.Booster(model_str=(folder / _TREES).read_text(encoding="utf-8"))
+        booster = lightgbm.Booster(model_str=text)
     except lightgbm.basic.LightGBMError as error:
         raise DataError(f"{folder / _TREES}: LightGBM cannot read it ({error})") from error
     facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-    return BoostedTrees(booster, ElementTable.read(folder / _ELEMENTS), facts)
+    return BoostedTrees(booster, text, ElementTable.read(folder / _ELEMENTS), facts)
 
 
 def _batches(texts: Texts, table: ElementTable, where: str = "") -> Iterator[NDArray[np.float32]]:

@@ -11,7 +11,8 @@ from ..dataset_builder.catalogue import Modality
 from ..dataset_builder.crystals.errors import StructureError
 from ..dataset_builder.crystals.formulas import element_shares
 from ..dataset_builder.descriptions import DescriptionError
-from ..dataset_builder.descriptions.batch.inputs import Entry, Source, open_source
+from ..dataset_builder.descriptions.batch.entries import Entry, Source
+from ..dataset_builder.descriptions.batch.inputs import open_source
 from ..errors import DataError, LLM4MatError, UsageError, one_line
 from .artifacts import TrainedModel
 

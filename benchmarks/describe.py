@@ -27,8 +27,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
+
+from llm4mat_bench.cli.progress import show_progress
+from llm4mat_bench.files import write_json
+from llm4mat_bench.progress import Progress
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data" / "mp_sample"
@@ -64,7 +67,7 @@ def timed(function: Callable[[Any], str], structure: Any) -> tuple[str, float]: 
     return text, time.process_time() - start
 
 
-def measure(chosen: list[tuple[str, Any]], repeats: int) -> list[dict[str, Any]]:
+def measure(chosen: list[tuple[str, Any]], repeats: int, progress: Progress) -> list[dict[str, Any]]:
     """Describe every structure both ways."""
     from robocrys import StructureCondenser, StructureDescriber
 
@@ -83,7 +86,8 @@ def measure(chosen: list[tuple[str, Any]], repeats: int) -> list[dict[str, Any]]
     upstream(chosen[0][1])  # the first call of either pays for tables and caches
     fast(chosen[0][1])
     rows = []
-    for name, structure in track(chosen, description="Describing", console=Console(stderr=True)):
+    for done, (name, structure) in enumerate(chosen):
+        progress("describing", done, len(chosen))
         runs = [timed(fast, structure) for _ in range(repeats)]
         expected, slow = timed(upstream, structure)
         quick = min(seconds for _, seconds in runs)
@@ -150,7 +154,8 @@ def main() -> None:
     if arguments.profile:
         profile(chosen)
         return
-    rows = measure(chosen, arguments.repeats)
+    with show_progress() as progress:
+        rows = measure(chosen, arguments.repeats, progress)
     upstream, fast = sum(row["upstream"] for row in rows), sum(row["fast"] for row in rows)
     summary = {
         "upstream": upstream,
@@ -164,8 +169,7 @@ def main() -> None:
     if arguments.json:
         packages = {name: version(name) for name in ("robocrys", "pymatgen-core", "matminer", "numpy", "scipy")}
         machine = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
-        text = json.dumps({"summary": summary, "rows": rows, "versions": packages | machine}, indent=1)
-        arguments.json.write_text(text + "\n", encoding="utf-8")
+        write_json(arguments.json, {"summary": summary, "rows": rows, "versions": packages | machine})
 
 
 if __name__ == "__main__":

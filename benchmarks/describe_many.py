@@ -20,7 +20,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from llm4mat_bench.dataset_builder.descriptions.batch.inputs import open_source, weight
+from llm4mat_bench.dataset_builder.descriptions.batch.entries import weight
+from llm4mat_bench.dataset_builder.descriptions.batch.inputs import open_source
 from llm4mat_bench.dataset_builder.descriptions.batch.pool import LocalPool
 from llm4mat_bench.dataset_builder.descriptions.batch.records import Settings, Status, Task
 

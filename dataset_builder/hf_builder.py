@@ -10,7 +10,10 @@ Nothing is published or checked against the published sizes here: that is what `
 """
 
 import hashlib
+import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ import pyarrow as pa
 from datasets.builder import Key
 from numpy.typing import NDArray
 
-from ..errors import UsageError, unknown_name
+from ..errors import DataError, UsageError, unknown_name
 from ..progress import silent
 from .catalogue import MODALITIES, SPLITS, Source, get_source, list_sources, load_source_file
 from .cleaning import policy
@@ -39,6 +42,8 @@ from .readers.registry import choose_reader, get_reader
 from .splits import DEFAULT_SEED
 
 Work = tuple[int, Piece]
+_LONGEST_FOLDER = 107 - len("/pymp-XXXXXXXX/listener-XXXXXXXX") - 16  # 16: the limit of macOS is that much lower
+_SHORT_FOLDER = "/tmp"  # noqa: S108 - what multiprocess itself falls back on; it makes a private folder inside
 
 
 @dataclass
@@ -86,6 +91,15 @@ class LLM4MatBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         settings.setdefault("dataset_name", "llm4mat_bench")
         settings["hash"] = _fingerprint(settings.get("data_dir"), settings.get("catalogue"), settings.get("manifest"))
         super().__init__(cache_dir=cache_dir, **settings)
+
+    def download_and_prepare(self, *arguments: Any, num_proc: int | None = None, **settings: Any) -> None:  # noqa: ANN401 - as the library has it
+        """Build the tables into the library's cache; everything else is as in ``datasets.DatasetBuilder``.
+
+        Raises:
+            DataError: More than one process was asked for and there is no folder whose path a socket can have.
+        """
+        with _room_for_sockets() if num_proc and num_proc > 1 else nullcontext():
+            super().download_and_prepare(*arguments, num_proc=num_proc, **settings)
 
     def _info(self) -> datasets.DatasetInfo:
         source, modality = _split_name(self.config.name, self.config.catalogue)
@@ -206,6 +220,30 @@ def _batches(
     for raw in reader.read(source, piece, origin):
         batch = clean_batch(raw, source, schema)
         yield batch, rows_of_split(batch, lookup, split)
+
+
+@contextmanager
+def _room_for_sockets() -> Iterator[None]:
+    """Give the processes of ``datasets`` a temporary folder with a short path.
+
+    They talk through a socket in it, and the path of a socket has at most 107 characters (fewer on macOS). Where TMPDIR
+    is longer, ``multiprocess`` dies with a bare EOFError: on Python 3.11 and 3.12 for want of a check, from 3.13 on in
+    the check (its fallback calls a function of a later Python with an argument that this one does not take).
+    """
+    before = tempfile.tempdir
+    if len(tempfile.gettempdir()) <= _LONGEST_FOLDER:
+        yield
+        return
+    if not os.access(_SHORT_FOLDER, os.W_OK):
+        raise DataError(
+            f"{tempfile.gettempdir()}: too long a path for the sockets of several processes, and {_SHORT_FOLDER} "
+            f"cannot be written; set TMPDIR to a folder of at most {_LONGEST_FOLDER} characters, or leave num_proc out"
+        )
+    tempfile.tempdir = _SHORT_FOLDER
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _features(source: Source, modality: str | None) -> datasets.Features:

@@ -23,6 +23,27 @@ class DataError(LLM4MatError, ValueError):
     """A file does not hold what it should; the message names file, column and count."""
 
 
+def require_name(what: str, name: object) -> str:
+    """Return a name that is text.
+
+    Args:
+        what: What it is the name of, for example ``"task"``.
+        name: The name as given.
+
+    Raises:
+        UsageError: It is no text: None, a number, a list.
+    """
+    if isinstance(name, str):
+        return name
+    raise UsageError(f"a {what} is named by text, not by {said_value(name)} ({type(name).__name__})")
+
+
+def said_value(value: object, limit: int = 60) -> str:
+    """Write a value as one short line."""
+    line = " ".join(repr(value).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UsageError:
     """Build the error for a name that does not exist, with the nearest ones that do.
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import DataError, LLM4MatError, UsageError
+from .errors import DataError, LLM4MatError, UsageError, one_line
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _OF_THE_DISK = _DISK_FULL | {errno.EROFS, errno.EFBIG}
@@ -94,22 +94,27 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def json_text(value: Any, *, sort_keys: bool = False) -> str:  # noqa: ANN401 - whatever json can write
+def json_text(value: Any, *, sort_keys: bool = False, compact: bool = False) -> str:  # noqa: ANN401 - whatever json can
     """Write JSON as all files of this package have it: indented, Unicode as it is, a newline at the end.
 
     Args:
         value: What to write.
         sort_keys: Sort the keys, instead of keeping their order.
+        compact: On one line, for what only programs read.
 
     Raises:
         ValueError: A number is not finite, which JSON cannot say.
     """
-    return json.dumps(value, sort_keys=sort_keys, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    indent, separators = (None, (",", ":")) if compact else (2, None)
+    text = json.dumps(
+        value, sort_keys=sort_keys, ensure_ascii=False, indent=indent, separators=separators, allow_nan=False
+    )
+    return text + "\n"
 
 
-def write_json(path: Path, value: Any, *, sort_keys: bool = False) -> None:  # noqa: ANN401 - whatever json can write
+def write_json(path: Path, value: Any, *, sort_keys: bool = False, compact: bool = False) -> None:  # noqa: ANN401
     """Write a JSON file whole. See `json_text`."""
-    write_text(path, json_text(value, sort_keys=sort_keys))
+    write_text(path, json_text(value, sort_keys=sort_keys, compact=compact))
 
 
 def file_sha256(path: Path) -> str:
@@ -153,6 +158,14 @@ def cannot_write(path: Path, error: OSError) -> LLM4MatError:
     if error.errno == errno.EROFS:
         return DataError(f"{path} cannot be written: the file system is read-only. Choose another place")
     return DataError(f"{path} cannot be written: {error.strerror or error}. Mend that or choose another place")
+
+
+def said_of_system(error: OSError) -> str:
+    """Say in one line what the system refused, where nothing more is known of it."""
+    place = "".join(f"{os.fsdecode(name)}: " for name in (error.filename,) if isinstance(name, str | bytes))
+    if error.errno in _DISK_FULL:
+        return f"{place}the disk is full. Make room and run again"
+    return f"{place}{error.strerror or one_line(error)}"
 
 
 @contextmanager

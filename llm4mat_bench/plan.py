@@ -24,6 +24,7 @@ class Pass(BaseModel):
         trained: Whether it is trained; a prompted model reads the test rows only.
         epochs: How often a trained model reads training and validation rows.
         shots: Examples, as long as the rows themselves, in each question to a prompted model.
+        other_tokens: Tokens of the rest of a question, and of its answer.
         seeds: How many runs of each task.
         max_tokens: Texts are cut there.
     """
@@ -33,6 +34,7 @@ class Pass(BaseModel):
     trained: bool = True
     epochs: int = Field(default=1, ge=1)
     shots: int = Field(default=0, ge=0)
+    other_tokens: int = Field(default=0, ge=0)
     seeds: int = Field(default=1, ge=1)
     max_tokens: int | None = Field(default=None, ge=1)
 
@@ -171,10 +173,10 @@ def _line(
     lengths = _lengths(task.source, modality, data, count_tokens)
     each = lengths.mean_tokens(passes.max_tokens)
     if passes.trained:
-        read = passes.epochs * (rows["train"] + rows["validation"]) + rows["test"]
+        read = each * (passes.epochs * (rows["train"] + rows["validation"]) + rows["test"])
     else:
-        read = rows["test"] * (passes.shots + 1)
-    tokens = passes.seeds * read * each
+        read = rows["test"] * ((passes.shots + 1) * each + passes.other_tokens)
+    tokens = passes.seeds * read
     core_hours = None
     if rate is not None and passes.trained:
         # What is spent on a row grows with its text, but for formulas, which are short everywhere.

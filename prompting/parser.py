@@ -157,7 +157,7 @@ def _find(text: str, reader: _Reader, cut_off: bool | None) -> tuple[Finding | N
     free = without_echoes(shown.text)
     shadowed = shadow(free)
     if reader.classes is not None:
-        found = reader.classes.read_text(free, 0, len(free))
+        found = reader.classes.read_text(reader.classes.without_echo(free), 0, len(free))
     else:
         found = read_text(free, shadowed, reader.names, reader.judge, declines(shadowed))
     if found is not None:

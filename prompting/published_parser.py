@@ -67,7 +67,7 @@ def parse_published(text: str | None, task: Task | str) -> Answer:
     Raises:
         UsageError: There is no such task.
     """
-    task = get_task(task) if isinstance(task, str) else task
+    task = get_task(task)
     kept = kept_of(text or "")
     if not text or not kept:
         return Answer(None, "empty", None)

@@ -73,6 +73,7 @@ def test_json_is_written_one_way(tmp_path: Path) -> None:
         tmp_path / "x.json"
     ).read_bytes() == '{\n  "b": "Å",\n  "a": [\n    1,\n    0.5,\n    null\n  ]\n}\n'.encode()
     assert json_text({"b": 1, "a": 2}, sort_keys=True) == '{\n  "a": 2,\n  "b": 1\n}\n'
+    assert json_text({"b": [1, 2]}, compact=True) == '{"b":[1,2]}\n'
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "y.json", float("nan"))
     assert not (tmp_path / "y.json").exists()

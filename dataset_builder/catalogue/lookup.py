@@ -9,7 +9,7 @@ from typing import TypeVar
 import yaml
 from pydantic import ValidationError
 
-from ...errors import DataError, UsageError, unknown_name
+from ...errors import DataError, UsageError, require_name, unknown_name
 from .models import Benchmark, Declaration, Source, Task
 
 _CATALOGUE = Path(__file__).resolve().parent
@@ -71,7 +71,7 @@ def get_source(name: str) -> Source:
         UsageError: There is none; the message names the nearest.
     """
     sources = _all_sources()
-    folded = name.strip().casefold()
+    folded = require_name("source", name).strip().casefold()
     for source in sources.values():
         if folded in (source.id.casefold(), *(alias.casefold() for alias in source.aliases)):
             return source
@@ -89,12 +89,15 @@ def list_tasks(source: str | None = None, *, include_sample: bool = False) -> li
     return [task for one in sources for task in one.tasks]
 
 
-def get_task(name: str) -> Task:
-    """Return the task named ``source/property``; aliases of sources and any case are accepted.
+def get_task(name: str | Task) -> Task:
+    """Return the task named ``source/property``; aliases of sources and any case are accepted, and so is a task.
 
     Raises:
         UsageError: There is no such task; the message names the nearest.
     """
+    if isinstance(name, Task):
+        return name
+    name = require_name("task", name)
     source_name, slash, property_name = name.strip().partition("/")
     every = [task.name for task in list_tasks(include_sample=True)]
     if not slash or not property_name:

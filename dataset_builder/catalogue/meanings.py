@@ -23,7 +23,11 @@ class ClassWords(Declaration):
 
 
 class Meaning(Declaration):
-    """What a quantity is. ``lowest`` and ``highest`` are in the unit of the task, both ends allowed."""
+    """What a quantity is.
+
+    ``lowest`` and ``highest`` are in the unit of the task, both ends allowed; only what the definition itself forbids
+    lies beyond them. A property's ``possible`` range is narrower: beyond it a value of the data is a fault.
+    """
 
     title: str
     meaning: str = Field(pattern=r"\.$")

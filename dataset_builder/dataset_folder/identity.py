@@ -54,7 +54,7 @@ def task_identity(
         UsageError: The task or modality is unknown, or its data is not at hand.
         DataError: The data is there but does not hold what it should.
     """
-    wanted = get_task(task) if isinstance(task, str) else task
+    wanted = get_task(task)
     view = check_modality(modality)
     files = find_data(wanted, data, revision)
     has_columns(files, (view,), str(data or "the embedded sample"))

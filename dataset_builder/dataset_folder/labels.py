@@ -78,7 +78,7 @@ def read_labels(task: str | Task, data: str | Path | None = None, *, revision: s
         UsageError: The task is unknown, or its data is not at hand.
         DataError: The data is there but does not hold what it should.
     """
-    wanted = get_task(task) if isinstance(task, str) else task
+    wanted = get_task(task)
     labels = labels_of(find_data(wanted, data, revision), wanted)
     warn_of_repeats(labels, stacklevel=2)
     return labels

@@ -2,16 +2,18 @@
 
 from pathlib import Path
 
-from ..descriptions.batch.inputs import Source, open_source, open_tables
+from ..descriptions.batch.entries import Source
+from ..descriptions.batch.inputs import open_sources
+from ..descriptions.batch.tables import open_tables
 from .layout import DATA
 from .reading import open_dataset_folder
 
 
-def open_structures(path: Path, column: str | None = None, id_column: str | None = None) -> Source:
-    """Find out what ``path`` is. See `open_source` for all but dataset folders.
+def open_structures(*paths: Path, column: str | None = None, id_column: str | None = None) -> Source:
+    """Find out what the paths are. See `open_sources` for all but dataset folders.
 
     Args:
-        path: A ``.cif``, a folder of them, a ``.zip``, ``.csv`` or ``.parquet``, or a dataset folder.
+        paths: Files of crystals, or one folder or ``.zip`` of them, one ``.csv`` or ``.parquet``, or a dataset folder.
         column: The column of a table that holds the structures.
         id_column: The column that names them.
 
@@ -20,8 +22,9 @@ def open_structures(path: Path, column: str | None = None, id_column: str | None
         UsageError: A column that is not there, or columns named for something that has none.
         DataError: A dataset folder lacks a shard, or is not what its build report says.
     """
-    if not any((path / DATA).glob("*/*.parquet")):
-        return open_source(path, column, id_column)
+    path = paths[0]
+    if len(paths) > 1 or not any((path / DATA).glob("*/*.parquet")):
+        return open_sources(paths, column, id_column)
     folder = open_dataset_folder(path)
     shards = [
         file

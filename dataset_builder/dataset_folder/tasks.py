@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ...errors import UsageError, unknown_name
+from ...errors import UsageError, require_name, unknown_name
 from ...progress import Progress, silent
 from ..catalogue import MODALITIES, Modality, Task, get_task
 from .labels import SplitLabels, labels_of, warn_of_repeats
@@ -33,6 +33,7 @@ def check_modality(modality: str) -> Modality:
     Raises:
         UsageError: There is none of that name; the message lists them.
     """
+    modality = require_name("modality", modality)
     for known in MODALITIES:
         if modality.strip().casefold() == known:
             return known
@@ -105,7 +106,7 @@ def load_task(
     """
     import datasets
 
-    task = get_task(name) if isinstance(name, str) else name
+    task = get_task(name)
     view = check_modality(modality)
     place = _one_place(data, source)
     files = find_data(task, place, revision)

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
 from ...errors import DataError
-from ...files import file_sha256, write_text
+from ...files import file_sha256, write_json
 from ...progress import Progress, silent
 from ..catalogue import SPLITS, Source
 from ..cleaning import policy
@@ -149,7 +149,7 @@ def make_plan(source: Source, origin: Path, work: Path, reader: Reader, progress
     except (OSError, ValidationError):
         pass
     plan = reader.plan(source, origin, work, progress)
-    write_text(path, _SavedPlan(key=key, plan=plan).model_dump_json())
+    write_json(path, _SavedPlan(key=key, plan=plan).model_dump(mode="json"), compact=True)
     return plan
 
 

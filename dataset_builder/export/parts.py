@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...files import replace_file, write_text
+from ...files import replace_file, write_json
 from ..catalogue import SPLITS, Source
 from ..cleaning.rows import KEY_NAMES, CleanBatch, clean_batch
 from ..crossings.marks import bit
@@ -121,7 +121,7 @@ def build_part(job: PartJob) -> PartReport:
         report.splits[split] = part.counts
         if split != UNASSIGNED:
             part.write(job, split, schema, dataset_schema(job.source, extra))
-    write_text(report_path(job.folder, job.number), report.model_dump_json() + "\n")
+    write_json(report_path(job.folder, job.number), report.model_dump(mode="json"), compact=True)
     return report
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from ...errors import DataError
-from ...files import replace_file, write_text
+from ...files import replace_file, write_json
 from ...progress import Progress
 from ..catalogue import Source
 from ..cleaning.raw import TEXTS, Broken, RawBatch, raw_table
@@ -78,7 +78,7 @@ class RecordReader(ABC):
             if not pieces:
                 raise DataError(f"{paths[0]}: no records in it")
             saved = Plan(pieces=pieces, inputs=inputs)
-            write_text(folder / "index.json", saved.model_dump_json())
+            write_json(folder / "index.json", saved.model_dump(mode="json"), compact=True)
         return saved
 
     def read(self, source: Source, piece: Piece, origin: Path) -> Iterator[RawBatch]:
@@ -252,7 +252,7 @@ def _write_pieces(records: Iterator[Mapping[str, Any]], folder: Path, id_column:
                     exhausted = False
                     break
         if count:
-            write_text(_ids_path(path), json.dumps(ids))
+            write_json(_ids_path(path), ids, compact=True)
             pieces.append(Piece(path=path.absolute(), split=None, first_row=first, rows=count, offsets=(0, size)))
             first += count
     return tuple(pieces)

@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from ..errors import LLM4MatError, UsageError
+from ..files import said_of_system
 from .build import build
 from .catalogue import sources, tasks
 from .check import check
@@ -104,3 +105,6 @@ def main() -> None:
         # A reader such as `head` has had enough; close standard output quietly.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:  # of a file or a connection that nobody on the way had a better word for
+        err.print(f"error: {said_of_system(error)}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)

@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from .console import JsonOption, out, print_json
+from .tables import add_task_column
 
 if TYPE_CHECKING:
     from ..dataset_builder.catalogue import Source, Task
@@ -60,17 +62,28 @@ def tasks(
     if as_json:
         print_json([_task_record(one) for one in every])
         return
-    table = Table(title=f"{len(every)} tasks", caption="`tasks TASK` says more.")
-    for heading in ("task", "property", "unit", "kind"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("samples", justify="right")
+    table = _task_table(f"{len(every)} tasks", "`tasks TASK` says more.")
     previous = None
     for one in every:
         if previous not in (None, one.source.id):
             table.add_section()
         previous = one.source.id
-        table.add_row(one.name, one.property.title, one.unit or "–", one.kind, f"{one.property.samples:,}")
+        table.add_row(*_task_row(one))
     out.print(table)
+
+
+def _task_table(title: str | None = None, caption: str | None = None) -> Table:
+    table = Table(title=title, caption=caption, box=SIMPLE_HEAD, pad_edge=False)
+    add_task_column(table)
+    for heading in ("property", "unit or kind"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("samples", justify="right", no_wrap=True)
+    return table
+
+
+def _task_row(task: "Task") -> tuple[str, ...]:
+    unit = task.unit or ("–" if task.kind == "regression" else task.kind)
+    return task.name, task.property.title, unit, f"{task.property.samples:,}"
 
 
 def _licence(source: "Source") -> str:
@@ -110,12 +123,9 @@ def _print_source(source: "Source") -> None:
             ]
         )
     )
-    table = Table()
-    for heading in ("task", "property", "unit", "kind"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("samples", justify="right")
+    table = _task_table()
     for task in source.tasks:
-        table.add_row(task.name, task.property.title, task.unit or "–", task.kind, f"{task.property.samples:,}")
+        table.add_row(*_task_row(task))
     out.print(table)
 
 

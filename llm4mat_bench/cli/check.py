@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from ..files import write_json
 from .console import JsonOption, err, out, print_json
 from .progress import show_progress
+from .tables import add_task_column
 
 if TYPE_CHECKING:
     from ..dataset_builder.crossings import DuplicatesReport, SourceDuplicates
@@ -58,6 +60,7 @@ def check(
     """
     from ..dataset_builder.crossings import find_duplicates
     from ..dataset_builder.dataset_folder import open_dataset_folder
+    from ..dataset_builder.dataset_folder.layout import CARD
     from ..dataset_builder.leakage import Limits, card_section, check_leakage, update_card
     from ..dataset_builder.statistics.impossible import find_impossible_values
 
@@ -74,7 +77,7 @@ def check(
     listed = [one.model_dump(mode="json") for one in impossible]
     write_json(target / "impossible_values.json", listed)
     written = [str(target / f"{name}.json") for name in ("leakage", "duplicates", "impossible_values")]
-    card = directory / "README.md"
+    card = directory / CARD
     if out_dir is None and card.is_file() and not source:
         update_card(card, card_section(leakage))
         written.append(str(card))
@@ -125,8 +128,11 @@ def _print_leakage(report: "LeakageReport") -> None:
         table = Table(
             title=f"Leakage: {len(report.leaks)} of {len(tested)} pairs of target and modality",
             caption="copied and derived: exact on held-out rows; near: R² (classes: AUC) says how close.",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
         )
-        for heading in ("task", "modality", "verdict", "expression"):
+        add_task_column(table)
+        for heading in ("modality", "verdict", "expression"):
             table.add_column(heading, overflow="fold")
         for heading in ("rows hit", "by chance", "R²/AUC"):
             table.add_column(heading, justify="right", no_wrap=True)

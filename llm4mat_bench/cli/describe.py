@@ -6,20 +6,28 @@ from typing import Annotated
 import typer
 
 from ..dataset_builder.descriptions.batch.defaults import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT, DESCRIBER
+from ..dataset_builder.descriptions.batch.table import Form
 from ..dataset_builder.descriptions.style import Style
 from .console import JsonOption
 
 
 def describe(
-    source: Annotated[
-        Path,
+    sources: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="INPUT",
-            help="A CIF (its text is printed), a folder or zip of CIFs, a CSV or Parquet table, or a dataset folder.",
+            metavar="INPUT...",
+            help="CIFs (.cif, .mcif, .cif.gz), POSCARs, .json of pymatgen or JARVIS (their texts are printed); or a "
+            "folder or zip of them, a CSV or Parquet table, a dataset folder; - for standard input.",
         ),
     ],
     result: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE.parquet", help="Where the descriptions go.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Where the descriptions go: .parquet, .jsonl or .csv; - prints."
+        ),
+    ] = None,
+    form: Annotated[
+        Form | None, typer.Option("--format", help="Form of FILE; by its ending if left out, jsonl for -.")
     ] = None,
     workers: Annotated[
         int | None,
@@ -45,6 +53,13 @@ def describe(
     ray: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Work on this Ray cluster: auto, HOST:6379, ray://HOST:10001.")
     ] = None,
+    allow_formula_mismatch: Annotated[
+        bool,
+        typer.Option(
+            "--allow-formula-mismatch",
+            help="Describe CIFs whose atoms do not make their formula (hydrogens not located, say); the row says so.",
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace FILE, and discard a journal of another input or settings.")
     ] = False,
@@ -59,8 +74,10 @@ def describe(
     from .describing import describe_input
 
     describe_input(
-        source,
+        sources,
         result,
+        form=form,
+        allow_formula_mismatch=allow_formula_mismatch,
         workers=workers,
         style=style,
         timeout=timeout,

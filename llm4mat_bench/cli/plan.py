@@ -39,6 +39,9 @@ def plan(
         bool, typer.Option("--prompted", help="The model is asked, not trained: test rows only.")
     ] = False,
     shots: Annotated[int, typer.Option(min=0, help="Examples in each question to a prompted model.")] = 0,
+    other_tokens: Annotated[
+        int, typer.Option(min=0, help="Tokens of the rest of a question to a prompted model, and of its answer.")
+    ] = 0,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Texts are cut there.")] = None,
     tokenizer: Annotated[
         str | None, typer.Option(help="Count its tokens: a tokenizer.json, a folder with one, or a name on the Hub.")
@@ -73,15 +76,22 @@ def plan(
         raise UsageError(f"{name}: for which tasks? Add a pattern such as 'mp/*', or all")
     if prompted and epochs != 1:
         raise UsageError("--epochs is for models that are trained, --prompted for others")
-    if shots and not prompted:
-        raise UsageError("--shots is for --prompted models")
+    if (shots or other_tokens) and not prompted:
+        raise UsageError("--shots and --other-tokens are for --prompted models")
     tasks = match_tasks(patterns)
     views = read_modalities(modality) if modality else list(MODALITIES)
     views, rates = _rates(name, views, given=modality is not None, prompted=prompted, again=measure, quiet=as_json)
     found = make_plan(
         tasks,
         views,
-        Pass(trained=not prompted, epochs=epochs, shots=shots, seeds=seeds, max_tokens=max_tokens),
+        Pass(
+            trained=not prompted,
+            epochs=epochs,
+            shots=shots,
+            other_tokens=other_tokens,
+            seeds=seeds,
+            max_tokens=max_tokens,
+        ),
         model=name,
         rates=rates,
         prices=Prices(gpu_rate=gpu_rate, price_per_hour=price_per_hour, price_per_million=price_per_million),
@@ -163,7 +173,7 @@ def _table(plan: "Plan") -> Table:
     optional = (("core-hours", "core_hours"), ("GPU-hours", "gpu_hours"), ("cost", "cost"))
     shown = [(title, field) for title, field in optional if getattr(plan, field) is not None]
     for heading in ("source", "modality"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for heading in ("tasks", "rows", "tokens a text", "tokens", *(title for title, _ in shown)):
         table.add_column(heading, justify="right")
     groups: dict[tuple[str, str], list[Line]] = {}

@@ -1,5 +1,6 @@
 """The one progress display of all commands: bars on a terminal, now and then a line in a log."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,9 +86,14 @@ class _Terminal:
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
+        self._lock = threading.Lock()
         self._steps: dict[str, _Step] = {}
 
     def __call__(self, step: str, done: int, total: int) -> None:
+        with self._lock:
+            self._report(step, done, total)
+
+    def _report(self, step: str, done: int, total: int) -> None:
         now = time.monotonic()
         known = self._steps.pop(step, None)
         if known is None:

@@ -32,7 +32,7 @@ def score(
         list[Path],
         typer.Argument(
             metavar="PREDICTIONS...",
-            help="Parquet or CSV with material_id, prediction (or score), and target where no task is given.",
+            help="Parquet, CSV, TSV or JSON lines: material_id, prediction (or score); target without a task.",
         ),
     ],
     task: Annotated[
@@ -58,7 +58,7 @@ def score(
 ) -> None:
     """Compute every metric of predictions files, both protocols, with intervals.
 
-    A missing answer is an empty (null) prediction. A file beside a result.json needs no --task.
+    A missing answer is an empty (null) prediction or NaN. A file beside a result.json needs no --task.
     """
     from ..metrics.results.score_file import score_file
     from .tables import report_table

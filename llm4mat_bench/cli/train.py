@@ -119,7 +119,7 @@ def train(
     if len(wanted) == 1 and ray is None:
         _one(baseline, wanted[0], options, as_json=as_json)
     else:
-        rest = _Rest(model, modality, seed, settings, data or ([source] if source else []), options, ray)
+        rest = _Rest(model, modality, seed, settings, preset, data or ([source] if source else []), options, ray)
         _many(baseline, wanted, options, rest, ray, as_json=as_json)
 
 
@@ -149,6 +149,7 @@ class _Rest:
         modality: str,
         seed: str,
         settings: list[str],
+        preset: str | None,
         data: list[str],
         options: "Options",
         ray: str | None,
@@ -158,7 +159,7 @@ class _Rest:
         for name, values in (("--set", settings), ("--data", data)):
             self._words += [word for value in values for word in (name, value)]
         optional = {
-            "--preset": options.preset,
+            "--preset": preset,
             "--revision": options.revision,
             "--limit": options.limit,
             "--train-rows": options.train_rows,
@@ -233,12 +234,13 @@ def _table(baseline: "Baseline", outcomes: "list[Outcome]") -> Any:  # noqa: ANN
     from rich.table import Table
 
     from ..metrics.headline import HEADLINE, whole_headline, written
+    from .tables import add_task_column
 
     views = list(dict.fromkeys(one.wanted.modality for one in outcomes))
     table = Table(
         title=f"{baseline.id}, whole test set", caption="A score for each seed.", box=SIMPLE_HEAD, pad_edge=False
     )
-    table.add_column("task", overflow="fold")
+    add_task_column(table)
     table.add_column("metric")
     for view in views:
         table.add_column(view, justify="right")

@@ -1,13 +1,12 @@
 """Verify runs, put them together, write the page."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from ...dataset_builder.catalogue import Source, Task, get_benchmark, list_sources
-from ...files import write_text
+from ...files import write_json, write_text
 from ...progress import Progress, silent
 from ..headline import HEADLINE
 from ..results.names import visible
@@ -44,7 +43,7 @@ class Leaderboard(BaseModel):
 def write_leaderboard(
     results: Path,
     out: Path,
-    places: Sequence[Place] | Truths = (),
+    places: Sequence[Place | str] | Truths = (),
     progress: Progress = silent,
     *,
     workers: int = 1,
@@ -81,7 +80,7 @@ def write_leaderboard(
         )
         views.append(_source_view(source, ranked, apart, runs, out, progress))
     page = render_page(get_benchmark(), views, refused)
-    write_text(out / DATA_FILE, json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    write_json(out / DATA_FILE, data)
     write_text(out / PAGE_FILE, page)
     n_runs = len(found) - len(refused)
     return Leaderboard(page=out / PAGE_FILE, n_runs=n_runs, n_apart=n_apart, refused=refused)

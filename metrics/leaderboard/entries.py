@@ -16,10 +16,14 @@ from pydantic import BaseModel, ConfigDict
 from ...dataset_builder.catalogue import Kind, Source, get_task
 from ..headline import headline, whole_headline, written, written_interval
 from ..protocols import ClassificationReport, RegressionReport, Score
+from ..results.names import visible
 from ..results.predictions import read_predictions
-from ..results.record import ResultRecord, json_sha256, shortfalls
+from ..results.record import PretrainingOverlap, ResultRecord, json_sha256, shortfalls
 from ..results.seeds import same_but_for_noise
 from ..results.verify import Verification
+
+_LONGEST = 2000
+"""Characters of settings that an entry shows; the record has them all."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ class Entry(Part):
     """One row: a model with its settings, reading one modality.
 
     ``origin`` says where its numbers are from: ``recomputed`` here from predictions, or ``published``, as printed;
-    ``data_checked`` whether they were compared with the data; ``apart`` why the row is not ranked, empty where it is.
+    ``data_checked`` whether they were compared with the data; ``apart`` why the row is not ranked, empty where it is;
+    ``pretraining_overlap`` whether the model's weights had seen test materials before, as its author says.
     """
 
     id: str
@@ -115,6 +120,7 @@ class Entry(Part):
     settings: str
     dataset: str
     data_checked: bool = True
+    pretraining_overlap: PretrainingOverlap = "unknown"
     apart: tuple[str, ...] = ()
     origin: Literal["recomputed", "published"] = "recomputed"
     cells: dict[str, Cell]
@@ -150,6 +156,7 @@ def row_id(run: SoundRun) -> str:
             "model": record.model.id,
             "revision": record.model.revision,
             "kind": record.model.kind,
+            "pretraining_overlap": record.model.pretraining_overlap,
             "protocol": record.protocol.model_dump(mode="json", exclude={"seed"}),
             "modality": record.modality,
             # Where the data was compared, its place, not the record's word.
@@ -177,9 +184,10 @@ def _entry(source: Source, name: str, runs: list[SoundRun]) -> Entry:
         model_kind=first.model.kind,
         modality=first.modality,
         parameters=parameters.pop() if len(parameters) == 1 else None,
-        settings=settings,
+        settings=visible(settings, _LONGEST),
         dataset=runs[0].place or data.dataset + (f" @ {data.revision}" if data.revision else ""),
         data_checked=runs[0].place is not None,
+        pretraining_overlap=first.model.pretraining_overlap,
         apart=runs[0].apart,
         cells=cells,
         means={kind: mean for kind in ("regression", "classification") if (mean := _mean(source, cells, kind))},

@@ -11,6 +11,7 @@ SIZE = 340
 _LEFT, _BOTTOM, _TOP, _RIGHT = 52, 44, 14, 14
 _MOST_POINTS = 2000
 _CELLS = 56
+_FARTHEST = 1e300
 
 _STYLE = """<style>
 .frame{fill:none;stroke:#9aa4b2}.guide{stroke:#9aa4b2;stroke-dasharray:4 4}.mark{fill:#2563eb}
@@ -31,8 +32,8 @@ def parity_plot(targets: NDArray[np.float64], predictions: NDArray[np.float64], 
         title: For readers that cannot see.
     """
     answered = ~np.isnan(predictions)
-    true, predicted = targets[answered], predictions[answered]
-    values = np.concatenate([targets, predicted])
+    true, predicted = _drawable(targets[answered]), _drawable(predictions[answered])
+    values = np.concatenate([_drawable(targets), predicted])
     low, high = _widened(float(values.min()), float(values.max()))
     inner = SIZE - _LEFT - _RIGHT, SIZE - _TOP - _BOTTOM
 
@@ -69,8 +70,9 @@ def roc_plot(targets: NDArray[np.float64], scores: NDArray[np.float64], title: s
     labels, ranked = targets[answered] > 0.5, scores[answered]
     order = np.argsort(-ranked, kind="stable")
     labels, ranked = labels[order], ranked[order]
-    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)  # tied scores move together
-    hits, alarms = np.cumsum(labels)[last], np.cumsum(~labels)[last]
+    # Tied scores move together.
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], np.ones(min(len(ranked), 1), dtype=bool)))
+    hits, alarms = np.cumsum(labels)[ends], np.cumsum(~labels)[ends]
     rate_y = np.concatenate([[0.0], hits / max(int(labels.sum()), 1)])
     rate_x = np.concatenate([[0.0], alarms / max(int((~labels).sum()), 1)])
     if len(rate_x) > 600:
@@ -104,14 +106,14 @@ def forest_plot(
         axis: What the scores are.
         title: For readers that cannot see.
     """
-    ends = [end for _, value, low, high in rows for end in (value, low, high) if end is not None]
+    ends = [_inside(end) for _, value, low, high in rows for end in (value, low, high) if end is not None]
     least, most = _widened(min(*ends, guide), max(*ends, guide))
     width, left, step = 560, 210, 24
     height = _TOP + step * len(rows) + _BOTTOM
     span = width - left - 24
 
     def x(value: float) -> float:
-        return left + (value - least) / (most - least) * span
+        return left + (_inside(value) - least) / (most - least) * span
 
     bottom = height - _BOTTOM
     parts = [f'<line class="guide" x1="{x(guide):.1f}" y1="{_TOP}" x2="{x(guide):.1f}" y2="{bottom}"/>']
@@ -160,6 +162,16 @@ def _axes(ticks: Sequence[float], x, y, x_label: str, y_label: str) -> list[str]
 def _svg(parts: Sequence[str], width: int, height: int, title: str) -> str:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">'
     return "\n".join([head, f"<title>{escape(title)}</title>", _STYLE, *parts, "</svg>", ""])
+
+
+def _drawable(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values whose differences are finite: what lies beyond 1e300 is drawn there."""
+    return np.clip(values, -_FARTHEST, _FARTHEST)
+
+
+def _inside(value: float) -> float:
+    """As :func:`_drawable`, of one value."""
+    return min(max(value, -_FARTHEST), _FARTHEST)
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:

@@ -1,13 +1,14 @@
 """The predictions file: one row a test material, read with care and written whole."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
@@ -15,8 +16,20 @@ from ...dataset_builder.catalogue import Kind
 from ...errors import DataError
 from ...files import replace_file
 from ..protocols import NEUTRAL, ScoreKind
+from .prediction_tables import PredictionTable, read_table
 
 _READ = frozenset({"material_id", "target", "prediction", "score", "parse_status"})
+_MISSING = ("", "nan", "none", "null", "na", "n/a", "<na>", "-nan")
+_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+_DECIMAL_COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
+_INFINITE = r"(?i)^[+-]?inf(inity)?$"
+_OTHER_NAMES = {
+    "material_id": ("id", "materialid", "matid", "mpid", "jid", "material", "name"),
+    "target": ("targets", "ytrue", "true", "truth", "label", "labels", "y", "actual"),
+    "prediction": ("predictions", "pred", "preds", "predicted", "ypred", "value", "answer", "output"),
+    "score": ("scores", "probability", "prob", "proba", "logit", "yscore"),
+}
+"""What the columns are called elsewhere; such a name is hinted at, never taken."""
 
 
 @dataclass(frozen=True)
@@ -89,35 +102,49 @@ def answer_columns(
 
 
 def read_predictions(path: Path, kind: str, *, targets_needed: bool = True) -> Predictions:
-    """Read and check a predictions file, Parquet or CSV.
+    """Read and check a predictions file.
 
     Args:
-        path: The file; a ``.csv`` is read as CSV (an empty cell is a missing answer), anything else as Parquet.
+        path: Parquet (a file or a folder), CSV or TSV, JSON lines, also packed. An empty cell, NaN, None, null and the
+            like are missing answers.
         kind: ``regression`` (answers in ``prediction``) or ``classification`` (answers in ``score``, or, where there is
             no such column, hard labels in ``prediction``).
         targets_needed: Refuse a file without targets; it may do without them where the data is at hand.
 
     Raises:
-        DataError: The file cannot be read whole, a column is missing, holds text, NaN or infinite values, or an id is
-            missing or repeated; the message names file, column and count.
+        DataError: The file cannot be read whole, a column is missing or stands twice, holds what is no number or
+            infinite, or an id is missing or repeated; the message names file, column, count and the first row
+            (counted from 1, without a header).
     """
-    table, names = _read_table(path)
-    for column in ("material_id", *(["target"] if targets_needed else [])):
-        if column not in table.column_names:
-            raise DataError(f"{path}: no column '{column}'; found {', '.join(names)}")
+    found = read_table(path, _READ)
+    table = found.table
     column = "score" if kind == "classification" and "score" in table.column_names else "prediction"
-    if column not in table.column_names:
-        raise DataError(f"{path}: no column '{column}'; found {', '.join(names)}")
+    for needed in ("material_id", *(["target"] if targets_needed else []), column):
+        if needed not in table.column_names:
+            raise DataError(f"{path}: no column '{needed}'; found {', '.join(found.names)}{_hint(needed, found.names)}")
     if table.num_rows == 0:
         raise DataError(f"{path}: no rows")
     ids = _ids(table, path)
-    targets = _numbers(table, "target", path, missing_allowed=False) if "target" in table.column_names else None
-    answers = _numbers(table, column, path, missing_allowed=True)
+    labels = kind == "classification"
+    targets = _numbers(found, "target", path, missing=False, labels=labels) if "target" in table.column_names else None
+    answers = _numbers(found, column, path, missing=True, labels=labels)
     invalid = np.zeros(len(answers), dtype=bool)
     if "parse_status" in table.column_names:
-        answered = pc.fill_null(pc.not_equal(table["parse_status"], "missing"), False)
+        answered = pc.fill_null(pc.not_equal(_as_text(table["parse_status"], "parse_status", path), "missing"), False)
         invalid = np.asarray(answered) & np.isnan(answers)
     return Predictions(ids, targets, answers, invalid)
+
+
+def count_rows(path: Path) -> int | None:
+    """Rows of a Parquet file by its footer, before anything of it is read: a few bytes can stand for billions.
+
+    Returns:
+        None for anything else.
+    """
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError):
+        return None
 
 
 def check_ids(found: pa.StringArray, expected: pa.StringArray, path: Path | str) -> None:
@@ -140,73 +167,124 @@ def check_ids(found: pa.StringArray, expected: pa.StringArray, path: Path | str)
         )
 
 
-def _read_table(path: Path) -> tuple[pa.Table, list[str]]:
-    """Read the columns that scores need, and the names of all that are there."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        if path.suffix.lower() == ".csv":
-            # A formula or id that spells "NaN" or "null" is text; only an empty cell is a missing answer.
-            options = pacsv.ConvertOptions(null_values=[""], strings_can_be_null=False)
-            table = pacsv.read_csv(path, convert_options=options)
-            return table, table.column_names
-        # Whatever else a model kept (its raw answers, say) is not read.
-        names = pq.read_schema(path).names
-        return pq.read_table(path, columns=[name for name in dict.fromkeys(names) if name in _READ]), names
-    except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
-        first_line = str(error).strip().splitlines()[0]
-        raise DataError(f"{path}: cannot be read as a predictions file: {first_line}") from error
+def _hint(needed: str, names: Sequence[str]) -> str:
+    """Name the column that was meant, where one looks like it."""
+    folded = {re.sub(r"[^a-z0-9]+", "", name.casefold()): name for name in names}
+    known = (needed.replace("_", ""), *_OTHER_NAMES[needed])
+    near = next((folded[one] for one in known if one in folded), None)
+    if near is None:
+        close = get_close_matches(needed.replace("_", ""), folded, n=1, cutoff=0.75)
+        near = folded[close[0]] if close else None
+    return f". Is it {near!r}? Rename it to {needed!r}" if near is not None else ""
 
 
 def _ids(table: pa.Table, path: Path) -> pa.StringArray:
-    column = table["material_id"]
-    empty = column.null_count
-    if empty:
-        raise DataError(f"{path}: column 'material_id': {empty} empty ids")
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        if not pa.types.is_integer(column.type):
-            raise DataError(f"{path}: column 'material_id': ids must be text, not {column.type}")
-        column = column.cast(pa.string())
-    ids = column.cast(pa.string()).combine_chunks()
+    column = _as_text(table["material_id"], "material_id", path)
+    if column.null_count:
+        first = _first(np.asarray(column.is_null()))
+        raise DataError(f"{path}: column 'material_id': {column.null_count} empty ids, the first in row {first}")
+    ids = column.combine_chunks()
     counts = pc.value_counts(ids)
     repeated = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(repeated):
         first = repeated[0]
+        rows = np.flatnonzero(np.asarray(pc.equal(ids, first["values"])))[:2] + 1
         raise DataError(
             f"{path}: column 'material_id': {len(repeated)} ids occur more than once "
-            f"(first: {first['values']}, {first['counts']} times)"
+            f"(first: {first['values']}, {first['counts']} times, rows {rows[0]} and {rows[1]}); keep one row of each"
         )
     return ids
 
 
-def _numbers(table: pa.Table, name: str, path: Path, *, missing_allowed: bool) -> NDArray[np.float64]:
-    column = table[name]
-    if pa.types.is_null(column.type):
-        column = column.cast(pa.float64())
-    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)):
-        raise DataError(f"{path}: column '{name}': numbers are needed, the column holds {_offender(column)}")
-    if column.null_count and not missing_allowed:
-        raise DataError(f"{path}: column '{name}': {column.null_count} empty values")
-    numbers = column.cast(pa.float64())
-    bad = pc.invert(pc.is_finite(numbers))
-    count = pc.sum(bad).as_py() or 0
-    if count:
-        hint = "; leave a missing answer empty (null)" if missing_allowed else ""
-        raise DataError(f"{path}: column '{name}': {count} NaN or infinite values{hint}")
-    return np.asarray(numbers.to_numpy(), dtype=np.float64)  # null becomes NaN, the sign of a missing answer
+def _as_text(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+    """A column of text, whatever form of it Parquet has; whole numbers are text of digits."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_null(kind) or _is_text(kind):
+        return column.cast(pa.string())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        try:
+            return column.cast(pa.string())
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{path}: column '{name}': bytes that are no UTF-8 text") from error
+    what = "ids must be text" if name == "material_id" else "text is needed"
+    raise DataError(f"{path}: column '{name}': {what}, not {kind}; write the column as text (pandas: dtype=str)")
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _numbers(found: PredictionTable, name: str, path: Path, *, missing: bool, labels: bool) -> NDArray[np.float64]:
+    """Numbers of a column; NaN, the sign of a missing answer, where there is none and ``missing`` allows it."""
+    where = f"{path}: column '{name}'"
+    column = found.table[name]
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if found.is_text:
+        numbers = _from_text(column, where, decimal_comma=found.decimal_comma, labels=labels)
+    else:
+        kind = column.type
+        is_number = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+        if not (is_number or pa.types.is_null(kind) or pa.types.is_boolean(kind)):
+            raise DataError(f"{where}: numbers are needed, the column holds {_offender(column)}")
+        numbers = column.cast(pa.float64())
+    values = np.asarray(numbers.to_numpy(), dtype=np.float64)  # null becomes NaN
+    if not missing and numbers.null_count:
+        first = _first(np.asarray(numbers.is_null()))
+        raise DataError(f"{where}: {numbers.null_count} empty values, the first in row {first}; every row has a target")
+    bad = np.isinf(values) if missing else ~np.isfinite(values)
+    if bad.any():
+        hint = "; leave a missing answer empty (null)" if missing else ""
+        raise DataError(f"{where}: {int(bad.sum())} NaN or infinite values, the first in row {_first(bad)}{hint}")
+    return values
+
+
+def _from_text(column: pa.ChunkedArray, where: str, *, decimal_comma: bool, labels: bool) -> pa.ChunkedArray:
+    """Read numbers as they are written in a CSV; words for "none" are null."""
+    texts = pc.utf8_trim_whitespace(column)
+    texts = pc.if_else(pc.is_in(pc.utf8_lower(texts), pa.array(_MISSING)), pa.scalar(None, pa.string()), texts)
+    plain = pc.fill_null(pc.match_substring_regex(texts, _NUMBER), True)
+    if not pc.all(plain).as_py():
+        lower = pc.utf8_lower(texts)
+        if labels and pc.all(pc.is_in(lower.drop_null(), pa.array(["true", "false"]))).as_py():
+            return pc.equal(lower, "true").cast(pa.float64())
+        odd = texts.filter(pc.invert(plain))
+        row, first = _first(~np.asarray(plain)), odd[0].as_py()
+        commas = pc.match_substring_regex(odd, _DECIMAL_COMMA)
+        if pc.all(commas).as_py():
+            # 1.5 beside 1,5 could be one and a half or fifteen thousand, and a comma that separates fields no decimal
+            if decimal_comma and not pc.any(pc.match_substring(texts, ".")).as_py():
+                return pc.replace_substring(pc.replace_substring(texts, "+", ""), ",", ".").cast(pa.float64())
+            raise DataError(
+                f"{where}: {len(odd)} numbers with a decimal comma, the first in row {row} ({first!r}); write them "
+                "with points"
+            )
+        if pc.all(pc.match_substring_regex(odd, _INFINITE)).as_py():
+            raise DataError(
+                f"{where}: {len(odd)} NaN or infinite values, the first in row {row}; leave a missing answer empty"
+            )
+        raise DataError(
+            f"{where}: numbers are needed, the column holds text in {len(odd)} rows (first: row {row}, "
+            f"{first[:40]!r}); leave a missing answer empty"
+        )
+    return pc.replace_substring_regex(texts, r"^\+", "").cast(pa.float64())
+
+
+def _first(mask: NDArray[np.bool_]) -> int:
+    """Number of the first row of a mask, counted from 1."""
+    return int(mask.argmax()) + 1
 
 
 def _offender(column: pa.ChunkedArray) -> str:
     """Say what a column of the wrong type holds, with the count and first of what is no number."""
-    if not pa.types.is_string(column.type) and not pa.types.is_large_string(column.type):
-        return str(column.type)
-    texts = [text for text in column.to_pylist() if text is not None and not _is_number(text)]
-    return f"text in {len(texts)} rows (first: {texts[0][:40]!r})" if texts else "numbers written as text"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    if not _is_text(column.type):
+        return f"{column.type}; write it as float64"
+    texts = column.cast(pa.string())
+    odd = np.asarray(pc.fill_null(pc.invert(pc.match_substring_regex(texts, _NUMBER)), False))
+    if not odd.any():
+        return "numbers written as text; write it as float64"
+    row = _first(odd)
+    return f"text in {int(odd.sum())} rows (first: row {row}, {texts[row - 1].as_py()[:40]!r}); write it as float64"

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 
 from ...dataset_builder.catalogue import Kind, Modality, Task
 from ...errors import DataError
+from ...files import json_text
 from ..protocols import ClassificationReport, RegressionReport
 from .names import slug, visible
 
@@ -117,8 +118,8 @@ class Counts(RecordPart):
 
 
 def _beside(file: str) -> str:
-    if re.fullmatch(_PART, file) is None:
-        raise ValueError("must lie beside the record: a plain file name is needed")
+    if re.fullmatch(_PART, file) is None or not file.endswith(".parquet"):
+        raise ValueError("must lie beside the record: a plain name of a Parquet file is needed")
     return file
 
 
@@ -301,7 +302,7 @@ def record_text(fields: Mapping[str, Any]) -> str:
     draft = ResultRecord.model_validate({**fields, "record_sha256": "0" * 64})
     value = draft.model_dump(mode="json")
     value["record_sha256"] = record_sha256(value)
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(value)
 
 
 def read_record(path: Path) -> ResultRecord:
@@ -335,7 +336,7 @@ def read_record(path: Path) -> ResultRecord:
 
 def result_schema() -> str:
     """The JSON Schema of a result record, as text."""
-    return json.dumps(ResultRecord.model_json_schema(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    return json_text(ResultRecord.model_json_schema(), sort_keys=True)
 
 
 def _parsed(path: Path, content: bytes) -> dict[str, JsonValue]:

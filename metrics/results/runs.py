@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from ...dataset_builder.splits import ids_sha256
 from ...errors import DataError, LLM4MatError, UsageError
-from ...files import cannot_write, file_sha256, replace_folder, write_text
+from ...files import cannot_write, file_sha256, replace_folder, write_json, write_text
 from ..protocols import ScoreKind
 from .predictions import read_predictions, write_predictions
 from .provenance import provenance
@@ -227,7 +227,7 @@ def _started(file: Path, config: RunConfig) -> tuple[str, bool]:
         pass  # not begun, or killed while beginning
     now = datetime.now(UTC).isoformat(timespec="seconds")
     shown = {"config_sha256": config.sha256, "started_at": now, "config": config.model_dump(mode="json")}
-    write_text(file, json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
+    write_json(file, shown)
     return now, False
 
 

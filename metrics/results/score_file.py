@@ -42,7 +42,7 @@ def score_file(
     kind: Kind | None = None,
     score_kind: ScoreKind | None = None,
     train_mean: float | None = None,
-    places: Sequence[Place] = (),
+    places: Sequence[Place | str] = (),
     revision: str | None = None,
     truths: Truths | None = None,
 ) -> ScoredFile:
@@ -53,7 +53,7 @@ def score_file(
     task that stands there.
 
     Args:
-        path: Parquet or CSV.
+        path: Parquet, CSV, TSV or JSON lines, also packed; or a folder of Parquet files.
         task: The task.
         kind: ``regression`` or ``classification``, where no task is given and no record lies beside the file.
         score_kind: What the scores of a classifier are: probabilities unless said otherwise or all 0 or 1.
@@ -90,7 +90,7 @@ def score_file(
     _refuse_idle(found_kind, score_kind, train_mean)
     truth = None if wanted is None else truths.find(wanted, dataset, revision, labels)
     if truth is None and task is not None:
-        raise _no_data(get_task(task))
+        raise _no_data(get_task(task), truths)
     if truth is not None and train_mean is not None:
         raise UsageError(f"--train-mean: {truth.place} has the mean of {truth.task}; leave the option out")
     predictions = read_predictions(path, found_kind, targets_needed=truth is None)
@@ -122,7 +122,10 @@ def _refuse_idle(kind: Kind, score_kind: ScoreKind | None, train_mean: float | N
         raise UsageError(f"--train-mean {train_mean}: a finite number is needed")
 
 
-def _no_data(task: Task) -> UsageError:
+def _no_data(task: Task, truths: Truths) -> UsageError:
+    if truths.places:
+        given = ", ".join(f"--data {place}" for place in truths.places)
+        return UsageError(f"{given}: no data of {task.name} there; `llm4mat-bench build {task.source.id}` makes it")
     return UsageError(
         f"the data of {task.name} is not in the package. Give --data: a folder made by `llm4mat-bench build "
         f"{task.source.id}`, or a dataset repo on the Hub"

@@ -31,10 +31,13 @@ def same_but_for_noise(
     both = ~np.isnan(first) & ~np.isnan(second)
     differ = int((np.isnan(first) != np.isnan(second)).sum())
     if both.any():
-        one, other = first[both], second[both]
+        one, other, true = first[both], second[both], targets[both]
         if kind == "regression":
-            scale = min(float(np.abs(one - targets[both]).mean()), float(np.abs(other - targets[both]).mean()))
-            least = max(NOISE * scale, _ROUNDING * float(np.abs(one).max()))
+            # To magnitudes of at most 1, whose squares neither overflow nor vanish together.
+            largest = max(float(np.abs(values).max()) for values in (one, other, true)) or 1.0
+            one, other, true = one / largest, other / largest, true / largest
+            error = min(float(np.abs(one - true).mean()), float(np.abs(other - true).mean()))
+            least = max(NOISE * error, _ROUNDING * float(np.abs(one).max()))
             # Both ways: a constant lies on a line through anything, but nothing on a line through a constant.
             differ += max(int((_left_of(a, b) > least).sum()) for a, b in ((one, other), (other, one)))
         else:

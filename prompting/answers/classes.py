@@ -5,14 +5,19 @@ from typing import NamedTuple
 
 from ...dataset_builder.catalogue import Task, meaning_of
 from .findings import Finding
+from .levelled import level
 from .names import Names
 from .refusals import declines
 from .words import WORDS
 
 MOST_WORDS = 4_000  # of one answer; what comes later is not read
-_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+(?:\.[0-9]+)?|[.!?;\n,:=|(){}<>/\"*`$-]")
+_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+(?:\.[0-9]+)?|[.!?;\n,:=|(){}<>/$-]")
 _TRUE = frozenset(["true", "yes", "correct", "affirmative"])
 _FALSE = frozenset(["false", "no", "incorrect", "negative"])
+_LIKELY = frozenset({"likely", "probably"})
+_UNLIKELY = frozenset({"unlikely", "improbable"})
+_KEYWORDS = _TRUE | _FALSE | _LIKELY | _UNLIKELY
+_SHORT = 12
 _VALUE_TRUE = frozenset(["true", "yes", "y", "t", "1", "1.0", "correct", "positive", "likely", "probably"])
 _VALUE_FALSE = frozenset(["false", "no", "n", "f", "0", "0.0", "incorrect", "negative", "unlikely"])
 _NEGATORS = frozenset(WORDS.negators)
@@ -22,7 +27,8 @@ _CLAUSE = frozenset(WORDS.clause)
 _BETWEEN = frozenset(WORDS.between)
 # "direct evidence" says nothing about the gap
 _NO_CLASS_BEFORE = frozenset(WORDS.no_class_before)
-_CONTRAST = frozenset(["or", "and", "vs", "versus", "/"])
+_CONCESSION = frozenset(["while", "although", "though", "whereas", "unlike"])
+_CONTRAST = frozenset(["or", "and", "vs", "versus", "/", "|"])
 
 
 class _Word(NamedTuple):
@@ -45,10 +51,24 @@ class Classes:
         self.dropped = frozenset(word.lower() for word in classes.dropped)
         # words such as "included" count only where the sentence names the property
         telling = [word for word in self.positive if word in names.mine]
-        self.needs_name = frozenset(
-            word for word in self.positive | self.negative if not any(word.endswith(one) for one in telling)
+        self.needs_name: frozenset[str] = (
+            frozenset()
+            if words is None
+            else frozenset(
+                word for word in (*words.positive, *words.negative) if not any(word.endswith(one) for one in telling)
+            )
         )
+        # a stable phase is stable, a direct phase is nothing
+        own = frozenset({"phase", "phases", "structure", "structures"} if "stable" in self.positive else ())
+        self.no_class_before = _NO_CLASS_BEFORE - own
         self.names = names
+        # "Property: band gap is direct" repeats the question, and says nothing
+        titles = "|".join(re.escape(level(title)) for title in (task.property.title, task.property.name))
+        self.echo = re.compile(rf"(?i)property(?: name)?: *(?:{titles})(?=[.\n]|$)")
+
+    def without_echo(self, text: str) -> str:
+        """Blank the property's name where it is only repeated from the question."""
+        return self.echo.sub(lambda found: " " * len(found[0]), text)
 
     def opposite(self, key: str) -> bool | None:
         """Whether a key names a class: True for the negative one, False for the positive, else None."""
@@ -92,12 +112,11 @@ class Classes:
             named: What the sentence is about is known to be the property.
         """
         sentence: list[_Word] = []
-        lowered = text.lower() if start == 0 and end == len(text) else None
-        for count, matched in enumerate(_TOKEN.finditer(text.lower() if lowered is None else lowered, start, end)):
+        for count, matched in enumerate(_TOKEN.finditer(text[start:end].lower())):
             if count >= MOST_WORDS:
                 break
             token = matched[0]
-            sentence.append(_Word(token, matched.start(), matched.end()))
+            sentence.append(_Word(token, start + matched.start(), start + matched.end()))
             if token in _ENDS:
                 found = self._sentence(sentence, named)
                 if found is not None:
@@ -112,51 +131,55 @@ class Classes:
         if not any(word in self.positive or word in self.negative or word in _KEYWORDS for word in texts):
             return self._digit(words, texts)
         joined = " ".join(texts)
-        if declines(joined.replace(" ' ", "'")):
+        if declines(joined):
             return None
-        in_question = next((place for place, word in enumerate(texts) if word in _OPEN), None)
+        if self.needs_name and re.search(rf"(?:^|\W)(?:no|without) (?:{'|'.join(self.names.spoken)})\b", joined):
+            return Finding("labelled", False, words[0].start, words[-1].end)  # no spin–orbit coupling
+        asked = next((place for place, word in enumerate(texts) if word in _OPEN), len(texts))
         about = named or any(name in joined.replace(" - ", " ") for name in self.names.spoken)
-        for place, word in enumerate(texts):
+        return (
+            self._class_word(words, texts, asked, about)
+            or self._boolean(words, texts, asked)
+            or (self._likelihood(words, texts) if asked == len(texts) else None)
+        )
+
+    def _class_word(self, words: list[_Word], texts: list[str], asked: int, about: bool) -> Finding | None:
+        """The first word of a class that says which it is, not behind "whether"; negations and booleans counted."""
+        # "While many are unstable, this one is stable": the main clause first
+        comma = texts.index(",") if texts[0] in _CONCESSION and "," in texts else 0
+        for place in (*range(comma, len(texts)), *range(comma)):
+            word = texts[place]
             if word not in self.positive and word not in self.negative:
                 continue
-            if word in self.needs_name and not about:
+            if (word in self.needs_name and not about) or asked < place <= asked + 12:
                 continue
-            if self._compared(texts, place) or (
-                texts[place + 1 : place + 2] and texts[place + 1] in _NO_CLASS_BEFORE - self._own_nouns()
-            ):
+            following = texts[place + 1] if place + 1 < len(texts) else ""
+            if following in self.no_class_before or self._compared(texts, place):
                 continue
-            if in_question is not None and in_question < place <= in_question + 12:
-                continue
+            value, at = (word in self.positive), place
             boolean = self._boolean_after(texts, place)
-            positive = word in self.positive
             if boolean is not None:
-                value, at = boolean
-                value = value if positive else not value
-                return Finding("labelled", value != self._negated(texts, place), words[place].start, words[at].end)
-            return Finding("labelled", positive != self._negated(texts, place), words[place].start, words[place].end)
-        for place, word in enumerate(texts):
-            if word in _TRUE or word in _FALSE:
-                if in_question is not None and in_question < place:
-                    continue
-                if self._choice(texts, place) or not self._alone(texts, place):
-                    continue
-                value = word in _TRUE
-                if place and texts[place - 1] == "not":
-                    value = not value
-                return Finding("labelled", value, words[place].start, words[place].end)
-        if in_question is None:
-            for place, word in enumerate(texts):
-                if word in ("likely", "unlikely", "probably", "improbable"):
-                    value = word in ("likely", "probably")
-                    if "not" in texts[max(0, place - 1) : place + 2]:
-                        value = not value
-                    if len(texts) < 12:
-                        return Finding("labelled", value, words[place].start, words[place].end)
+                value, at = (value == boolean[0]), boolean[1]
+            return Finding("labelled", value != self._negated(texts, place), words[place].start, words[at].end)
         return None
 
-    def _own_nouns(self) -> frozenset[str]:
-        """Nouns that a class word may well stand before: a stable phase, not a direct one."""
-        return frozenset({"phase", "phases", "structure", "structures"}) if "stable" in self.positive else frozenset()
+    def _boolean(self, words: list[_Word], texts: list[str], asked: int) -> Finding | None:
+        """The first yes or no."""
+        for place, word in enumerate(texts[:asked]):
+            if (word in _TRUE or word in _FALSE) and not self._choice(texts, place) and self._alone(texts, place):
+                value = (word in _TRUE) != (place > 0 and texts[place - 1] == "not")
+                return Finding("labelled", value, words[place].start, words[place].end)
+        return None
+
+    def _likelihood(self, words: list[_Word], texts: list[str]) -> Finding | None:
+        """A short sentence that says only how likely it is."""
+        if len(texts) >= _SHORT:
+            return None
+        for place, word in enumerate(texts):
+            if word in _LIKELY or word in _UNLIKELY:
+                denied = "not" in texts[max(0, place - 1) : place + 2]
+                return Finding("labelled", (word in _LIKELY) != denied, words[place].start, words[place].end)
+        return None
 
     def _digit(self, words: list[_Word], texts: list[str]) -> Finding | None:
         """An answer that is nothing but 1 or 0, or one behind the property's name."""
@@ -223,6 +246,3 @@ class Classes:
             if word == "rather" and texts[at + 1 : at + 2] == ["than"]:
                 count += 1
         return count % 2 == 1
-
-
-_KEYWORDS = _TRUE | _FALSE | frozenset(("likely", "unlikely", "probably", "improbable"))

@@ -15,6 +15,7 @@ Opposite = Callable[[str], bool | None]
 """Whether a key names one class itself: True for the negative, False for the positive, None for neither."""
 
 _MOST_DEPTH = 5
+_MOST_BESIDE = 32  # entries of an object that are looked at for a unit
 _LEAST = frozenset(["min", "minimum", "lower", "low", "from", "lowerbound"])
 _MOST = frozenset(["max", "maximum", "upper", "high", "to", "upperbound"])
 _UNSURE = frozenset(["uncertainty", "error", "std", "sigma", "confidence", "deviation", "unit", "units", "min", "max"])
@@ -60,6 +61,7 @@ class Picker:
                     if named == "mine" and self.names.names_a_name(entry.key):
                         continue
                     value = self._value(entry, one, key.unit, bool(flip), 0)
+                    value = self._other_end(value, entry, one)
                     if value is not None and value.good:
                         return value
                     bad = bad or value
@@ -80,6 +82,17 @@ class Picker:
         ]
         return values[0] if len(values) == 1 else None
 
+    def _other_end(self, value: Finding | None, entry: Entry, one: Object) -> Finding | None:
+        """The mean of two values that are given as ends: ``band_gap_min`` and ``band_gap_max``."""
+        if value is None or not value.good or entry.key is None or not entry.key.lower().endswith(("_min", " min")):
+            return value
+        wanted = entry.key.lower()[:-3] + "max"
+        for other in one.entries[:_MOST_BESIDE]:
+            if other.key is not None and other.key.lower() == wanted:
+                high = self._value(other, one, self.names.key(other.key).unit, False, 0)
+                return value if high is None else _middle(value, high) or value
+        return value
+
     def _named(self, one: Object) -> str | None:
         """What an object of the form {"property": NAME, "value": ...} is about."""
         if len(one.entries) < 2 or len(one.entries) > 12:
@@ -92,7 +105,7 @@ class Picker:
         return None
 
     def _unit_beside(self, one: Object) -> Unit | None:
-        for entry in one.entries:
+        for entry in one.entries[:_MOST_BESIDE]:
             if entry.key is not None and isinstance(entry.value, Scalar) and entry.key.lower() in ("unit", "units"):
                 found = read_unit(self.text[entry.value.start : entry.value.end].strip(), 0)
                 return None if found is None else found.unit

@@ -6,19 +6,26 @@ from collections.abc import Iterator
 from .findings import MOST_CANDIDATES, Finding, Judge
 from .names import Names
 from .quantities import quantities
+from .words import WORDS
 
 _MOST_LABELS = 60
 _WINDOW = 200
 _SENTENCE_END = re.compile(r"(?<!approx)(?<!ca)(?<!est)(?<!\bi\.e)(?<!e\.g)[.!?](?=\s|$)|\n|;")
 _FINAL = ("\\boxed{", "final answer", "final value", "final prediction")
 _LABELS = ("answer", "prediction", "predicted", "estimate", "result", "value", "output", "response")
+_SAID = WORDS.said
+_COMPARED = re.compile(r"\bthan (?:that|those|the)\b[^,;]*$|\b(?:compared|similar|unlike|like)\b[^,;]*$")
 _CONNECTED = re.compile(
     r"[:=≈|<>≤≥~→]|\b(?:is|are|was|were|be|equals?|equal|about|approximately|approx|around|roughly|circa|estimated?"
     r"|predict(?:ed|ion|s)?|calculated|value|near|nearly|close|ranges?|between|falls|lies|has|have|would|should|could|minus|only)\b"
 )
 _CONNECTED_AT_ONCE = re.compile(r"(?:\b(?:of|at|as|from|to|by)|['\"*$`({\[-])[ ~≈$*\"'`({\[]*$")
 _NO_WORDS = re.compile(r"[^\w]*")
-_SAYS = re.compile(r"[^\w]{0,6}(?:is|of|would be|should be|will be|to be|:|=|for)[^.!?]*$")
+_SAYS = re.compile(
+    r"[^\w]{0,6}(?:a |an |that )?"
+    r"(?:is|of|would be|should be|will be|to be|:|=|for|value|about|around|approximately|roughly)"
+    r"[^.!?]*$"
+)
 _BRACKET = re.compile(r" ?(?:\([^()\n]{0,60}\)|\[[^\[\]\n]{0,40}\])")
 _LIKELY = re.compile(
     r"(?:about|approximately|approx\.?|around|roughly|estimated?|guess|likely|predicted|prediction|~|≈|would be)"
@@ -61,6 +68,10 @@ def read_text(text: str, shadowed: str, names: Names, judge: Judge, declined: bo
         if found is not None and found.good:
             return found
         bad = bad or found
+    for label_end in _ends(shadowed, _SAID):
+        found = _after_label(text, shadowed, label_end, names, judge, strict=True)
+        if found is not None and found.good:
+            return found._replace(status="number")
     return _plain(text, shadowed, names, judge, declined, bad)
 
 
@@ -122,6 +133,7 @@ def _after_label(
         end = _sentence_end(text, end + 1)
         skipped += 1
     bad: Finding | None = None
+    compared: Finding | None = None
     for number, quantity in enumerate(quantities(text, begin, end)):
         if number > 8:
             break
@@ -138,9 +150,14 @@ def _after_label(
         found = judge.judge(quantity, "labelled")
         if found is None:
             continue
-        if found.good:
+        if found.good and _COMPARED.search(between):  # larger than that of X (3 eV)
+            compared = compared or found
+        elif found.good:
             return found
-        bad = bad or found
+        else:
+            bad = bad or found
+    if compared is not None:
+        return compared
     if bad is None and re.match(r"[^\w]{0,8}(?:is|of|:|=|equals)?[^\w]{0,4}zero\b", shadowed[begin:end]):
         place = shadowed.index("zero", begin)
         return Finding("labelled", 0.0, place, place + 4)

@@ -53,13 +53,22 @@ class Key(NamedTuple):
     unit: Unit | None
 
 
+_UNKNOWN = Key("unknown", None)
+
+
 class Names:
     """The names of one task's property; make it with `names_of`."""
 
     def __init__(self, task: Task) -> None:
         mine = _names(task.property)
         self.mine = frozenset(compact(name) for name in mine) | {_plain_compact(name) for name in mine}
-        siblings = [name for one in task.source.properties if one != task.property for name in _names(one)]
+        # a class has other answers than a number, so its looser names take nothing from a number, nor the reverse
+        siblings = [
+            name
+            for one in task.source.properties
+            if one != task.property and one.kind == task.property.kind
+            for name in _names(one)
+        ]
         exact = {_plain_compact(one.name) for one in task.source.properties if one != task.property}
         exact |= {_plain_compact(one.title) for one in task.source.properties if one != task.property}
         own_exact = {_plain_compact(task.property.name), _plain_compact(task.property.title)}
@@ -92,11 +101,12 @@ class Names:
             found == one or (len(one) > 5 and one in found) or (len(found) > 2 and found in one) for one in self.mine
         )
 
-    @lru_cache(maxsize=2048)  # noqa: B019 - Names live as long as the program, one a task
     def key(self, text: str) -> Key:
         """Say what a key names, and which unit it gives."""
-        if len(text) > _LONGEST_KEY:
-            return Key("unknown", None)
+        return _UNKNOWN if len(text) > _LONGEST_KEY else self._key(text)
+
+    @lru_cache(maxsize=2048)  # noqa: B019 - Names live as long as the program, one a task
+    def _key(self, text: str) -> Key:
         plain = _plain_compact(text)
         small = compact(text)
         if plain in self.siblings:
@@ -133,6 +143,8 @@ class Names:
 
     def names_a_name(self, key: str) -> bool:
         """Whether a key says that its value is the name of a property."""
+        if len(key) > _LONGEST_KEY:
+            return False
         return compact(key) in _NAMES_A_NAME or _plain_compact(key) in _NAMES_A_NAME
 
 

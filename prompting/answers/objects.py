@@ -19,6 +19,7 @@ _VALUE = re.compile(
 _VALUE_IN_LIST = re.compile(
     r"(?:[^,{}\[\]\n\\^_]|[\^_]\{[-+0-9 ]{1,6}\}|[\^_]|\\[A-Za-z]{1,16}(?:\{[^{}\n]{0,24}\})?|\\.?)++"
 )
+_CHOICE = re.compile(r"[ \t]*(?:or\b|\||/)[^,{}\[\]\n]*+")  # "True" or "False" is one value
 _QUOTES = "\"'`"
 # what stands between quotes in a line; an apostrophe inside a word closes nothing; possessive: failure costs one pass
 _INSIDE = {
@@ -124,7 +125,7 @@ def _read_root(reader: _Reader, opening: int, found: Found) -> int:
     stack = [root]
     key: str | None = None  # a key that waits for its value
     waiting = False  # a colon was read
-    place = opening + 1
+    place = key_start = opening + 1
     while stack and reader.tokens < MOST_TOKENS:
         reader.tokens += 1
         holder = stack[-1]
@@ -142,6 +143,8 @@ def _read_root(reader: _Reader, opening: int, found: Found) -> int:
         elif char in "}]":
             if waiting and key is not None:
                 holder.entries.append(Entry(key, None))
+            elif key is not None and len(stack) > 1 and not holder.entries:  # {band_gap: {2.2 eV}}
+                holder.entries.append(Entry(None, Scalar(key_start, place, False)))
             key, waiting = None, False
             place += 1
             if char == "}" and holder.is_list and len(stack) > 1:  # a list that was not closed
@@ -166,6 +169,7 @@ def _read_root(reader: _Reader, opening: int, found: Found) -> int:
                 holder.entries.append(Entry(key, Scalar(start, end, text[start - 1] in _QUOTES)))
             key, waiting = None, False
         else:
+            key_start = place
             key, place = _key(reader, place, holder, key)
     if waiting and key is not None and stack:
         stack[-1].entries.append(Entry(key, None))
@@ -180,7 +184,8 @@ def _scalar(reader: _Reader, place: int, in_list: bool) -> tuple[int, int, int]:
     if text[place] in _QUOTES:
         string = reader.string(place)
         if string is not None:
-            return string
+            choice = _CHOICE.match(text, string[2])
+            return string if choice is None else (place + 1, choice.end(), choice.end())
         place += 1
         while place < len(text) and text[place] in _QUOTES:
             place += 1

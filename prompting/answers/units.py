@@ -108,6 +108,7 @@ _PLAIN: dict[str, Unit] = {
     **dict.fromkeys(["a.u.", "a.u", "au", "arb. units", "arb. u.", "arbitrary units", "atomic units"], _ARBITRARY),
     **dict.fromkeys(["cc", "ccm"], _unit("1e-6", m=3)),
     **dict.fromkeys(["l", "ml", "mL"], _unit("1e-3", m=3)),
+    **dict.fromkeys(["gm", "gms"], _PREFIXED["g"][0]),
     "atm": _unit(101325, **_PRESSURE),
     "psi": _unit("6894.757293168", **_PRESSURE),
     "dyn": _unit("1e-5", kg=1, m=1, s=-2),
@@ -188,7 +189,7 @@ _TWO_WORDS = re.compile(
     r"(?i)(?:(?:milli|kilo|mega)?[- ]?electron[- ]volts?|(?:free[- ])?electron mass(?:es)?|formula[- ]units?"
     r"|unit[- ]?cells?|primitive cell|bohr magnetons?|degrees? celsius|per cent|f\.u\.?|u\.c\.|a\.u\.?"
     r"|arb\. u(?:nits|\.)|arbitrary units"
-    r"|atomic units|at\.|ang\.)"
+    r"|atomic units|(?:wt|vol|at|mol)\.? ?%|at\.|ang\.)"
 )
 _POWER = re.compile(
     r" ?(?:\^|\*\*) ?[({]{0,2} ?([+-]?[0-9])(?: ?[)}]{1,2})?"
@@ -197,6 +198,8 @@ _POWER = re.compile(
 _STROKE = re.compile(r" ?/ ?| per ")
 _DOT = re.compile(r" ?[·*⋅∙×.] ?|-(?=[A-Za-z])")
 _SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
+_OF_ATOMS = re.compile(r"(?i)(?: of |-of-)(?=atoms?\b)")
+_SUBSTANCE = re.compile(r"(?i) (?:of )?(?:CO_?[2₂]|carbon dioxide|gas|H_?2|methane|CH_?4)(?= ?/| per |[·-])")
 _LATEX = re.compile(
     r"\\+(?:mathrm|text|textrm|textnormal|mathit|mathbf|rm|operatorname"
     r"|,|;|!|:|quad|left|right|unit|si|textbf)(?![a-z]) ?|[$]|\\(?= )"
@@ -251,98 +254,112 @@ def read_unit(text: str, position: int) -> Found | None:
     return None if found is None else Found(found[0], position + found[1])
 
 
-@lru_cache(maxsize=4096)
-def _expression(piece: str) -> tuple[Unit, int] | None:
-    place = 0
-    while place < len(piece) and piece[place] == " ":
-        place += 1
-    closing = ""
-    if place < len(piece) and piece[place] in "([":
-        closing = ")" if piece[place] == "(" else "]"
-        place += 1
-    elif place == 0 and piece.startswith("-"):  # a 1.5-eV gap
-        place += 1
-    unit = ONE
-    sign = 1
-    end = -1
-    opened = 0
-    modifier = 1
-    first = True
-    while place < len(piece):
-        atom = _atom(piece, place, under=sign < 0 or not first)
-        if atom is None:
-            break
-        name, found, after = atom
-        if isinstance(found, int):  # cubic, square
-            if after >= len(piece) or piece[after] != " ":
-                break
-            modifier, place = found, after + 1
-            continue
-        power = modifier
+class _Expression:
+    """Reads units joined by strokes, dots, blanks and ``per``, as far as they go."""
+
+    def __init__(self, piece: str, place: int) -> None:
+        self.piece = piece
+        self.place = place
+        self.unit = ONE
+        self.end = -1  # behind the last unit that was read
+        self.sign = 1  # -1 under a stroke: for all that follows, as in µW/m K²
+        self.opened = 0
+        self.joined = False
+        self.of_moles = False
+
+    def read(self) -> None:
+        """Read until something is no unit."""
+        while self.place < len(self.piece):
+            atom = _atom(self.piece, self.place, under=self.sign < 0 or self.end >= 0)
+            if atom is None or not self._take(*atom) or not self._join():
+                return
+
+    def _take(self, name: str, found: "Unit | int", after: int) -> bool:
+        """Multiply by one unit and its power; False where it is none after all."""
         modifier = 1
-        matched = _POWER.match(piece, after)
-        if matched is not None:
-            digits = next(group for group in matched.groups() if group).translate(_SUPERSCRIPTS)
-            power *= int(digits)
-            after = matched.end()
+        if isinstance(found, int):  # cubic, square
+            atom = _atom(self.piece, after + 1, under=True) if self.piece.startswith(" ", after) else None
+            if atom is None or isinstance(atom[1], int):
+                return False
+            modifier = found
+            name, found, after = atom[0], atom[1], atom[2]
+        written = _POWER.match(self.piece, after)
+        power = modifier
+        self.joined = False
+        if written is not None:
+            power *= int(next(group for group in written.groups() if group).translate(_SUPERSCRIPTS))
+            after = written.end()
+            self.joined = written[5] is not None  # m2g-1: the next unit follows at once
         else:
             for word, exponent in ((" cubed", 3), (" squared", 2)):
-                if piece.startswith(word, after):
+                if self.piece.startswith(word, after):
                     power, after = exponent, after + len(word)
-        if name in _UNDER_FOLDED and name not in _TABLE and sign > 0 and power > 0:
-            break  # a count of atoms, no unit
-        # a letter or digit that goes on: no unit after all, as the C of 2C6
-        if after < len(piece) and matched is None and (piece[after].isalnum() or piece[after] == "_"):
-            break
+        if name in _UNDER_FOLDED and name not in _TABLE and self.sign > 0 and power > 0:
+            return False  # a count of atoms
+        if written is None and after < len(self.piece) and (self.piece[after].isalnum() or self.piece[after] == "_"):
+            return False  # a letter or digit that goes on, as the C of 2C6
         if name == "mK" and power != 1:  # W/mK²: the power is that of the kelvin
-            unit = _times(_times(unit, _TABLE["m"], sign), _TABLE["K"], sign * power)
+            self.unit = _times(_times(self.unit, _TABLE["m"], self.sign), _TABLE["K"], self.sign * power)
         else:
-            unit = _times(unit, found, sign * power)
-        place = end = after
-        first = False
-        while opened and place < len(piece) and piece[place] == ")":
-            opened -= 1
-            place = end = place + 1
-        if matched is not None and matched[5]:  # m2g-1: the next unit follows at once
-            continue
-        stroke = _STROKE.match(piece, place)
+            self.unit = _times(self.unit, found, self.sign * power)
+        self.of_moles = found.dimension[_INDEX["mol"]] != 0
+        self.place = self.end = after
+        while self.opened and self.piece.startswith(")", self.place):
+            self.opened -= 1
+            self.place = self.end = self.place + 1
+        return True
+
+    def _join(self) -> bool:
+        """Go to the next unit; False where none is joined to this one."""
+        if self.joined:
+            return True
+        substance = _SUBSTANCE.match(self.piece, self.place) if self.of_moles else None
+        if substance is not None:  # mol CO2/kg
+            self.place = substance.end()
+        stroke = _STROKE.match(self.piece, self.place)
         if stroke is not None:
-            sign, place = -1, stroke.end()
-            if piece.startswith("(", place):
-                opened += 1
-                place += 1
-            continue
-        if piece.startswith((" of ", "-of-"), place) and found.dimension[_INDEX["mol"]]:
-            if re.match(r"(?i)atoms?\b", piece[place + 4 :]):
-                place += 4
-                sign = -1
-                continue
-            break
-        dot = _DOT.match(piece, place)
+            self.sign, self.place = -1, stroke.end()
+            if self.piece.startswith("(", self.place):
+                self.opened += 1
+                self.place += 1
+            return True
+        of_atoms = _OF_ATOMS.match(self.piece, self.place) if self.of_moles else None
+        if of_atoms is not None:  # a mole of atoms
+            self.sign, self.place = -1, self.place + len(" of ")
+            return True
+        dot = _DOT.match(self.piece, self.place)
         if dot is not None:
-            place = dot.end()
-            continue
-        if piece.startswith(" ", place):
-            ahead = _atom(piece, place + 1, under=True)
-            if ahead is None or isinstance(ahead[1], int):
-                break
-            follows = _POWER.match(piece, ahead[2])
-            if follows is None and sign > 0 and not opened:
-                break
-            if follows is None and sign < 0 and not opened and ahead[0] not in ("K", "atom", "atoms", "Atom"):
-                break
-            place += 1
-            continue
-        break
+            self.place = dot.end()
+            return True
+        return self.piece.startswith(" ", self.place) and self._joined_by_blank()
+
+    def _joined_by_blank(self) -> bool:
+        """Whether the next word is a unit of this one: it has a power, or stands under the stroke."""
+        ahead = _atom(self.piece, self.place + 1, under=True)
+        if ahead is None or isinstance(ahead[1], int):
+            return False
+        if _POWER.match(self.piece, ahead[2]) is None and not self.opened:
+            return self.sign < 0 and ahead[0] in ("K", "atom", "atoms", "Atom")
+        return True
+
+
+@lru_cache(maxsize=4096)
+def _expression(piece: str) -> tuple[Unit, int] | None:
+    place = len(piece) - len(piece.lstrip(" "))
+    closing = {"(": ")", "[": "]"}.get(piece[place : place + 1], "")
+    if closing or (place == 0 and piece.startswith("-")):  # (eV), a 1.5-eV gap
+        place += 1
+    expression = _Expression(piece, place)
+    expression.read()
+    end = expression.end
     if end < 0:
         return None
     if closing:
-        while end < len(piece) and piece[end] == " ":
-            end += 1
+        end += len(piece[end:]) - len(piece[end:].lstrip(" "))
         if not piece.startswith(closing, end):
             return None
         end += 1
-    return unit, end
+    return expression.unit, end
 
 
 def _atom(piece: str, place: int, *, under: bool) -> tuple[str, Unit | int, int] | None:
@@ -352,6 +369,8 @@ def _atom(piece: str, place: int, *, under: bool) -> tuple[str, Unit | int, int]
     two = _TWO_WORDS.match(piece, place)
     if two is not None:
         name = two[0]
+        if name.endswith("%"):
+            return "%", _PERCENT, two.end()
         folded = name.lower().replace("electron-volt", "electron volt")
         for table in (_FOLDED, _UNDER_FOLDED):
             unit = table.get(folded) or table.get(folded.replace("- ", "-").replace("milli electron", "millielectron"))

@@ -27,6 +27,7 @@ class WordLists(BaseModel):
     no_class_before: Words
     counted: Words
     numbered: Words
+    said: Words
 
 
 WORDS = WordLists.model_validate(yaml.safe_load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8")))

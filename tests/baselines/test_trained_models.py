@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm4mat_bench import load_model, load_task
+from llm4mat_bench.baselines.inputs import read_questions
 from llm4mat_bench.dataset_builder.sample import read_sample
 from llm4mat_bench.errors import DataError, UsageError
 
@@ -197,3 +200,34 @@ def test_a_wrong_call_is_one_line(
     assert message in " ".join(called.err.split())
     assert "Traceback" not in called.err
     assert not list(tmp_path.glob("answers*"))
+
+
+def test_a_cif_becomes_what_the_model_reads(tmp_path: Path) -> None:
+    """The text that a model is asked with is the one that it was trained on: the sample's own."""
+    sample = read_sample("test", ["composition", "cif", "description"]).slice(10, 4).to_pylist()
+    for number, row in enumerate(sample):
+        (tmp_path / f"{number}.cif").write_text(row["cif"])
+    for modality in ("composition", "cif", "description"):
+        questions = list(read_questions([str(tmp_path)], modality))
+        assert [one.error for one in questions] == [None] * 4
+        assert [one.text for one in questions] == [row[modality] for row in sample]
+
+
+@pytest.mark.slow
+def test_asking_about_many_crystals_takes_no_memory(trained: Path, tmp_path: Path) -> None:
+    """200,000 formulas and 20,000: the peak differs by less than formulas and answers would take as lists."""
+    folder = run_of(trained, "dummy", "sample/band_gap")
+    peaks = []
+    for rows in (20_000, 200_000):
+        table = pa.table({"formula": [f"Fe{row}O{row + 1}" for row in range(rows)]})
+        pq.write_table(table, tmp_path / "many.parquet", row_group_size=10_000)
+        command = (
+            "import resource, sys; from llm4mat_bench.cli import main\n"
+            "try: main()\nexcept SystemExit as left: assert not left.code\n"
+            "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+        )
+        words = ["predict", str(folder), str(tmp_path / "many.parquet"), "--out", str(tmp_path / "answers.parquet")]
+        called = subprocess.run([sys.executable, "-c", command, *words], capture_output=True, text=True, check=True)
+        assert pq.read_metadata(tmp_path / "answers.parquet").num_rows == rows
+        peaks.append(int(called.stdout.split()[-1]))
+    assert peaks[1] - peaks[0] < 40

@@ -1,5 +1,6 @@
 """LLM4MatBuilder gives the tables that `build` writes, through the datasets library's own ways."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from published import Row, with_sizes, write_published
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.hf_builder import LLM4MatBuilder
-from llm4mat_bench.errors import UsageError
+from llm4mat_bench.errors import DataError, UsageError
 from llm4mat_bench.progress import silent
 
 SIZES = (30, 4, 5)
@@ -72,6 +73,28 @@ def test_two_processes_and_streaming(tmp_path: Path, monkeypatch: pytest.MonkeyP
     stream = two.as_streaming_dataset(split="train")
     assert list(stream) == one["train"].to_list()
     assert stream.num_shards >= 3
+
+
+def test_two_processes_where_the_temporary_folder_has_a_long_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """multiprocess dies with a bare EOFError there: the path of a socket has at most 107 characters."""
+    _small(monkeypatch)
+    write_published(tmp_path / "in", sizes=SIZES)
+    long = tmp_path / ("long" * 25)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    assert _prepare(tmp_path, "mp-cif", num_proc=2)["train"].num_rows == SIZES[0]
+    assert tempfile.gettempdir() == str(long)
+
+
+def test_no_short_folder_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_published(tmp_path / "in", sizes=SIZES)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("long" * 25)))
+    monkeypatch.setattr("llm4mat_bench.dataset_builder.hf_builder._SHORT_FOLDER", str(tmp_path / "nowhere"))
+    builder = LLM4MatBuilder(config_name="mp", data_dir=str(tmp_path / "in"), cache_dir=str(tmp_path / "cache"))
+    with pytest.raises(DataError, match="set TMPDIR to a folder of at most"):
+        builder.download_and_prepare(num_proc=2)
 
 
 def test_the_cache_notices_changed_data(tmp_path: Path) -> None:

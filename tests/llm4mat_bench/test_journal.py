@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,19 @@ def test_all_or_none_of_a_batch(tmp_path: Path) -> None:
             journal.put({1: "uno", 2**64: "too long for a key"})
         journal.put({3: "three"})
         assert list(journal.items()) == [(1, "one"), (3, "three")]
+
+
+def test_threads_share_one(tmp_path: Path) -> None:
+    with Journal(tmp_path / "x", PURPOSE) as journal, ThreadPoolExecutor(4) as threads:
+
+        def write(thread: int) -> int:
+            for number in range(50):
+                journal.put({f"{thread}-{number}": number, f"{thread}+{number}": number})
+                assert journal[f"{thread}-{number}"] == number
+            return len(list(journal.keys()))
+
+        assert max(threads.map(write, range(4))) == 400
+        assert dict(journal.items()) == {f"{t}{sign}{n}": n for t in range(4) for sign in "+-" for n in range(50)}
 
 
 def test_removed_it_leaves_nothing(tmp_path: Path) -> None:

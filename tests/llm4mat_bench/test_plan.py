@@ -86,6 +86,8 @@ def test_a_prompted_model_reads_the_test_rows_only() -> None:
     one = make_plan([task], ["cif"], Pass(trained=False))
     five = make_plan([task], ["cif"], Pass(trained=False, shots=5))
     assert five.tokens == pytest.approx(6 * one.tokens)
+    asked = make_plan([task], ["cif"], Pass(trained=False, other_tokens=70))
+    assert asked.tokens == pytest.approx(one.tokens + 115 * 70)
     assert one.tokens == pytest.approx(115 * one.lines[0].tokens_a_text, rel=1e-3)
 
 
@@ -146,7 +148,7 @@ def test_a_folder_with_statistics_gives_its_own_lengths(tmp_path: Path, call: Ca
         (("dummy",), "for which tasks?"),
         (("mp/bandgap",), "Did you mean"),
         (("composition_gbm", "mp/*", "-m", "cif"), "composition_gbm reads composition, not cif"),
-        (("all", "--shots", "5"), "--shots is for --prompted"),
+        (("all", "--shots", "5"), "--shots and --other-tokens are for --prompted"),
         (("all", "--prompted", "--epochs", "5"), "--epochs is for models that are trained"),
         (("all", "--data", "./nowhere"), "no such folder"),
         ((), "Missing argument"),

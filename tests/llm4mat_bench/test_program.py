@@ -127,6 +127,44 @@ def test_bad_predictions_exit_with_1_and_one_line(
     assert called.out == ""
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device"), "error: the disk is full. Make room and run again"),
+        (OSError(28, "No space left on device", "/a/b"), "error: /a/b: the disk is full. Make room and run again"),
+        (PermissionError(13, "Permission denied", b"/a/b"), "error: /a/b: Permission denied"),
+        (ConnectionError("no way\nto the Hub"), "error: ConnectionError: no way to the Hub"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(
+    call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    """Wherever in a command it happens."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("llm4mat_bench.dataset_builder.catalogue.list_sources", fail)
+    called = call("sources")
+    assert called.status == 1
+    assert called.err == said + "\n"
+
+
+def test_a_place_where_nothing_can_be_written(call: Callable[..., Any], tmp_path: Path) -> None:
+    """The writers themselves say so, so that each command does."""
+    (tmp_path / "file").write_text("x")
+    out = tmp_path / "file" / "out"
+    for command in (
+        ("build", "sample", "--out", out),
+        ("train", "dummy", "sample/band_gap", "--out", out),
+        ("demo", "--out", out),
+    ):
+        called = call(*command)
+        assert called.status == 2, called.err
+        assert f"cannot be written: {tmp_path}/file is a file, not a folder" in called.err
+        assert len(called.err.strip().splitlines()) == 1
+
+
 @pytest.mark.slow
 def test_the_demo_does_the_whole_chain_and_then_nothing(tmp_path: Path, call: Callable[..., Any]) -> None:
     first = json.loads(call("demo", "--out", tmp_path, "--json").out)
@@ -138,3 +176,16 @@ def test_the_demo_does_the_whole_chain_and_then_nothing(tmp_path: Path, call: Ca
     second = call("demo", "--out", tmp_path)
     assert "0 runs trained, 18 found finished" in second.out
     assert "composition_gbm" in second.out
+
+
+def test_models_are_listed_with_their_settings(call: Callable[..., Any]) -> None:
+    found = json.loads(call("models", "--json").out)
+    assert {"dummy", "composition_gbm"} <= {one["id"] for one in found}
+    one = json.loads(call("models", "composition_gbm", "--json").out)
+    assert one["install"] == "pip install 'llm4mat-bench[baselines]'"
+    assert one["settings"]["learning_rate"]["default"] == 0.03
+    assert "composition_gbm" in call("models").out
+    assert "early_stopping_rounds" in call("models", "composition_gbm").out
+    assert "nothing to set" in call("models", "dummy").out
+    wrong = call("models", "composition_gmb")
+    assert wrong.status == 2 and "Did you mean composition_gbm" in wrong.err

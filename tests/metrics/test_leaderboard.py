@@ -163,6 +163,19 @@ def test_plots_are_well_formed_and_complete() -> None:
     ElementTree.fromstring(forest_plot([("a & b", 2.0, 1.5, 2.5), ("c", 1.0, None, None)], 1.0, "MAD:MAE", "forest"))
 
 
+@pytest.mark.filterwarnings("error")
+def test_values_at_the_ends_of_the_range_stop_no_plot() -> None:
+    from xml.etree import ElementTree
+
+    targets = np.linspace(0, 1, 20)
+    absurd = [np.full(20, 1e308), np.where(targets > 0.5, 1e308, -1e308), np.full(20, np.nan), np.full(20, 5e-324)]
+    for answers in absurd:
+        for drawing in (parity_plot(targets, answers, "eV", "x"), roc_plot((targets > 0.5) * 1.0, answers, "x")):
+            ElementTree.fromstring(drawing)
+            assert "nan" not in drawing and "inf" not in drawing.replace("infinite", "")
+    ElementTree.fromstring(forest_plot([("a", 1e308, -1e308, None), ("b", 1.0, 0.5, 1e308)], 1.0, "MAD:MAE", "x"))
+
+
 def test_the_roc_curve_encloses_the_auc() -> None:
     import sklearn.metrics
 

@@ -3,6 +3,7 @@
 import math
 import string
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import example, given, settings
@@ -419,6 +420,22 @@ UNITS = [
 ]
 
 
+INSIDE = [
+    '"energy_per_atom": "x", ',
+    '"is_gap_direct": "not sure", ',
+    '"value": 5 GPa, ',
+    '"is_gap_direct": "a b c d", ',
+    "a: [1, 2], ",
+]
+INSIDE += [
+    '"unit": "x", "value": "y", ',
+    '"energy_per_atom_min": 1 GPa, ',
+    "[",
+    "{",
+    '"is_gap_direct": {"value": "x"}, ',
+]
+
+
 @pytest.mark.slow
 def test_a_megabyte_of_anything_takes_linear_time() -> None:
     """Twice the text may take two and a half times as long; a megabyte takes a fraction of a second of processor."""
@@ -433,8 +450,8 @@ def test_a_megabyte_of_anything_takes_linear_time() -> None:
         return best
 
     for task in ("mp/energy_per_atom", "mp/is_gap_direct"):
-        for unit in UNITS:
-            whole = (unit * (MEGABYTE // len(unit) + 1))[:MEGABYTE]
+        for opening, unit in [*(("", unit) for unit in UNITS), *(("{", unit) for unit in INSIDE)]:
+            whole = (opening + unit * (MEGABYTE // len(unit) + 1))[:MEGABYTE]
             took = seconds(whole, task)
             assert took < 0.3, (task, unit, took)
             if took > 0.05:
@@ -453,3 +470,20 @@ def test_a_value_at_either_end_of_a_long_answer_is_found(filler: str) -> None:
 
 def test_the_version_is_a_string() -> None:
     assert PARSER_VERSION == "1"
+
+
+def test_nothing_of_an_answer_is_kept() -> None:
+    def read(number: int) -> None:
+        for task in ("mp/band_gap", "mp/is_stable"):
+            parse_answer(f'{{"{number}{"k" * 50_000}": 1, "band_gap": "{number}{"v " * 25_000}"}}', task)
+            parse_answer(f"{number} eV " + "word " * 10_000, task)
+
+    read(0)
+    tracemalloc.start()
+    try:
+        for number in range(40):
+            read(number)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 500_000  # of eight million characters

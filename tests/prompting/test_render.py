@@ -143,3 +143,20 @@ def test_tokens_are_counted_as_the_model_counts() -> None:
     assert prompt.tokens is not None
     assert 595 <= prompt.tokens <= 600
     assert prompt.tokens == counter.chat(prompt.messages)
+
+
+def test_a_real_tokenizer_writes_one_beginning_of_text() -> None:
+    transformers = pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    words = {word: number for number, word in enumerate(["<s>", "[unk]", "[INST]", "[/INST]", "NaCl", "CIF", ":"])}
+    model = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="[unk]"))
+    model.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    model.post_processor = tokenizers.processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=model, bos_token="<s>", unk_token="[unk]")
+    tokenizer.chat_template = (
+        "{{ bos_token }} {% for message in messages %}[INST] {{ message['content'] }} [/INST] {% endfor %}"
+    )
+    counter = TokenizerCounter(tokenizer)
+    messages = [Message(role="user", content="NaCl NaCl NaCl")]
+    assert counter.text("NaCl NaCl") == 2
+    assert counter.chat(messages) == 1 + 1 + 3 + 1

@@ -125,3 +125,27 @@ def test_shown_numbers(target: float, digits: int | None, shown: str) -> None:
 def test_shown_classes() -> None:
     assert shown_value(True, get_task("mp/is_stable"), 4) == '"True"'
     assert shown_value(False, get_task("snumat/Direct_or_indirect"), 4) == '"Indirect"'
+
+
+ECHOED = {
+    "composition": "Na3Bi(P2O7)2",
+    "cif": (
+        "data_Na3Bi(P2O7)2\n_symmetry_space_group_name_H-M   'P 1'\n_cell_length_a   7.40719600\n"
+        "loop_\n _atom_site_type_symbol\n _atom_site_label\n _atom_site_fract_x\n  Na  Na0  1  0.34  0.55  0.91  1\n"
+    ),
+    "description": "SrCa7Ti2Mn6O23 crystallizes in the triclinic P1 space group. Sr(1) is 6-coordinate.",
+}
+
+
+@pytest.mark.parametrize("name", list_templates())
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_a_prompt_that_is_echoed_is_no_answer(name: str, modality: str) -> None:
+    for task in list_tasks(include_sample=True):
+        renderer = Renderer(load_template(name), task, modality)  # type: ignore[arg-type]
+        prompt = renderer.render(Example("q", ECHOED[modality], None))
+        echo = "\n".join(message.content for message in prompt.messages)
+        found = parse_answer(echo, task)
+        assert found.value is None, (task.name, found, echo[slice(*found.span)] if found.span else "")
+        value, spelt = (True, "True") if task.kind == "classification" else (0.75, "0.75")
+        assert parse_answer(f'{echo}\n{{"{task.property.name}": "{spelt}"}}', task).value == value, task.name
+        assert parse_answer(f"{echo}\n{spelt}", task, prompt=echo).value == value, task.name

@@ -1,70 +1,28 @@
-"""Describe a whole file or folder into one Parquet file; killed at any moment, it goes on where it stopped."""
+"""Describe a whole file or folder into one file; killed at any moment, it goes on where it stopped."""
 
-import heapq
 import time
 import zlib
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from ....journal import Journal, JournalError
 from ....progress import Progress, silent
+from .entries import Entry, Fingerprint, Scan, Source, weight
 from .errors import DescribeInputError, DescribeUsageError
-from .inputs import Entry, Fingerprint, Scan, Source, weight
 from .pool import Executor
 from .records import Outcome, Settings, Status, Task
-from .table import read_header, read_rows, write_table
+from .summary import Summary, sum_up
+from .table import Form, form_of, read_header, read_rows, write_rows
 from .versions import library_versions
 
 FORMAT = "llm4mat-bench descriptions 1"
 WINDOW_ROWS = 16_384
 WINDOW_WEIGHT = 64 * 2**20
 """So many rows, or so much text, are held at once and begun with the largest."""
-FAILURES_SHOWN = 20
-SLOWEST_SHOWN = 5
 REMEDY = "finish that run, choose another --out, or discard it with --overwrite"
-
-
-class RowSummary(BaseModel):
-    """One row that a reader of a summary should know of."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    origin: str | None
-    status: Status
-    reason: str | None
-    n_sites: int | None
-    seconds: float | None
-
-
-class Summary(BaseModel):
-    """What a run came to. Times are of this machine and are not part of the file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    out: str
-    rows: int
-    resumed: int
-    """Rows that earlier, unfinished runs had done."""
-    ignored_files: int
-    counts: dict[Status, int]
-    input_sha256: str
-    wall_seconds: float
-    worker_seconds: float | None
-    failures: list[RowSummary]
-    """The first few, in the order of the input."""
-    slowest: list[RowSummary]
-
-    @property
-    def failed(self) -> int:
-        """Rows without a description."""
-        return self.rows - self.counts.get(Status.OK, 0)
 
 
 class _Known(NamedTuple):
@@ -83,6 +41,7 @@ def run_job(
     executor: Callable[[], Executor],
     *,
     overwrite: bool = False,
+    form: Form | None = None,
     progress: Progress = silent,
 ) -> Summary:
     """Describe every structure of a source.
@@ -92,11 +51,13 @@ def run_job(
 
     Args:
         source: The structures.
-        out: The Parquet file to write.
+        out: The file to write.
         settings: How to describe.
         executor: Starts what does the work.
         overwrite: Replace a file, and discard a journal, that another input or other settings made. A journal of
             this very run is always continued.
+        form: Parquet, JSON lines or CSV; by the ending of ``out`` where left out. Only a Parquet file says what made
+            it: one of another form that is there is never taken for finished.
         progress: Told of rows, and of the length of their texts, as large structures take longer.
 
     Raises:
@@ -107,22 +68,23 @@ def run_job(
         PoolError: The workers cannot be started.
     """
     begun = time.monotonic()
-    if out.suffix.lower() != ".parquet":
-        raise DescribeUsageError(f"--out must end in .parquet: {out}")
     if out.is_dir():
         raise DescribeUsageError(f"--out is a folder: {out}")
+    form = form_of(out, form)
     try:
         with closing(executor()) as workers:  # begins to import while the input is read
             known = _scan(source, progress)
             header = _header(source, settings, known.scan)
             place = out.with_name(out.name + ".journal")
-            if out.exists() and not overwrite:
+            if out.exists() and not overwrite and form != "parquet" and not place.exists():
+                raise JournalError(f"{out} exists: choose another --out, or replace it with --overwrite")
+            if out.exists() and not overwrite and form == "parquet":
                 return _finished_before(out, place, header, source, known, begun)
             with Journal(place, header, remedy=REMEDY, exclusive=True, discard_other=overwrite) as journal:
                 resumed = len(journal)
                 _work(source, known, journal, workers, progress)
-                write_table(out, _rows(journal), header, condensed=settings.condensed)
-                summary = _sum_up(_rows(journal), out, source, known.scan, resumed, begun)
+                write_rows(out, _rows(journal), header, condensed=settings.condensed, form=form)
+                summary = sum_up(_rows(journal), out, source, known.scan, resumed, begun)
                 journal.remove()
                 return summary
     except OSError as error:
@@ -168,7 +130,7 @@ def _finished_before(
     if place.exists():  # killed after the file was complete and before the journal was removed
         with Journal(place, header, remedy=REMEDY, exclusive=True) as journal:
             journal.remove()
-    return _sum_up(read_rows(out), out, source, known.scan, known.scan.rows, begun)
+    return sum_up(read_rows(out), out, source, known.scan, known.scan.rows, begun)
 
 
 def _rows(journal: Journal) -> Iterator[dict[str, Any]]:
@@ -262,42 +224,3 @@ def _largest_first(entries: Iterable[tuple[int, Entry]]) -> Iterator[tuple[int, 
             yield from sorted(window, key=lambda pair: (-weight(pair[1]), pair[0]))
             window, size = [], 0
     yield from sorted(window, key=lambda pair: (-weight(pair[1]), pair[0]))
-
-
-def _sum_up(
-    rows: Iterable[dict[str, Any]], out: Path, source: Source, scan: Scan, resumed: int, begun: float
-) -> Summary:
-    counts: Counter[Status] = Counter()
-    failures: list[RowSummary] = []
-    slowest: list[tuple[float, int, RowSummary]] = []
-    total: float | None = None
-    for number, row in enumerate(rows):
-        status = Status(row["status"])
-        counts[status] += 1
-        seconds = row.get("seconds")
-        short = RowSummary(
-            id=row["id"],
-            origin=row.get("origin"),
-            status=status,
-            reason=row.get("reason"),
-            n_sites=row.get("n_sites"),
-            seconds=seconds,
-        )
-        if status is not Status.OK and len(failures) < FAILURES_SHOWN:
-            failures.append(short)
-        if seconds is not None:
-            total = (total or 0.0) + seconds
-            entry = (seconds, number, short)
-            heapq.heappush(slowest, entry) if len(slowest) < SLOWEST_SHOWN else heapq.heappushpop(slowest, entry)
-    return Summary(
-        out=str(out),
-        rows=scan.rows,
-        resumed=resumed,
-        ignored_files=source.ignored,
-        counts={status: counts[status] for status in Status},
-        input_sha256=scan.sha256,
-        wall_seconds=time.monotonic() - begun,
-        worker_seconds=total,
-        failures=failures,
-        slowest=[short for _, _, short in sorted(slowest, reverse=True)],
-    )

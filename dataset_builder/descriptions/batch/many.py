@@ -28,6 +28,7 @@ def describe_many(
     timeout: float = DEFAULT_TIMEOUT,
     memory_mb: int = DEFAULT_MEMORY_MB,
     condensed: bool = True,
+    allow_formula_mismatch: bool = False,
     describer: str = DESCRIBER,
 ) -> Iterator[DescriptionRecord]:
     """Describe many structures in several processes, in the order given.
@@ -36,13 +37,14 @@ def describe_many(
     endless: only a window of it is held.
 
     Args:
-        structures: pymatgen structures, texts of CIFs, or structures as dicts.
+        structures: pymatgen structures, texts of CIFs or POSCARs, or structures as dicts.
         ids: A name for each; its position from 0 where left out.
         workers: Processes; as many as there are processors where left out.
         style: ``"published"`` for the text as published, ``"upstream"`` for the installed robocrys' own.
         timeout: Seconds a structure may take before its process is killed.
         memory_mb: MiB that a process may add to what it began with.
         condensed: Also give the condensed structure, as JSON.
+        allow_formula_mismatch: Describe CIFs whose atoms do not make their formula; ``reason`` says so.
         describer: ``module:function`` that turns a structure and a style into text and condensed form.
 
     Yields:
@@ -52,7 +54,14 @@ def describe_many(
         PoolError: The processes cannot be started.
         ValueError: A setting is out of range, or ``ids`` and ``structures`` differ in length.
     """
-    settings = Settings(style=style, timeout=timeout, memory_mb=memory_mb, condensed=condensed, describer=describer)
+    settings = Settings(
+        style=style,
+        timeout=timeout,
+        memory_mb=memory_mb,
+        condensed=condensed,
+        allow_formula_mismatch=allow_formula_mismatch,
+        describer=describer,
+    )
     return _in_order(structures, ids, settings, workers or available_processors())
 
 

@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm4mat_bench.dataset_builder.dataset_folder.structures import open_structures
-from llm4mat_bench.dataset_builder.descriptions.batch import inputs
+from llm4mat_bench.dataset_builder.descriptions.batch import entries as entries_module
+from llm4mat_bench.dataset_builder.descriptions.batch.entries import Entry, Scan
 from llm4mat_bench.dataset_builder.descriptions.batch.errors import DescribeInputError, DescribeUsageError
-from llm4mat_bench.dataset_builder.descriptions.batch.inputs import Entry, open_source
+from llm4mat_bench.dataset_builder.descriptions.batch.inputs import open_source
+from llm4mat_bench.dataset_builder.descriptions.batch.summary import sum_up
 from llm4mat_bench.errors import DataError
 
 SPLITS = ("train", "validation", "test")
@@ -79,14 +81,14 @@ def test_a_zip_that_points_outside_is_refused(tmp_path: Path, name: str) -> None
 
 
 def test_a_zip_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MAX_TEXT", 2**20)
+    monkeypatch.setattr(entries_module, "MAX_TEXT", 2**20)
     path = make_zip(tmp_path / "x.zip", {f"{n}.cif": bytes(2**20) for n in range(4)})
     with pytest.raises(DescribeInputError, match="unpacks to 4 MiB"):
         open_source(path)
 
 
 def test_a_zip_that_lies_about_sizes_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MAX_TEXT", 2**20)
+    monkeypatch.setattr(entries_module, "MAX_TEXT", 2**20)
     path = make_zip(tmp_path / "x.zip", {"a.cif": bytes(8 * 2**20), "b.cif": b"B"})
     data = bytearray(path.read_bytes())
     true, lie = struct.pack("<I", 8 * 2**20), struct.pack("<I", 100)
@@ -195,7 +197,7 @@ def test_a_dataset_folder_as_build_writes_it(tmp_path: Path) -> None:
     from llm4mat_bench.dataset_builder.export.sample import build_sample
 
     build_sample(tmp_path / "built")
-    embedded = Path(inputs.__file__).parents[2] / "sample"
+    embedded = Path(entries_module.__file__).parents[2] / "sample"
     rows = [row for split in SPLITS for row in pq.read_table(embedded / f"{split}.parquet").to_pylist()]
     found = entries(tmp_path / "built")
     assert [entry.id for entry in found] == [row["material_id"] for row in rows]
@@ -215,10 +217,44 @@ def test_a_dataset_folder_without_a_shard_is_refused(tmp_path: Path) -> None:
 
 
 def test_too_long_a_text_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "MAX_TEXT", 10)
+    monkeypatch.setattr(entries_module, "MAX_TEXT", 10)
     (tmp_path / "a.cif").write_text("x" * 11)
     assert entries(tmp_path)[0].text is None
     buffer = io.StringIO()
     csv.writer(buffer).writerows([["cif"], ["x" * 11]])
     (tmp_path / "a.csv").write_text(buffer.getvalue())
     assert entries(tmp_path / "a.csv")[0].text is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"material_id;cif\na;data_a\n", "separated by semicolons, not by commas"),
+        (b"material_id\tcif\na\tdata_a\n", "separated by tabs, not by commas"),
+        (b"material_id,cif\na,x\n\xe5,data_a\n", r"line 3 is not UTF-8 \(Latin-1 or Windows-1252\?\)"),
+        ("material_id,cif\na,data_a\n".encode("utf-16"), "UTF-16 text"),
+    ],
+)
+def test_a_table_of_another_form_is_named_as_such(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+    with pytest.raises(DescribeInputError, match=message):
+        entries(path)
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("material_id,cif,cif\na,data_a,data_b\n")
+    with pytest.raises(DescribeUsageError, match="column 'cif' stands 2 times"):
+        entries(path)
+
+
+def test_ids_that_stand_twice_are_counted_and_placed(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("material_id,cif\na,\nb,\na,\nb,\na,\n")
+    source = open_source(path)
+    rows = [{"id": one.id, "origin": None, "status": "bad_cif", "reason": "empty"} for one in source.entries()]
+    summary = sum_up(rows, tmp_path / "o", source, Scan(5, 5, "x"), 0, 0.0)
+    assert (summary.repeated_ids, summary.first_repeat) == (3, (1, 3))
+    once = sum_up(rows[:2], tmp_path / "o", source, Scan(2, 2, "x"), 0, 0.0)
+    assert (once.repeated_ids, once.first_repeat) == (0, None)

@@ -20,9 +20,10 @@ from pymatgen.core import Lattice, Structure
 from llm4mat_bench.dataset_builder.descriptions.batch import job
 from llm4mat_bench.dataset_builder.descriptions.batch.errors import DescribeInputError, DescribeUsageError
 from llm4mat_bench.dataset_builder.descriptions.batch.inputs import open_source
-from llm4mat_bench.dataset_builder.descriptions.batch.job import Summary, run_job
+from llm4mat_bench.dataset_builder.descriptions.batch.job import run_job
 from llm4mat_bench.dataset_builder.descriptions.batch.pool import LocalPool
 from llm4mat_bench.dataset_builder.descriptions.batch.records import Settings, Status
+from llm4mat_bench.dataset_builder.descriptions.batch.summary import Summary
 from llm4mat_bench.errors import DataError
 from llm4mat_bench.journal import Journal, JournalError
 
@@ -315,7 +316,7 @@ def test_the_largest_go_first(tmp_path: Path) -> None:
 
 def test_where_it_may_be_written(crystals: Path, tmp_path: Path) -> None:
     with pytest.raises(DescribeUsageError, match=r"\.parquet"):
-        run(crystals, tmp_path / "out.csv")
+        run(crystals, tmp_path / "out.txt")
     (tmp_path / "d.parquet").mkdir()
     with pytest.raises(DescribeUsageError, match="folder"):
         run(crystals, tmp_path / "d.parquet")

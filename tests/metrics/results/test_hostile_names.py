@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from forgery import change_record, forge_record
 from toy_runs import toy_answers, toy_run
@@ -96,12 +97,13 @@ def test_two_runs_show_their_own_plots(tmp_path: Path) -> None:
     second = toy_run(results, model="second", answers=toy_answers(noise=5))
     assert first.name != second.name
     other = toy_run(results, model="first", modality="cif", answers=toy_answers(noise=6))
-    forge_record(other, lambda record: record.update(modality="composition"))  # a run id as the first one's
+    change_record(other, lambda record: record.update(run_id=first.name, modality="composition"))
     board = write_leaderboard(results, tmp_path / "board")
+    assert [one.folder for one in board.refused] == [other]
     page = read(board.page)
-    assert len(set(page.loaded)) == board.n_runs == 3
+    assert len(set(page.loaded)) == board.n_runs == 2
     drawings = [(board.page.parent / plot).read_text() for plot in page.loaded]
-    assert len(set(drawings)) == 3
+    assert len(set(drawings)) == 2
 
 
 def test_copies_of_one_run_count_once(tmp_path: Path) -> None:
@@ -159,7 +161,9 @@ def test_what_no_reader_sees_is_spelt_out() -> None:
 def test_controls_and_trials_stand_apart(tmp_path: Path, protocol: dict[str, Any]) -> None:
     results = tmp_path / "results"
     toy_run(results)
-    toy_run(results, answers=toy_answers(noise=4), **protocol)
+    answers = toy_answers(noise=4)
+    answers[protocol.get("limit", len(answers)) :] = np.nan
+    toy_run(results, answers=answers, **protocol)
     board = write_leaderboard(results, tmp_path / "board")
     assert (board.n_runs, board.n_apart) == (2, 1)
     (source,) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
@@ -168,3 +172,11 @@ def test_controls_and_trials_stand_apart(tmp_path: Path, protocol: dict[str, Any
     assert len(apart["apart"]) == 1 and str(next(iter(protocol.values()))) in apart["apart"][0]
     page = read(board.page)
     assert apart["apart"][0] in page.text
+
+
+@pytest.mark.parametrize(("overlap", "marked"), [("known", True), ("none", False), ("unknown", False)])
+def test_a_model_that_has_seen_test_data_is_marked(tmp_path: Path, overlap: str, marked: bool) -> None:
+    folder = toy_run(tmp_path / "results")
+    forge_record(folder, lambda record: record["model"].update(pretraining_overlap=overlap))
+    board = write_leaderboard(tmp_path / "results", tmp_path / "board")
+    assert ("has seen test data" in read(board.page).text) == marked

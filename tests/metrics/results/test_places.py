@@ -192,3 +192,20 @@ def test_names_of_repos_are_taken_for_what_they_are() -> None:
     assert (named.name, named.data, plain.name) == ("mp", "owner/name", None)
     with pytest.raises(UsageError):
         read_places(["a/b/c"])
+
+
+def test_processes_find_the_same(
+    results: Path, data: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[..., Any]
+) -> None:
+    from llm4mat_bench.metrics.results import verify
+
+    shutil.copytree(next(results.glob("sample/*/*/*")), results / "copy")
+    (results / "copy" / "predictions.parquet").unlink()
+    alone = verify_results(results, read_places([str(data)]))
+    monkeypatch.setattr(verify, "_WORTH_WORKERS", 2)
+    monkeypatch.setattr(verify, "_PIECE", 1)
+    truths = Truths(read_places([str(data)]))
+    told: list[tuple[str, int, int]] = []
+    assert verify_results(results, truths, lambda *said: told.append(said), workers=2) == alone
+    assert truths.used == set(truths.places)
+    assert told[-1] == ("verifying", 3, 3)

@@ -53,7 +53,6 @@ def test_unreadable_answers_are_told_from_missing_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"prediction": [1.0, float("nan"), 2.0]}, "column 'prediction': 1 NaN or infinite"),
         ({"prediction": [1.0, float("inf"), -float("inf")]}, "column 'prediction': 2 NaN or infinite"),
         ({"target": [1.0, float("nan"), 2.0]}, "column 'target': 1 NaN or infinite"),
         ({"target": [1.0, None, 2.0]}, "column 'target': 1 empty"),

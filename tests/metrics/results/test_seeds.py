@@ -67,6 +67,16 @@ def test_honest_seeds_are_two(first: np.ndarray, second: np.ndarray) -> None:
     assert not same_but_for_noise(second, first, TARGETS, "regression")
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [1e308 / 10, 1e-320])
+def test_the_size_of_the_numbers_has_no_say(factor: float) -> None:
+    first, targets = np.clip(FIRST, -9, 9) * factor, np.clip(TARGETS, -9, 9) * factor
+    assert same_but_for_noise(first, first, targets, "regression")
+    assert same_but_for_noise(first, first * 0.5, targets, "regression")
+    other = np.clip(FIRST + 0.3 * NOISES, -9, 9) * factor
+    assert not same_but_for_noise(first, other, targets, "regression")
+
+
 def test_an_auc_sees_only_ranks() -> None:
     labels = (TARGETS > 1.5).astype(float)
     scores = 1 / (1 + np.exp(-FIRST))

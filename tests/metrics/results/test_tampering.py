@@ -105,6 +105,7 @@ EDITS = [
     ("protocol.control", "shuffled"),
     ("protocol.limit", 5),
     ("protocol.train_rows", 5),
+    ("protocol.train_rows", 10**6),
     ("fitted", {"trees": 5}),
     ("counts.n_scored", 1),
     ("counts.n_missing", 1),
@@ -128,6 +129,7 @@ EDITS = [
     ("predictions.file", "../predictions.parquet"),
     ("predictions.file", "/etc/passwd"),
     ("predictions.file", "other.parquet"),
+    ("predictions.file", "predictions.csv.gz"),
     ("predictions.sha256", ZEROS),
     ("predictions.size_bytes", 1),
     ("artifacts", {"../secret": ZEROS}),
@@ -163,6 +165,9 @@ DERIVED = [
     ("data.n_train", "data.n_train 1000000, embedded sample has"),
     ("data.n_validation", "data.n_validation 0, embedded sample has"),
     ("data.training_mean", "training mean 0.0, embedded sample says"),
+    ("data.revision", "is not in it"),
+    ("protocol.limit", "protocol.limit 5, but 115 rows are answered"),
+    ("protocol.train_rows", "protocol.train_rows 1000000, the training split has 855"),
     ("unit", "the catalogue says eV"),
     ("task", "test ids are missing"),
     ("counts.n_scored", "counts differ"),
@@ -354,3 +359,14 @@ def test_what_is_shown_was_computed_and_not_read(run: Path, tmp_path: Path) -> N
     assert f"[{cell['low']:.3f}, {cell['high']:.3f}]" in page
     stated = json.loads((run / "result.json").read_text())["metrics"]["whole"]["mad_mae"]["interval"]
     assert f"[{stated['low']:.3f}, {stated['high']:.3f}]" not in page
+
+
+def test_a_table_of_billions_of_rows_is_not_read(run: Path) -> None:
+    """A dictionary and a run length stand for any number of rows in a few kilobytes."""
+    rows = 100_000_000
+    ids = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array(["x"]))
+    table = pa.table({"material_id": ids})
+    pq.write_table(table, run / "predictions.parquet")
+    assert (run / "predictions.parquet").stat().st_size < 1_000_000
+    forge_record(run, put("task", "mp/band_gap"))
+    assert any("100,000,000 rows are no answers to mp/band_gap" in fault for fault in verify_run(run).faults)

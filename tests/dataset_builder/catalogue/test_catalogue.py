@@ -8,14 +8,15 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from llm4mat_bench import get_task, list_sources, list_tasks
+from llm4mat_bench import get_task, list_sources, list_tasks, load_task
 from llm4mat_bench.dataset_builder.catalogue import get_benchmark, get_source, load_source_file, meaning_of
 from llm4mat_bench.dataset_builder.catalogue.meanings import MEANINGS
 from llm4mat_bench.dataset_builder.catalogue.models import PossibleRange, Source
+from llm4mat_bench.dataset_builder.dataset_folder import read_labels, task_identity
 from llm4mat_bench.errors import DataError, UsageError
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-CATALOGUE = Path(__file__).resolve().parents[2] / "dataset_builder" / "catalogue"
+SHARED = Path(__file__).resolve().parents[4] / "shared"
+CATALOGUE = Path(__file__).resolve().parents[3] / "dataset_builder" / "catalogue"
 SAMPLE = CATALOGUE.parent / "sample"
 
 
@@ -153,3 +154,31 @@ def test_every_number_says_what_is_possible() -> None:
     for bad in ({}, {"minimum": 0, "above": 0}, {"minimum": 2, "maximum": 1}, {"least": 0}):
         with pytest.raises(ValidationError):
             PossibleRange.model_validate(bad)
+
+
+def test_the_bounds_of_definitions_hold_the_possible_ranges() -> None:
+    for task in list_tasks():
+        one, possible = meaning_of(task.property), task.property.possible
+        if one is None or (one.lowest is None and one.highest is None):
+            continue
+        assert possible is not None, task.name
+        low = possible.above if possible.minimum is None else possible.minimum
+        assert one.lowest is None or (low is not None and one.lowest <= low), task.name
+        assert one.highest is None or (possible.maximum is not None and possible.maximum <= one.highest), task.name
+
+
+@pytest.mark.parametrize("name", [None, 5, ["mp/band_gap"], b"mp/band_gap", float("nan")])
+def test_a_name_that_is_no_text_is_a_usage_error(name: object) -> None:
+    for call in (get_task, get_source, list_tasks, load_task, read_labels, task_identity):
+        if call is list_tasks and name is None:
+            continue  # all tasks
+        with pytest.raises(UsageError, match="is named by text, not by") as caught:
+            call(*([name, "composition"] if call is task_identity else [name]))
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError, match="a modality is named by text"):
+        load_task("sample/band_gap", name)  # type: ignore[arg-type]
+
+
+def test_a_task_is_as_good_as_its_name() -> None:
+    task = get_task("sample/band_gap")
+    assert get_task(task) is task
