@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..dataset_builder.catalogue import Modality, Task
+from ..dataset_builder.dataset_folder import source_names
 from ..errors import LLM4MatError, UsageError, one_line, said
 from ..metrics.results.places import Place
 from ..metrics.results.record import ResultRecord
@@ -116,7 +117,7 @@ def data_of(task: Task, places: Sequence[Place]) -> str | None:
             return place.data
     plain = [place for place in places if place.name is None]
     for place in plain:
-        if place.is_folder and (Path(place.data) / "data" / task.source.id).is_dir():
+        if place.is_folder and task.source.id in source_names(Path(place.data)):
             return place.data
     if task.source.benchmark:
         return next((place.data for place in plain if not place.is_folder), plain[0].data if plain else None)
