@@ -249,6 +249,8 @@ def _check_stated(given: tuple[Operation, ...], stated: Stated) -> None:
         return
     if symbol_alone and stated.words.startswith("number"):
         return
+    if symbol_alone and all(len(one.group) != len(group) for one in stated.settings):
+        return  # the operations of a primitive cell, whose type is the one that is stated
     raise StructureError(f"the symmetry operations are of another setting than {stated.words}")
 
 

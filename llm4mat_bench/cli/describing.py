@@ -166,6 +166,9 @@ def _print_summary(summary: Summary) -> None:
     elif summary.resumed:
         title += f" ({summary.resumed:,} by an earlier run)"
     out.print(title, markup=False, highlight=False, soft_wrap=True)
+    if summary.remarked:
+        line = f"{summary.remarked:,} described with a remark: see the column reason"
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
     if summary.ignored_files:
         more = f" and {summary.ignored_files - len(shown):,} more" if summary.ignored_files > len(shown) else ""
         line = f"passed over: {', '.join(shown)}{more}"

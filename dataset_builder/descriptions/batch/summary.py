@@ -45,6 +45,8 @@ class Summary(BaseModel):
     ignored_files: int
     passed_over: list[str] = []
     """The first few of those files."""
+    remarked: int = 0
+    """Rows with a description and a reason: what one must know of it."""
     repeated_ids: int = 0
     """Rows whose id an earlier row has."""
     first_repeat: tuple[int, int] | None = None
@@ -80,10 +82,12 @@ def sum_up(
     failures: list[RowSummary] = []
     slowest: list[tuple[float, int, RowSummary]] = []
     total: float | None = None
+    remarked = 0
     ids = array("Q")
     for number, row in enumerate(rows):
         status = Status(row["status"])
         counts[status] += 1
+        remarked += status is Status.OK and row.get("reason") is not None
         ids.append(xxh3_64_intdigest(row["id"].encode("utf-8", "surrogatepass")))
         seconds = row.get("seconds")
         short = RowSummary(
@@ -107,6 +111,7 @@ def sum_up(
         resumed=resumed,
         ignored_files=source.ignored,
         passed_over=list(source.passed_over[:PASSED_OVER_SHOWN]),
+        remarked=remarked,
         repeated_ids=repeated,
         first_repeat=first_repeat,
         counts={status: counts[status] for status in Status},

@@ -6,14 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cif_text import SALT, cif
-from pymatgen.core import Structure
+from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifParser
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from llm4mat_bench.dataset_builder.crystals.errors import StructureError
 from llm4mat_bench.dataset_builder.crystals.reading import read_crystal
+from llm4mat_bench.dataset_builder.crystals.settings import by_number
 from llm4mat_bench.dataset_builder.crystals.texts import crystal_blocks, decode_text
 
+SETTING_221 = by_number(221)[0].operations
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases" / "cif"
 SILICON = (("Si1", "Si", "0.125", "0.125", "0.125"),)
 CUBE = (5.43, 5.43, 5.43, 90, 90, 90)
@@ -223,6 +225,19 @@ def test_operations_against_the_stated_group() -> None:
         )
         == "Na4"
     )
+
+
+def test_operations_of_a_primitive_cell() -> None:
+    """Rock salt in its cell of two atoms, with the symbol of the usual cell and the operations of its own."""
+    lattice = Lattice.from_parameters(3.988, 3.988, 3.988, 60, 60, 60)
+    salt = Structure(lattice, ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    found = SpacegroupAnalyzer(salt).get_symmetry_operations()
+    operations = [one.as_xyz_str() for one in found]
+    assert len(operations) == 48
+    text = cif((3.988, 3.988, 3.988, 60, 60, 60), operations=operations, symbol="F m -3 m", number=225)
+    structure = read_crystal(text).structure
+    assert (structure.composition.formula, group(structure)) == ("Na1 Cl1", 225)
+    assert "space group 221" in refusal(cif(symbol="F m -3 m", operations=[one.text for one in SETTING_221]))
 
 
 @pytest.mark.parametrize(
