@@ -12,7 +12,8 @@ measurement in a process of its own, with a cache of its own:
 - ``stream``: all rows with ``streaming=True``;
 - ``read_labels``: ids and targets only;
 - ``identity``: the task's hashes from the build report; ``hash texts``: without one, in MB of text a second;
-- ``train``: ``llm4mat-bench train composition_gbm``; ``verify``: ``llm4mat-bench verify`` of so many runs of ``dummy``.
+- ``train``: ``llm4mat-bench train`` of ``composition_gbm`` (compositions) and of ``dummy`` (descriptions);
+- ``verify``: ``llm4mat-bench verify`` of so many runs of ``dummy``.
 
 ``peak_mb`` is the peak of resident memory. Mapped pages of files count in it as long as the system leaves them there;
 ``anon_mb`` is the peak of what they are not (RssAnon, sampled every 20 ms). ``libraries`` is the peak of a process that
@@ -33,6 +34,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from synthetic import HEADER, rows
 
 from llm4mat_bench.dataset_builder.catalogue import MODALITIES, get_source
@@ -73,6 +75,7 @@ for one in f.open_dataset_folder(__import__('pathlib').Path(sys.argv[1])).source
     "hash mapped": """
 from llm4mat_bench.dataset_builder.dataset_folder.hashing import TextColumnHash
 for rows in f.load_task('mp/band_gap', sys.argv[2], sys.argv[1]).values():
+    TextColumnHash().update(rows.data['material_id'])
     TextColumnHash().update(rows.data['text'])""",
 }
 RUNS = """
@@ -85,8 +88,8 @@ for seed in range(int(sys.argv[4])):
 """
 
 
-def write_folder(folder: Path, count: int) -> float:
-    """Write a dataset folder of synthetic rows of ``mp``, with its report; returns the bytes of all texts."""
+def write_folder(folder: Path, count: int) -> dict[str, int]:
+    """Write a dataset folder of synthetic rows of ``mp``, with its report; returns the bytes of each text column."""
     source = get_source("mp")
     schema = dataset_schema(source)
     column = {"material_id": 0, "composition": HEADER.index("formula_pretty"), "cif": HEADER.index("cif_structure")}
@@ -94,26 +97,32 @@ def write_folder(folder: Path, count: int) -> float:
     column |= {prop.name: HEADER.index(prop.published_column) for prop in source.properties}
     classes = {prop.name for prop in source.properties if prop.classes}
     staged = work_folder(folder, "mp")
-    made = rows(count)
-    shards, splits, size = [], {}, 0
+    some = list(rows(min(count, SHARD_ROWS)))
+    arrays = []
+    for field in schema:
+        cells = [row[column[field.name]] for row in some]
+        if field.name in classes:
+            arrays.append(pa.array([int(cell == "True") for cell in cells], field.type))
+        elif field.type == pa.string():
+            arrays.append(pa.array(cells, field.type))
+        else:
+            arrays.append(pa.array([float(cell) for cell in cells], field.type))
+    block = pa.table(arrays, schema=schema)  # comes again in every shard, with other ids
+    del some, arrays
+    shards, splits, sizes, start = [], {}, dict.fromkeys(("material_id", *MODALITIES), 0), 0
     for split, wanted in zip(("train", "validation", "test"), split_sizes(count), strict=True):
         number = -(-wanted // SHARD_ROWS)
         files, ids = [], []
         for index in range(number):
-            some = [next(made) for _ in range(min(SHARD_ROWS, wanted - index * SHARD_ROWS))]
-            arrays = []
-            for field in schema:
-                cells = [row[column[field.name]] for row in some]
-                if field.name in classes:
-                    arrays.append(pa.array([int(cell == "True") for cell in cells], field.type))
-                elif field.type == pa.string():
-                    arrays.append(pa.array(cells, field.type))
-                    size += arrays[-1].nbytes
-                else:
-                    arrays.append(pa.array([float(cell) for cell in cells], field.type))
-            ids += [row[0] for row in some]
+            table = block.slice(0, min(SHARD_ROWS, wanted - index * SHARD_ROWS))
+            here = [f"mp-{1_000_000 + start + row}" for row in range(table.num_rows)]
+            start += len(here)
+            table = table.set_column(0, schema.field(0), pa.array(here))
+            for name in sizes:
+                sizes[name] += pc.sum(pc.binary_length(table[name])).as_py()
+            ids += here
             files.append(staged / shard_path("mp", split, index, number))
-            write_shard(pa.table(arrays, schema=schema), files[-1])
+            write_shard(table, files[-1])
             shards.append(describe_shard(files[-1], staged))
         splits[split] = SplitReport(
             expected=None,
@@ -133,7 +142,7 @@ def write_folder(folder: Path, count: int) -> float:
         shards=tuple(shards),
     )
     publish_source(folder, staged, report)
-    return size
+    return sizes
 
 
 def measure(command: list[str], cache: Path) -> dict[str, float]:
@@ -185,6 +194,7 @@ def show(count: int, modality: str, step: str, found: dict[str, float], **more: 
 def of_modality(folder: Path, modality: str, count: int, scratch: Path, only: list[str] | None) -> None:
     """All measurements of one modality, one after the other, then its cache goes."""
     base, peer = in_python("", cache=scratch), None
+    sizes = json.loads((scratch / "sizes.json").read_text())
     for step, lines in STEPS.items():
         if only and step not in (*only, "libraries", "load_task"):
             continue
@@ -196,6 +206,8 @@ def of_modality(folder: Path, modality: str, count: int, scratch: Path, only: li
             shutil.rmtree(scratch / "theirs", ignore_errors=True)
         elif peer is not None and step in ("load_task", "again"):
             more |= {"s_ratio": round(found["s"] / peer["s"], 3), "cpu_ratio": round(found["cpu_s"] / peer["cpu_s"], 3)}
+        elif step.startswith("hash"):
+            more["mb_per_cpu_s"] = round((sizes["material_id"] + sizes[modality]) / 1e6 / found["cpu_s"])
         show(count, modality, step, found, **more)
     shutil.rmtree(scratch / "ours", ignore_errors=True)
 
@@ -215,15 +227,19 @@ def main() -> None:
         folder = scratch / "folder"
         if not (folder / "build_report.json").exists():
             start = time.perf_counter()
-            size = write_folder(folder, count)
-            print(f"{count:,} rows, {size / 1e6:,.0f} MB of text, written in {time.perf_counter() - start:.0f} s")
+            sizes = write_folder(folder, count)
+            (scratch / "sizes.json").write_text(json.dumps(sizes))
+            print(
+                f"{count:,} rows, {sum(sizes.values()) / 1e6:,.0f} MB of text, in {time.perf_counter() - start:.0f} s"
+            )
         for modality in chosen.modalities:
             of_modality(folder, modality, count, scratch, chosen.steps)
         program = [sys.executable, "-m", "llm4mat_bench.cli"]
         if chosen.train:
-            command = ["train", "composition_gbm", "mp/band_gap", "-m", "composition", "--data", str(folder)]
-            found = measure([*program, *command, "--out", str(scratch / "results")], scratch / "ours")
-            show(count, "composition", "train composition_gbm", found)
+            for model, modality in (("composition_gbm", "composition"), ("dummy", "description")):
+                command = ["train", model, "mp/band_gap", "-m", modality, "--data", str(folder)]
+                found = measure([*program, *command, "--out", str(scratch / "results")], scratch / "ours")
+                show(count, modality, f"train {model}", found)
         if chosen.verify:
             results = scratch / "dummies"
             in_python(RUNS, folder, "", results, chosen.verify, cache=scratch / "ours")

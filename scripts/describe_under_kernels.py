@@ -5,6 +5,7 @@ bit. The variable ``OPENBLAS_CORETYPE`` chooses the code, so each kernel gets pr
 
     python scripts/describe_under_kernels.py corpus --engine upstream    # hours; continues where it stopped
     python scripts/describe_under_kernels.py sample                      # a minute or two for each kernel
+    python scripts/describe_under_kernels.py corpus --engine upstream --store    # the log's texts into the corpus
     python scripts/describe_under_kernels.py corpus --report             # only say what the log holds
 
 ``corpus`` is ``tests/data/description_corpus.parquet``, ``sample`` the crystals of the sample in this repository.
@@ -36,6 +37,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "tests" / "data" / "description_corpus.parquet"
 SAMPLE = ROOT / "dataset_builder" / "sample"
 KERNELS = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX")
+REFERENCE = "Nehalem"
+FAILED = "error: "
 AT_ONCE = 150  # crystals that one process does before another kernel has its turn
 
 
@@ -187,10 +190,44 @@ def outcomes(records: list[dict[str, Any]], engine: str) -> dict[str, dict[str, 
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         if record["engine"] == engine and "time_out" not in record:
-            result = record["text"] if "text" in record else "error: " + record["error"]
-            if record["kernel"] not in found[record["key"]][result]:
-                found[record["key"]][result].append(record["kernel"])
+            result = record["text"] if "text" in record else FAILED + record["error"]
+            ran = [kernel for kernel in record["running"] if kernel in KERNELS]
+            if len(ran) == 1 and ran[0] not in found[record["key"]][result]:
+                found[record["key"]][result].append(ran[0])
     return {name: dict(results) for name, results in found.items()}
+
+
+def store(records: list[dict[str, Any]]) -> None:
+    """Write into the corpus under which kernels upstream was run for each crystal, and what it printed; whole or not.
+
+    The text of a crystal is that under the reference kernel, where upstream was run under it.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found = outcomes(records, "upstream")
+    table = pq.read_table(CORPUS)
+    rows = table.to_pylist()
+    for row in rows:
+        results = found.get(key(row["name"], row["structure"]), {})
+        several = []
+        for result, kernels in results.items():
+            error = result.removeprefix(FAILED) if result.startswith(FAILED) else None
+            outcome = {"text": result if error is None else None, "error": error}
+            several.append({"kernels": sorted(kernels, key=KERNELS.index), **outcome})
+            if REFERENCE in kernels:
+                row.update(outcome)
+        row["kernels"] = sorted(set().union(*results.values()), key=KERNELS.index)
+        row["depends_on_kernel"] = len(several) > 1
+        row["variants"] = several if len(several) > 1 else []
+    variant = pa.struct([("kernels", pa.list_(pa.string())), ("text", pa.string()), ("error", pa.string())])
+    added = [("kernels", pa.list_(pa.string())), ("depends_on_kernel", pa.bool_()), ("variants", pa.list_(variant))]
+    kept = [field for field in table.schema if field.name not in dict(added)]
+    metadata = {**table.schema.metadata, b"reference_kernel": REFERENCE.encode()}
+    schema = pa.schema([*kept, *(pa.field(name, kind) for name, kind in added)], metadata=metadata)
+    partial = CORPUS.with_suffix(".partial")
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), partial, compression="zstd", compression_level=22)
+    partial.replace(CORPUS)
 
 
 def report(records: list[dict[str, Any]], engine: str) -> None:
@@ -200,7 +237,7 @@ def report(records: list[dict[str, Any]], engine: str) -> None:
     ran: dict[str, set[str]] = defaultdict(set)
     for record in records:
         if record["engine"] == engine:
-            ran[record["kernel"]].add(record["key"])
+            ran[" and ".join(record["running"])].add(record["key"])
     print(f"{engine}: {len(several)} of {len(found)} crystals have more than one text")
     for kernel, names in ran.items():
         print(f"  {kernel}: {len(names)} crystals")
@@ -219,6 +256,7 @@ def main() -> None:
     parser.add_argument("--untouched", action="store_true", help="upstream without kept tables and primitive cells")
     parser.add_argument("--limit", type=int, default=1800, help="seconds a crystal may take")
     parser.add_argument("--log", type=Path)
+    parser.add_argument("--store", action="store_true", help="write what the log holds of upstream into the corpus")
     parser.add_argument("--report", action="store_true", help="only say what the log holds")
     arguments = parser.parse_args()
     log = arguments.log or ROOT / "build" / f"kernels_{arguments.what}.jsonl"
@@ -230,7 +268,9 @@ def main() -> None:
     if arguments.first:
         names = arguments.first.read_text(encoding="utf-8").splitlines()
         chosen = [pair for pair in chosen if pair[0] in names]
-    if not arguments.report:
+    if arguments.store:
+        store(read_log(log))
+    elif not arguments.report:
         run(chosen, kernels, arguments.engine, untouched=arguments.untouched, limit=arguments.limit, log=log)
     report(read_log(log), arguments.engine)
 

@@ -8,6 +8,8 @@ import warnings
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from xxhash import xxh3_64_intdigest
+
 from ..crystals.errors import StructureError
 from ..crystals.reading import read_structure
 
@@ -18,18 +20,14 @@ _STRUCTURES_KEPT = 256  # pairs come formula by formula, so that a few are enoug
 
 
 class StructureComparer:
-    """Compares CIFs; structures that were read are kept for the next pairs.
-
-    Attributes:
-        unreadable: CIFs that could not be read, so far.
-    """
+    """Compares CIFs; the last structures that were read are kept for the next pairs."""
 
     def __init__(self) -> None:
         from pymatgen.analysis.structure_matcher import StructureMatcher
 
         self._matcher = StructureMatcher()
         self._kept: OrderedDict[str, Structure | None] = OrderedDict()
-        self.unreadable: set[str] = set()
+        self._unreadable: set[int] = set()
 
     def same(self, one: str | None, other: str | None) -> bool:
         """Whether two CIFs hold the same crystal; the same text does, and what cannot be read is like nothing else."""
@@ -44,6 +42,10 @@ class StructureComparer:
             warnings.simplefilter("ignore")  # noble gases have no electronegativity, which matters to nobody here
             return bool(self._matcher.fit(first, second))
 
+    def failed(self, text: str) -> bool:
+        """Whether a CIF was compared and could not be read."""
+        return xxh3_64_intdigest(text.encode()) in self._unreadable
+
     def _read(self, text: str) -> "Structure | None":
         if text in self._kept:
             self._kept.move_to_end(text)
@@ -52,7 +54,7 @@ class StructureComparer:
         try:
             structure = read_structure(text)
         except StructureError:
-            self.unreadable.add(text)
+            self._unreadable.add(xxh3_64_intdigest(text.encode()))
         self._kept[text] = structure
         if len(self._kept) > _STRUCTURES_KEPT:
             self._kept.popitem(last=False)

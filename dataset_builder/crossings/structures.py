@@ -77,9 +77,9 @@ def matching_pairs(
         elif comparer.same(texts.get(first), texts.get(second)):
             matching.append((first, second))
         advance(1)
-    missing = {row for pair in pairs for row in pair if not texts.get(row)}
-    broken = {row for pair in pairs for row in pair if texts.get(row) in comparer.unreadable}
-    return matching, identical, len(missing | broken)
+    rows = {row for pair in pairs for row in pair}
+    unreadable = sum(1 for row in rows if not (text := texts.get(row)) or comparer.failed(text))
+    return matching, identical, unreadable
 
 
 def _pairs_of(members: Rows, table: KeyTable) -> Iterator[Pair]:

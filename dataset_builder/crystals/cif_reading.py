@@ -5,6 +5,7 @@ pymatgen builds the structure from a plain CIF of exactly those, so that its num
 ``CifParser`` gives for a good file. See ``docs/decisions.md``.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from .operations import (
     same_but_for_origin,
 )
 from .settings import NUMBER, SYMBOL, SYSTEM, Setting, Stated, stated_group
-from .sites import Cell, Site, coordinates, number, orbit, read_cell, read_sites, steps, without_position
+from .sites import Cell, Site, coordinates, number, orbit, read_cell, read_sites, steps, waters, without_position
 from .texts import Block
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ CENTRING = "_space_group_symop_magn_centering_xyz"
 _MODULATED = ("_cell_modulation", "_cell_wave_vector", "_space_group_ssg", "_space_group_symop_ssg", "_cell_subsystem")
 _ABOUT_SYMMETRY = re.compile("space_group|int_tables|equiv_pos|symop")
 
-OVERLAP = 0.25  # Å; atoms of one list cannot be so close
+OVERLAP = 0.4  # Å; atoms of one list cannot be so close
 CLOSE = 0.9  # Å; nearer than any two atoms but hydrogen: the wrong one of two settings
 CLOSE_TO_HYDROGEN = 0.5  # Å
 VOLUME = 0.03  # relative; the volume that a CIF states, against that of its cell
 DENSITY = 0.05  # relative
+MOST_COMPARED = 3000  # atoms; more are not described
 SMALL = 1e-12  # a coordinate that changed by more was moved
 
 
@@ -100,8 +102,10 @@ def read_cif_block(block: Block, *, allow_mismatch: bool = False) -> Crystal:
     sites, remarks = read_sites(fields, stated_formula.known_elements(formula))
     _check_volume(fields, cell)
     unplaced = without_position(fields)
+    if not unplaced and not stated_formula.readings(formula or ""):
+        unplaced = waters(sites)
     if unplaced:
-        reason = f"hydrogens without a position (_atom_site_attached_hydrogens): {', '.join(unplaced[:4])}"
+        reason = f"hydrogens without a position: {', '.join(unplaced[:4])}"
         if not allow_mismatch:
             raise StructureError(reason)
         remarks.append(reason)
@@ -119,10 +123,11 @@ def read_cif_block(block: Block, *, allow_mismatch: bool = False) -> Crystal:
         remarks.append(fault)
     moved = np.abs(expanded.points - listing.points).max(axis=1) > SMALL
     remarks += [f"{listing.sites[index].label} moved onto its special position" for index in np.flatnonzero(moved)[:3]]
-    structure = _build(fields, listing, expanded)
-    if len(expanded.operations) > 1:
-        _check_overlap(structure)
-    return Crystal(structure, tuple(remarks))
+    if ordered and (pair := _too_close(expanded, listing, OVERLAP, OVERLAP)):
+        raise StructureError(
+            f"atoms overlap: {pair}; are coordinates rounded or of another setting, or is the cell not in Å?"
+        )
+    return Crystal(_build(fields, listing, expanded), tuple(remarks))
 
 
 def _optional(fields: Fields, name: str) -> float | None:
@@ -244,6 +249,8 @@ def _check_stated(given: tuple[Operation, ...], stated: Stated) -> None:
         return
     if symbol_alone and stated.words.startswith("number"):
         return
+    if symbol_alone and all(len(one.group) != len(group) for one in stated.settings):
+        return  # the operations of a primitive cell, whose type is the one that is stated
     raise StructureError(f"the symmetry operations are of another setting than {stated.words}")
 
 
@@ -268,7 +275,7 @@ def _choose(
 ) -> _Expanded:
     """The one choice that the checks leave, or any of those that are the same crystal."""
     ordered = all(_is_ordered(one) for one in found)
-    left = [one for one in found if _shortest_is_possible(one, listing)]
+    left = [one for one in found if _too_close(one, listing, CLOSE, CLOSE_TO_HYDROGEN) is None]
     if ordered and not allow_mismatch:
         fitting = [one for one in left if _formula_fault(one, listing) is None]
         if left and not fitting:
@@ -329,21 +336,26 @@ def _positions(expanded: _Expanded, listing: _Listing) -> tuple[NDArray[np.float
     return np.vstack(expanded.images), elements
 
 
-def _shortest_is_possible(expanded: _Expanded, listing: _Listing) -> bool:
-    """Whether no two atoms are nearer than atoms ever are."""
+def _too_close(expanded: _Expanded, listing: _Listing, limit: float, with_hydrogen: float) -> str | None:
+    """The first two atoms that are nearer than a limit (Å), another one where one of them is hydrogen."""
     places, elements = _positions(expanded, listing)
-    if len(places) > 3000:
-        return True
+    if len(places) > MOST_COMPARED:
+        return None
     metric = listing.cell.metric
-    hydrogen = elements == "H"
-    for index in range(len(places) - 1):
-        gap = places[index + 1 :] - places[index]
+    limits = np.where(elements == "H", with_hydrogen, limit)
+    rows = max(1, 100_000 // len(places))  # so many at a time keep the arrays small
+    for start in range(0, len(places), rows):
+        gap = places[start : start + rows, None] - places[None]
         gap -= np.round(gap)
-        squared = np.einsum("ni,ij,nj->n", gap, metric, gap)
-        limit = np.where(hydrogen[index + 1 :] | hydrogen[index], CLOSE_TO_HYDROGEN, CLOSE)
-        if (squared < limit**2).any():
-            return False
-    return True
+        squared = ((gap @ metric) * gap).sum(axis=2)
+        own = np.arange(start, min(start + rows, len(places)))
+        squared[own - start, own] = np.inf
+        near = squared < np.minimum(limits[own, None], limits[None]) ** 2
+        if near.any():
+            one, other = (int(place[0]) for place in np.nonzero(near))
+            distance = math.sqrt(max(float(squared[one, other]), 0.0))
+            return f"{elements[start + one]} and {elements[other]} are {distance:.2g} Å apart"
+    return None
 
 
 def _same_crystal(one: _Expanded, other: _Expanded, listing: _Listing) -> bool:
@@ -457,14 +469,3 @@ def _oxidation_states(fields: Fields) -> list[str]:
         return []
     lines = ["loop_", "_atom_type_symbol", "_atom_type_oxidation_number"]
     return [*lines, *(f"{symbol} {state}" for symbol, state in zip(symbols, states, strict=True))]
-
-
-def _check_overlap(structure: "Structure") -> None:
-    first, second, _, distances = structure.get_neighbor_list(OVERLAP)
-    if len(distances):
-        worst = int(np.argmin(distances))
-        one, other = structure[int(first[worst])], structure[int(second[worst])]
-        raise StructureError(
-            f"atoms overlap: {one.species_string} and {other.species_string} are {distances[worst]:.2g} Å apart; are "
-            "the coordinates rounded, or of another setting?"
-        )

@@ -46,6 +46,7 @@ class Operation(NamedTuple):
 IDENTITY = Operation((1, 0, 0, 0, 1, 0, 0, 0, 1), (Fraction(0), Fraction(0), Fraction(0)))
 
 
+@lru_cache(maxsize=4096)
 def read_operation(text: str) -> Operation:
     """Read ``-x, y+1/2, -z+1/2`` and its spellings.
 

@@ -14,6 +14,7 @@ from .operations import Operation
 from .symbols import Symbol, of_label, of_type
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(\d*\))?")
+_WATER = re.compile(r"(?:wat|ow|oh|h2o)(?![a-z])|wat", re.IGNORECASE)
 _AXES = ("x", "y", "z")
 _THIRDS = (1 / 3, 2 / 3)
 SAME = 1e-4  # pymatgen's: images whose coordinates differ by less are one
@@ -120,6 +121,7 @@ def read_sites(fields: Fields, known: frozenset[str]) -> tuple[list[Site], list[
     dummies = _filled(fields.column("_atom_site_calc_flag"), len(x))
     sites: list[Site] = []
     isotopes: dict[str, str] = {}
+    empty: list[str] = []
     for index in range(len(x)):
         label, kind = labels[index], types[index]
         name = label or f"number {index + 1}"
@@ -135,10 +137,13 @@ def read_sites(fields: Fields, known: frozenset[str]) -> tuple[list[Site], list[
             raise StructureError(f"the occupancy of {name} is {occupancy:g}")
         if symbol.isotope:
             isotopes[symbol.isotope] = "hydrogen" if symbol.element == "H" else symbol.element
+        if occupancy == 0:
+            empty.append(f"{name} has an occupancy of 0 and is left out")
+            continue
         sites.append(Site(label or f"{symbol.element}{index + 1}", written, symbol.element, place, occupancy))  # type: ignore[arg-type]
     if not sites:
         raise StructureError("no atoms: cut off?")
-    return sites, [f"{isotope} is described as {element}" for isotope, element in sorted(isotopes.items())]
+    return sites, [f"{isotope} is described as {element}" for isotope, element in sorted(isotopes.items())] + empty[:3]
 
 
 def _filled(column: Column | None, length: int) -> Column:
@@ -169,10 +174,17 @@ def without_position(fields: Fields) -> list[str]:
     counts = fields.column("_atom_site_attached_hydrogens") or []
     labels = _filled(fields.column("_atom_site_label"), len(counts)) if counts else []
     return [
-        f"{count} at {label}"
+        f"{count} at {label} (_atom_site_attached_hydrogens)"
         for count, label in zip(counts, labels, strict=True)
         if count is not None and float(number(count, "_atom_site_attached_hydrogens")) > 0
     ]
+
+
+def waters(sites: Sequence[Site]) -> list[str]:
+    """Oxygens that are called water or hydroxyl in a list without any hydrogen."""
+    if any(site.element == "H" for site in sites):
+        return []
+    return [f"{site.label} by its name" for site in sites if site.element == "O" and _WATER.match(site.label)]
 
 
 def coordinates(sites: Sequence[Site]) -> NDArray[np.float64]:

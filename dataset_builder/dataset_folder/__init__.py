@@ -3,7 +3,7 @@
 from .identity import TaskIdentity, task_identity
 from .labels import SplitLabels, TaskLabels, read_labels
 from .places import EMBEDDED
-from .reading import DatasetFolder, SourceFiles, open_dataset_folder
+from .reading import DatasetFolder, SourceFiles, open_dataset_folder, source_names
 from .report import BuildReport, Shard, SourceReport, SplitReport
 from .tasks import check_modality, load_task
 
@@ -22,5 +22,6 @@ __all__ = [
     "load_task",
     "open_dataset_folder",
     "read_labels",
+    "source_names",
     "task_identity",
 ]

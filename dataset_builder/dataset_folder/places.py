@@ -64,6 +64,7 @@ def has_columns(source: SourceFiles, columns: tuple[str, ...], where: str) -> No
 
 def _find_on_hub(repo: str, name: str, revision: str | None) -> SourceFiles | None:
     """List the shards of a source in a repo; without a connection, take what the Hub's cache holds of it."""
+    import httpx2
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
     from huggingface_hub.hf_api import RepoFile
@@ -77,7 +78,9 @@ def _find_on_hub(repo: str, name: str, revision: str | None) -> SourceFiles | No
         report: BuildReport | None = None
         if REPORT in sizes:
             report = read_report(Path(hf_hub_download(repo, REPORT, repo_type="dataset", revision=commit)))
-    except (OfflineModeIsEnabled, ConnectionError) as error:
+            # By the name that was given as well, so that the cache knows what it stands for when there is no network.
+            hf_hub_download(repo, REPORT, repo_type="dataset", revision=revision)
+    except (OfflineModeIsEnabled, ConnectionError, httpx2.TransportError) as error:
         return _find_in_cache(repo, name, revision, error)
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__

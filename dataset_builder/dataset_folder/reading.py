@@ -78,6 +78,12 @@ class DatasetFolder(BaseModel):
         return [one for name, one in self.sources.items() if not names or name in names]
 
 
+def source_names(path: Path) -> list[str]:
+    """Names of the sources in a folder, without looking at their files; none where it is no dataset folder."""
+    data = path / DATA
+    return sorted(entry.name for entry in data.iterdir() if entry.is_dir()) if data.is_dir() else []
+
+
 def open_dataset_folder(path: Path, only: Sequence[str] | None = None) -> DatasetFolder:
     """Find the sources and shards of a dataset folder, read every shard's footer, compare with the build report.
 
@@ -94,9 +100,8 @@ def open_dataset_folder(path: Path, only: Sequence[str] | None = None) -> Datase
     if not path.is_dir():
         raise UsageError(f"{path}: no such folder. Give the folder that `llm4mat-bench build` wrote.")
     report = read_report(path / REPORT) if (path / REPORT).is_file() else None
-    found = sorted(entry for entry in data.iterdir() if entry.is_dir()) if data.is_dir() else []
     sources = {}
-    for folder in found:
+    for folder in (data / name for name in source_names(path)):
         if only is None or folder.name in only:
             names = sorted(file.name for file in folder.glob("*.parquet"))
             source = open_source(folder.name, {name: folder / name for name in names}, report, str(path))

@@ -13,6 +13,27 @@ from ...errors import DataError
 _HUB_BYTES = 8 << 20  # asked of the Hub at a time
 
 
+@contextmanager
+def hub_failures(what: str) -> Iterator[None]:
+    """Turn failures of the Hub and of the way there into one line.
+
+    The original error is no cause of ours: it holds the request with its headers, and so the token.
+
+    Raises:
+        DataError: In place of them.
+    """
+    import httpx2
+
+    try:
+        yield
+    except (OSError, httpx2.HTTPError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"{what}: cannot be fetched from the Hub ({first}). Look at the network; the same call goes on where it "
+            "stopped."
+        ) from None
+
+
 class HubFile(BaseModel):
     """One file of a dataset repo on the Hub, at one commit."""
 
@@ -30,7 +51,8 @@ class HubFile(BaseModel):
         """Fetch the whole file into the Hub's cache, or find it there."""
         from huggingface_hub import hf_hub_download
 
-        return Path(hf_hub_download(self.repo, self.path, repo_type="dataset", revision=self.commit))
+        with hub_failures(str(self)):
+            return Path(hf_hub_download(self.repo, self.path, repo_type="dataset", revision=self.commit))
 
     def cached(self) -> Path | None:
         """The file in the Hub's cache, None where it is not there."""
@@ -75,6 +97,7 @@ def open_shard(file: ShardFile) -> Iterator[pq.ParquetFile]:
             assert isinstance(file, HubFile)  # noqa: S101 - a path is always here
             address = f"datasets/{file.repo}@{file.commit}/{file.path}"
             with (
+                hub_failures(str(file)),
                 HfFileSystem().open(address, cache_type="none") as handle,
                 pq.ParquetFile(handle, pre_buffer=False, buffer_size=_HUB_BYTES) as opened,
             ):

@@ -6,6 +6,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -80,12 +81,18 @@ def find_same_crystals(
 
 def match_group(job: MatchJob) -> list[int]:
     """Compare the crystals of one formula; returns the places of those that match."""
-    comparer = StructureComparer()
+    comparer = _comparer()
     return [
         place
         for place, text in zip(job.places, job.cifs, strict=True)
         if text in job.held_out or any(comparer.same(text, other) for other in job.held_out)
     ]
+
+
+@cache
+def _comparer() -> StructureComparer:
+    """One a process: jobs of one formula follow one another and share the structures that are held out."""
+    return StructureComparer()
 
 
 def _bucket(

@@ -60,6 +60,7 @@ def check(
     """
     from ..dataset_builder.crossings import find_duplicates
     from ..dataset_builder.dataset_folder import open_dataset_folder
+    from ..dataset_builder.dataset_folder.layout import CARD
     from ..dataset_builder.leakage import Limits, card_section, check_leakage, update_card
     from ..dataset_builder.statistics.impossible import find_impossible_values
 
@@ -76,7 +77,7 @@ def check(
     listed = [one.model_dump(mode="json") for one in impossible]
     write_json(target / "impossible_values.json", listed)
     written = [str(target / f"{name}.json") for name in ("leakage", "duplicates", "impossible_values")]
-    card = directory / "README.md"
+    card = directory / CARD
     if out_dir is None and card.is_file() and not source:
         update_card(card, card_section(leakage))
         written.append(str(card))

@@ -166,10 +166,19 @@ def _print_summary(summary: Summary) -> None:
     elif summary.resumed:
         title += f" ({summary.resumed:,} by an earlier run)"
     out.print(title, markup=False, highlight=False, soft_wrap=True)
+    if summary.remarked:
+        line = f"{summary.remarked:,} described with a remark: see the column reason"
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
     if summary.ignored_files:
         more = f" and {summary.ignored_files - len(shown):,} more" if summary.ignored_files > len(shown) else ""
         line = f"passed over: {', '.join(shown)}{more}"
         out.print(line, markup=False, highlight=False, soft_wrap=True)
+    if summary.first_repeat is not None:
+        line = (
+            f"{summary.repeated_ids:,} rows have the id of an earlier row, first rows {summary.first_repeat[0]:,} and "
+            f"{summary.first_repeat[1]:,}; all are described"
+        )
+        out.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if not summary.failed:
         return
     counts = Table("status", "rows", title="Without a description")

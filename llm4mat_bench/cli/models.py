@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from .console import JsonOption, out, print_json
@@ -29,7 +30,7 @@ def models(
             table.add_column(heading, overflow="fold")
         for one in found:
             declaration = one.declaration
-            table.add_row(one.id, declaration.title, ", ".join(declaration.modalities), _installed(one))
+            table.add_row(one.id, declaration.title, ", ".join(declaration.modalities), escape(_installed(one)))
         out.print(table)
         return
     chosen = get_baseline(model)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...dataset_builder.catalogue import Task, get_source, list_sources
-from ...dataset_builder.dataset_folder import EMBEDDED
+from ...dataset_builder.dataset_folder import EMBEDDED, source_names
 from ...errors import LLM4MatError, UsageError
 from .truth import Truth, place_name, read_truth
 
@@ -145,7 +145,7 @@ def data_of(task: Task, places: Sequence[Place]) -> str | None:
             return place.data
     plain = [place for place in places if place.name is None]
     for place in plain:
-        if place.is_folder and (Path(place.data) / "data" / task.source.id).is_dir():
+        if place.is_folder and task.source.id in source_names(Path(place.data)):
             return place.data
     if task.source.benchmark:
         return next((place.data for place in plain if not place.is_folder), plain[0].data if plain else None)
@@ -174,14 +174,14 @@ def _place(text: str) -> Place:
         if _REPO.match(data) is None:
             raise UsageError(f"--data {data}: no such folder")
         return place
-    held = {entry.name for entry in (Path(data) / "data").glob("*") if entry.is_dir()}
+    held = source_names(Path(data))
     if not held:
         raise UsageError(
             f"--data {data}: no dataset folder, there is no data/SOURCE in it; `llm4mat-bench build` makes one"
         )
     source = _source_of(name)
     if source is not None and source not in held:
-        raise UsageError(f"--data {text}: {data} holds {', '.join(sorted(held))}, not {source}")
+        raise UsageError(f"--data {text}: {data} holds {', '.join(held)}, not {source}")
     return place
 
 
@@ -202,4 +202,4 @@ def _same_source(name: str, task: Task) -> bool:
 
 def _holds(place: Place, task: Task) -> bool:
     """Whether a plain place may have a task's data; a repo is asked when it comes to it."""
-    return not place.is_folder or (Path(place.data) / "data" / task.source.id).is_dir()
+    return not place.is_folder or task.source.id in source_names(Path(place.data))

@@ -118,8 +118,8 @@ class Counts(RecordPart):
 
 
 def _beside(file: str) -> str:
-    if re.fullmatch(_PART, file) is None:
-        raise ValueError("must lie beside the record: a plain file name is needed")
+    if re.fullmatch(_PART, file) is None or not file.endswith(".parquet"):
+        raise ValueError("must lie beside the record: a plain name of a Parquet file is needed")
     return file
 
 

@@ -140,3 +140,36 @@ def test_a_killed_run_leaves_nothing_and_the_next_call_finishes(tmp_path: Path) 
     assert [path.name for path in run.folder.parent.iterdir()] == [run.folder.name]
     assert not verify_results(tmp_path)[0].faults
     assert time.time() - run.folder.stat().st_mtime < 600
+
+
+def test_a_run_that_died_after_its_fit_does_not_fit_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from llm4mat_bench.baselines import dummy
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    baseline, task = get_baseline("dummy"), get_task(TASK)
+    with monkeypatch.context() as dying:
+        dying.setattr(dummy, "load", die)
+        with pytest.raises(KeyboardInterrupt):
+            train_baseline(baseline, task, "composition", tmp_path)
+    assert not list(tmp_path.rglob("result.json"))
+    with monkeypatch.context() as once:
+        once.setattr(dummy, "fit", die)
+        run = train_baseline(baseline, task, "composition", tmp_path)
+    assert [path.name for path in run.folder.parent.iterdir()] == [run.folder.name]
+    assert not verify_results(tmp_path)[0].faults
+    assert run.record.provenance.resumed
+
+
+@pytest.mark.parametrize("values", [np.zeros(3), np.full(115, np.inf), np.zeros((115, 1))])
+def test_a_broken_model_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: np.ndarray, call: Callable[..., Any]
+) -> None:
+    from llm4mat_bench.baselines import dummy
+
+    monkeypatch.setattr(dummy.TrainingMean, "predict", lambda self, texts: values)
+    called = call("train", "dummy", TASK, "--out", tmp_path)
+    assert called.status == 1
+    assert "for 115 test rows, or infinite ones" in " ".join(called.err.split())
+    assert not list(tmp_path.rglob("result.json"))

@@ -20,8 +20,12 @@ def _choose(path: Path, columns: list[str], wanted: str | None, usual: tuple[str
     if wanted is not None:
         if wanted not in columns:
             raise DescribeUsageError(f"{path} has no column {wanted!r}; it has: {', '.join(columns)}. Use {option}")
-        return wanted
-    return next((name for name in usual if name in columns), None)
+        chosen: str | None = wanted
+    else:
+        chosen = next((name for name in usual if name in columns), None)
+    if chosen is not None and columns.count(chosen) > 1:
+        raise DescribeUsageError(f"{path}: column {chosen!r} stands {columns.count(chosen)} times; rename all but one")
+    return chosen
 
 
 def _choose_both(path: Path, columns: list[str], column: str | None, id_column: str | None) -> tuple[str, str | None]:
@@ -54,13 +58,12 @@ def open_csv(path: Path, column: str | None, id_column: str | None) -> Source:
             except csv.Error as error:
                 raise DescribeInputError(f"{path}: line {reader.line_num}: {error}") from error
             except UnicodeDecodeError as error:
-                raise DescribeInputError(
-                    f"{path}: after line {reader.line_num}: not UTF-8 ({error.reason}); save it as UTF-8"
-                ) from error
+                raise DescribeInputError(_not_utf8(path)) from error
 
     header = next(rows(), None)
     if not header:
         raise DescribeInputError(f"{path} is empty: the first line must name the columns")
+    _refuse_other_separators(path, header)
     chosen, named = _choose_both(path, header, column, id_column)
     text_at, id_at = header.index(chosen), None if named is None else header.index(named)
 
@@ -75,6 +78,38 @@ def open_csv(path: Path, column: str | None, id_column: str | None) -> Source:
                 yield _cell(identifier, None, row[text_at])
 
     return Source("csv", read_all)
+
+
+def _not_utf8(path: Path) -> str:
+    """Say which line is not UTF-8, and what the file may be instead."""
+    with path.open("rb") as file:
+        start = file.read(4)
+        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return f"{path}: UTF-16 text; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8)"
+        file.seek(0)
+        number = next((number for number, line in enumerate(file, start=1) if not _is_utf8(line)), 1)
+    return (
+        f"{path}: line {number} is not UTF-8 (Latin-1 or Windows-1252?); convert the file "
+        "(iconv -f WINDOWS-1252 -t UTF-8)"
+    )
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _refuse_other_separators(path: Path, header: Sequence[str]) -> None:
+    """Refuse a table whose fields are not separated by commas."""
+    if len(header) > 1:
+        return
+    counts = {name: header[0].count(sign) for sign, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars"))}
+    most = max(counts, key=lambda name: counts[name])
+    if counts[most]:
+        raise DescribeInputError(f"{path}: the fields are separated by {most}, not by commas; write it as CSV")
 
 
 def open_parquet(path: Path, column: str | None, id_column: str | None) -> Source:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import near_ties, upstream
+from . import directions, near_ties, upstream
 from .arithmetic import cartesian
 from .connectivity import Bonds, Node
 from .neighbours import Image
@@ -67,15 +67,11 @@ class _Span:
         if not self._basis:
             return step != (0, 0, 0)
         if len(self._basis) == 1:
-            return _cross(self._basis[0], step) != (0, 0, 0)
+            return directions.cross(self._basis[0], step) != (0, 0, 0)
         if len(self._basis) == 2:
-            normal = _cross(*self._basis)
+            normal = directions.cross(*self._basis)
             return normal[0] * step[0] + normal[1] * step[1] + normal[2] * step[2] != 0
         return False
-
-
-def _cross(a: Image, b: Image) -> Image:
-    return (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])
 
 
 def _search(bonds: Bonds, start: int) -> _Span:
@@ -123,10 +119,8 @@ def _molecule(bonds: Bonds, start: int) -> Molecule:
 
 def _orientation(span: _Span) -> tuple[Any, ...]:
     """The direction in which a ribbon runs, or the Miller index of a sheet."""
-    vertices = np.array(list(span.images))
-    centre = vertices.sum(axis=0) / vertices.shape[0]
-    _, _, axes = np.linalg.svd(vertices - centre)
-    return tuple(upstream.get_integer_index(axes[2 if span.rank == 2 else 0, :]))
+    points = list(span.images)
+    return directions.of_sheet(points) if span.rank == 2 else directions.of_ribbon(points)
 
 
 def _connected(bonds: Bonds) -> list[list[int]]:
@@ -148,12 +142,6 @@ def _connected(bonds: Bonds) -> list[list[int]]:
     return parts
 
 
-def _sign_is_open(orientation: tuple[Any, ...]) -> bool:
-    # (1, -1, 0) or (-1, 1, 0): the rules for signs leave both, and the order of bonds decides
-    a = sorted(x for x in orientation if x != 0)
-    return len(a) == 2 and a[0] == -a[1]
-
-
 def components(bonds: Bonds, *, exact: bool) -> list[dict[str, Any]]:
     """The components of a structure, in the form of `pymatgen.analysis.dimensionality.get_structure_components`.
 
@@ -165,7 +153,7 @@ def components(bonds: Bonds, *, exact: bool) -> list[dict[str, Any]]:
     for sites in _connected(bonds):
         span = _search(bonds, sites[0])
         orientation = _orientation(span) if span.rank in {1, 2} else None
-        near_ties.must_be(exact or orientation is None or not _sign_is_open(orientation))
+        near_ties.must_be(exact or orientation is None or not directions.sign_is_open(orientation))
         component: dict[str, Any] = {
             "dimensionality": span.rank,
             "orientation": orientation,

@@ -6,14 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cif_text import SALT, cif
-from pymatgen.core import Structure
+from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifParser
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from llm4mat_bench.dataset_builder.crystals.errors import StructureError
 from llm4mat_bench.dataset_builder.crystals.reading import read_crystal
+from llm4mat_bench.dataset_builder.crystals.settings import by_number
 from llm4mat_bench.dataset_builder.crystals.texts import crystal_blocks, decode_text
 
+SETTING_221 = by_number(221)[0].operations
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases" / "cif"
 SILICON = (("Si1", "Si", "0.125", "0.125", "0.125"),)
 CUBE = (5.43, 5.43, 5.43, 90, 90, 90)
@@ -225,6 +227,19 @@ def test_operations_against_the_stated_group() -> None:
     )
 
 
+def test_operations_of_a_primitive_cell() -> None:
+    """Rock salt in its cell of two atoms, with the symbol of the usual cell and the operations of its own."""
+    lattice = Lattice.from_parameters(3.988, 3.988, 3.988, 60, 60, 60)
+    salt = Structure(lattice, ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    found = SpacegroupAnalyzer(salt).get_symmetry_operations()
+    operations = [one.as_xyz_str() for one in found]
+    assert len(operations) == 48
+    text = cif((3.988, 3.988, 3.988, 60, 60, 60), operations=operations, symbol="F m -3 m", number=225)
+    structure = read_crystal(text).structure
+    assert (structure.composition.formula, group(structure)) == ("Na1 Cl1", 225)
+    assert "space group 221" in refusal(cif(symbol="F m -3 m", operations=[one.text for one in SETTING_221]))
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -363,7 +378,7 @@ def test_labels_without_types(label: str, stated: str | None, element: str | Non
         assert of_label(label, known_elements(stated)).element == element
     untyped = cif(atoms=((label, "0", "0", "0"),), columns=("label", "fract_x", "fract_y", "fract_z"))
     if stated is None and element is not None:
-        assert read_crystal(untyped).structure.species[0].symbol == element
+        assert read_crystal(untyped, allow_mismatch=True).structure.species[0].symbol == element
 
 
 def test_hydrogens_without_a_position() -> None:
@@ -407,6 +422,31 @@ def test_units_as_pymatgen_counts_them(species: list[str]) -> None:
     text = structure.to(fmt="cif")
     assert "_cell_formula_units_Z" in text
     assert read_crystal(text).structure.composition == structure.composition
+
+
+@pytest.mark.parametrize("label", ["Wat1", "OW1", "Ow", "OH2", "wat", "H2O1", "OH"])
+def test_water_by_name_alone(label: str) -> None:
+    atoms = (("Na1", "Na", "0", "0", "0"), (label, "O", "0.5", "0.5", "0.5"))
+    assert "hydrogens without a position" in refusal(cif(atoms=atoms))
+    assert "by its name" in read_crystal(cif(atoms=atoms), allow_mismatch=True).remarks[0]
+    assert formula(cif(atoms=atoms, formula="Na O")) == "Na1 O1", "the formula says that there are none"
+    assert formula(cif(atoms=(*atoms, ("H1", "H", "0.5", "0.5", "0.3")))) == "Na1 H1 O1"
+
+
+def test_atoms_that_no_crystal_has_so_close() -> None:
+    nanometres = (0.564, 0.564, 0.564, 90, 90, 90)
+    assert "atoms overlap: Na and" in refusal(cif(nanometres, symbol="F m -3 m"))
+    full = [("Na1", "Na", "0", "0", "0"), ("Cl1", "Cl", "0.5", "0.5", "0.5")]
+    assert "not in Å" in refusal(cif((0.4, 0.4, 0.4, 90, 90, 90), full))
+
+
+def test_an_atom_of_no_occupancy_is_named() -> None:
+    columns = ("label", "type_symbol", "fract_x", "fract_y", "fract_z", "occupancy")
+    atoms = (("Na1", "Na", "0", "0", "0", "1"), ("Cl1", "Cl", "0.5", "0.5", "0.5", "0"))
+    crystal = read_crystal(cif(atoms=atoms, columns=columns))
+    assert crystal.structure.composition.formula == "Na1"
+    assert crystal.remarks == ("Cl1 has an occupancy of 0 and is left out",)
+    assert "no atoms" in refusal(cif(atoms=atoms[1:], columns=columns))
 
 
 def test_cells() -> None:

@@ -72,6 +72,11 @@ def test_a_repo_on_the_hub_gives_the_same_task(folder: Path, hub: HubDouble, tmp
     assert found.returncode == 0, found.stderr[-2000:]
     expected = [task_identity(name, "description").sha256 for name in ("sample/band_gap", "sample/is_stable")]
     assert found.stdout.split() == expected
+    offline = subprocess.run(
+        command, env=environment | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert offline.returncode == 0, offline.stderr[-2000:]  # all of it is in the caches
+    assert offline.stdout.split() == expected
 
 
 def change(folder: Path, tmp_path: Path, new: Callable[[pa.Table], pa.Table]) -> Path:
@@ -136,3 +141,22 @@ def test_wrong_calls(arguments: tuple[Any, ...], message: str) -> None:
 def test_a_folder_without_the_source(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no data/sample/train-\*\.parquet"):
         load_task("sample/band_gap", "cif", tmp_path)
+
+
+UNREACHABLE = """
+from llm4mat_bench import load_task
+from llm4mat_bench.errors import UsageError
+try:
+    load_task("sample/band_gap", "cif", "org/nothing")
+except UsageError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("settings", [{"HF_ENDPOINT": "http://127.0.0.1:1"}, {"HF_HUB_OFFLINE": "1"}])
+def test_no_way_to_the_hub_is_one_line(tmp_path: Path, settings: dict[str, str]) -> None:
+    environment = os.environ | settings | {"HF_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", UNREACHABLE]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    assert said.startswith("org/nothing: no such folder here, and the Hub cannot be reached")
+    assert said.count("\n") == 1

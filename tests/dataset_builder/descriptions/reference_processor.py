@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from pathlib import Path
 
 KERNEL = "Nehalem"
 
@@ -15,6 +16,15 @@ def _numpy_with_avx512() -> tuple[str, ...]:
     return tuple(
         name for name in __cpu_dispatch__ if __cpu_features__.get(name) and ("512" in name or name == "X86_V4")
     )
+
+
+def has_avx512() -> bool:
+    """Whether the processor itself has AVX-512, whatever NumPy was told."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return "avx512f" in flags and "avx512dq" in flags
 
 
 @cache

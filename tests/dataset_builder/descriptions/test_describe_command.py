@@ -137,7 +137,8 @@ def test_a_formula_that_is_not_made(run: Run, tmp_path: Path) -> None:
     refused = run(tmp_path / "a.cif")
     assert refused.status == 1
     assert "no position is given for hydrogen" in refused.err
-    run(tmp_path / "a.cif", "--allow-formula-mismatch", "--out", tmp_path / "x.parquet")
+    found = run(tmp_path / "a.cif", "--allow-formula-mismatch", "--out", tmp_path / "x.parquet")
+    assert "1 described with a remark" in found.out
     (row,) = pq.read_table(tmp_path / "x.parquet").to_pylist()
     assert row["status"] == "ok"
     assert "no position is given for hydrogen" in row["reason"]

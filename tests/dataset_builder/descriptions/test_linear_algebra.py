@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from pymatgen.core.lattice import get_integer_index
 from reference_processor import differences
 
-from llm4mat_bench.dataset_builder.descriptions.fast import fixed_numpy, linear_algebra
+from llm4mat_bench.dataset_builder.descriptions.fast import directions, fixed_numpy, linear_algebra
 
 exact = not differences()
 numbers = st.one_of(st.floats(-1e3, 1e3).filter(lambda x: x == 0 or abs(x) > 1e-6), st.integers(-3, 3).map(float))
@@ -90,3 +91,38 @@ def test_functions_are_those_of_the_c_library_and_the_rest_is_refused() -> None:
     for refused in (fixed.einsum, fixed.matmul, fixed.linalg.svd, fixed.linalg.solve):
         with pytest.raises(NotImplementedError):
             refused(np.eye(3), np.eye(3))
+
+
+def test_directions_are_upstreams() -> None:
+    """The singular value decomposition that upstream takes them from; the last bit of it decides the open signs."""
+    points = [(a, b, c) for a in (-1, 0, 1) for b in (-1, 0, 1) for c in (-2, 0, 1)]
+    checked = 0
+    for a in points:
+        for b in points:
+            normal = directions.cross(a, b)
+            if normal == (0, 0, 0) or (directions.sign_is_open(normal) and not exact):
+                continue
+            three = [(0, 0, 0), a, b]
+            if directions.sign_is_open(normal) and tuple(three) not in directions._signs():
+                continue
+            vertices = np.array(three)
+            axis = np.linalg.svd(vertices - vertices.sum(axis=0) / 3)[2][2]
+            assert directions.of_sheet(three) == get_integer_index(axis), three
+            checked += 1
+        if a != (0, 0, 0):
+            for two in ([(0, 0, 0), a], [a, (0, 0, 0)]):
+                axis = np.linalg.svd(np.array(two) - np.array(two).sum(axis=0) / 2)[2][0]
+                assert directions.of_ribbon(two) == get_integer_index(axis), two
+    assert checked > 500
+
+
+def test_open_signs_of_the_reference_kernel_are_tabulated() -> None:
+    assert len(set(directions.undecided())) == 4 * len(directions.SIGNS)
+    for three in directions.undecided():
+        if exact:
+            vertices = np.array(three)
+            axis = np.linalg.svd(vertices - vertices.sum(axis=0) / 3)[2][2]
+            assert directions.of_sheet(three) == get_integer_index(axis), three
+        assert directions.sign_is_open(directions.of_sheet(three))
+    far = [(0, 0, 0), (2, 2, 0), (0, 0, 1)]
+    assert directions.of_sheet(far) == (1, -1, 0)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from forgery import change_record, forge_record
 from toy_runs import toy_answers, toy_run
@@ -160,7 +161,9 @@ def test_what_no_reader_sees_is_spelt_out() -> None:
 def test_controls_and_trials_stand_apart(tmp_path: Path, protocol: dict[str, Any]) -> None:
     results = tmp_path / "results"
     toy_run(results)
-    toy_run(results, answers=toy_answers(noise=4), **protocol)
+    answers = toy_answers(noise=4)
+    answers[protocol.get("limit", len(answers)) :] = np.nan
+    toy_run(results, answers=answers, **protocol)
     board = write_leaderboard(results, tmp_path / "board")
     assert (board.n_runs, board.n_apart) == (2, 1)
     (source,) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())

@@ -230,7 +230,7 @@ def test_random_damage_never_goes_unnoticed(tmp_path: Path) -> None:
 
 
 def test_the_shared_rows(tmp_path: Path) -> None:
-    shared = Path(__file__).resolve().parents[3] / "shared" / "data" / "mp_sample"
+    shared = Path(__file__).resolve().parents[4] / "shared" / "data" / "mp_sample"
     if not shared.is_dir():
         pytest.skip("the 20 published rows are not beside this checkout")
     for split in ("train", "validation"):

@@ -15,8 +15,8 @@ from llm4mat_bench.dataset_builder.catalogue.models import PossibleRange, Source
 from llm4mat_bench.dataset_builder.dataset_folder import read_labels, task_identity
 from llm4mat_bench.errors import DataError, UsageError
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-CATALOGUE = Path(__file__).resolve().parents[2] / "dataset_builder" / "catalogue"
+SHARED = Path(__file__).resolve().parents[4] / "shared"
+CATALOGUE = Path(__file__).resolve().parents[3] / "dataset_builder" / "catalogue"
 SAMPLE = CATALOGUE.parent / "sample"
 
 

@@ -19,7 +19,7 @@ from llm4mat_bench.dataset_builder.sample import read_sample, sample_files
 from llm4mat_bench.dataset_builder.splits import split_sizes
 from llm4mat_bench.errors import UsageError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FOLDER = sample_files()["train"].parent
 PUBLISHED_ROWS = ROOT.parent / "shared" / "data" / "mp_sample"
 SDIST = os.environ.get("LLM4MAT_MATMINER_SDIST")

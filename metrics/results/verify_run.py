@@ -1,0 +1,182 @@
+"""Trust nothing that stands in a record: compute it again from the predictions and the data."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from ...dataset_builder.catalogue import Task, get_task
+from ...dataset_builder.dataset_folder import EMBEDDED
+from ...dataset_builder.dataset_folder.identity import data_sha256
+from ...dataset_builder.splits import ids_sha256
+from ...errors import DataError, LLM4MatError
+from ...files import file_sha256
+from ..protocols import ClassificationReport, RegressionReport
+from .compare import RELATIVE_TOLERANCE, differences
+from .names import visible
+from .places import Truths
+from .predictions import Predictions, count_rows, read_predictions
+from .record import RESULT_FILE, ResultRecord, config_sha256, read_record, record_sha256, run_id
+from .scoring import count, score_answers
+from .truth import Truth
+
+_LARGEST_ARTIFACT = 64 << 20
+"""Bytes of the largest saved file that is hashed: a folder of fine-tuned models would take minutes a gigabyte."""
+_MOST_ROWS = 10
+"""Times the published rows of a source: a table of more is no answer to it, and is not read."""
+
+
+class Verification(BaseModel):
+    """What came of verifying one run.
+
+    Attributes:
+        folder: The run's folder.
+        record: Its record, None where it cannot be read.
+        faults: What does not hold, one line each; empty for a sound run.
+        data_checked: Whether ids and targets were compared with the data itself, not only with the record's hashes.
+        place: Name of the place of that data; None where it was not at hand.
+        report: The scores, computed again; None where they cannot be. What is shown is taken from here.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: Path
+    record: ResultRecord | None
+    faults: tuple[str, ...]
+    data_checked: bool
+    place: str | None = None
+    report: RegressionReport | ClassificationReport | None = None
+
+
+def verify_run(folder: Path, truths: Truths | None = None) -> Verification:
+    """Verify one run: record, hashes, run id, ids, targets, counts, every metric.
+
+    Args:
+        folder: The run's folder.
+        truths: Where data is; the embedded sample needs none. Without a run's data, its ids are compared with the hash
+            in the record and its targets are taken from the predictions file.
+    """
+    check = _Check(folder, truths or Truths())
+    try:
+        check.run()
+    except LLM4MatError as error:
+        check.faults.append(str(error))
+    except Exception as error:
+        check.faults.append(f"{folder}: cannot be verified: {type(error).__name__}: {visible(str(error), 300)}")
+    return Verification(
+        folder=folder,
+        record=check.record,
+        faults=tuple(visible(fault, 1000) for fault in check.faults),
+        data_checked=check.truth is not None,
+        place=check.truth.place if check.truth else None,
+        report=check.report,
+    )
+
+
+class _Check:
+    """Verifying one run, with what has been found so far."""
+
+    def __init__(self, folder: Path, truths: Truths) -> None:
+        self.folder = folder
+        self.truths = truths
+        self.file = folder / RESULT_FILE
+        self.record: ResultRecord | None = None
+        self.truth: Truth | None = None
+        self.report: RegressionReport | ClassificationReport | None = None
+        self.faults: list[str] = []
+
+    def run(self) -> None:
+        record = self.record = read_record(self.file)
+        self.faults += (f"{self.file}: {fault}" for fault in _derived_faults(record))
+        task = get_task(record.task)
+        if task.name != record.task:
+            raise DataError(f"{self.file}: task: the catalogue writes {task.name}")
+        if task.unit != record.unit:
+            self.faults.append(f"{self.file}: unit {record.unit}, the catalogue says {task.unit}")
+        predictions = self._matched(record, task, self._predictions(record, task))
+        counts = count(predictions)
+        if counts != record.counts:
+            self.faults.append(f"{self.file}: counts differ from the predictions: {counts}")
+        score_kind = record.metrics.score_kind if record.metrics.kind == "classification" else "probability"
+        mean = record.data.training_mean if self.truth is None else self.truth.training_mean
+        self.report = score_answers(predictions, task.kind, training_mean=mean, score_kind=score_kind)
+        same_random_streams = record.provenance.libraries.get("numpy") == np.__version__
+        self.faults += (
+            f"{self.file}: metrics.{line}"
+            for line in differences(
+                record.metrics.model_dump(mode="json"),
+                self.report.model_dump(mode="json"),
+                exact_intervals=same_random_streams,
+            )
+        )
+
+    def _predictions(self, record: ResultRecord, task: Task) -> Predictions:
+        file = self.folder / record.predictions.file
+        if not file.is_file():
+            raise DataError(f"{file}: no such file")
+        if file.stat().st_size != record.predictions.size_bytes or file_sha256(file) != record.predictions.sha256:
+            self.faults.append(f"{file}: not the file that the record was made from (SHA-256 or size differs)")
+        for name, sha256 in record.artifacts.items():
+            artifact = self.folder / name
+            if not artifact.is_file() or artifact.stat().st_size > _LARGEST_ARTIFACT:
+                continue
+            if file_sha256(artifact) != sha256:
+                self.faults.append(f"{artifact}: changed since the run (SHA-256 differs)")
+        most = _MOST_ROWS * task.source.published.rows
+        if (rows := count_rows(file)) is not None and rows > most:
+            raise DataError(f"{file}: {rows:,} rows are no answers to {task.name}, whose source has far fewer")
+        return read_predictions(file, task.kind)
+
+    def _matched(self, record: ResultRecord, task: Task, predictions: Predictions) -> Predictions:
+        """What to score: with the data's targets where it is at hand."""
+        file, data = self.folder / record.predictions.file, record.data
+        truth = self.truths.find(task, data.dataset, data.revision, data.labels_sha256)
+        if truth is None:
+            if ids_sha256(predictions.material_ids.to_pylist()) != data.test_ids_sha256:
+                self.faults.append(f"{file}: the ids are not those in the record (SHA-256 of the sorted ids differs)")
+            return predictions.by_id()
+        self.truth = truth
+        self.faults += (f"{self.file}: {fault}" for fault in _data_faults(record, truth))
+        if truth.test_ids_sha256 != data.test_ids_sha256:
+            self.faults.append(f"{file}: the ids are not those in the record (SHA-256 of the sorted ids differs)")
+        return truth.matched(predictions, file)
+
+
+def _derived_faults(record: ResultRecord) -> Iterator[str]:
+    """What follows from the record itself: hashes of its parts, its run id, and its own hash."""
+    data = record.data
+    if data.sha256 != data_sha256(data.version, data.labels_sha256, data.texts_sha256):
+        yield "data.sha256: made from other data than labels_sha256 and texts_sha256 say (SHA-256 differs)"
+    config = config_sha256(record.task, record.modality, data, record.model, record.protocol)
+    if config != record.config_sha256:
+        yield "config_sha256 is not that of model, protocol, task, modality and data in the record"
+    if (expected := run_id(record.model, record.protocol, config)) != record.run_id:
+        yield f"run_id {record.run_id}, model, protocol and data in the record give {expected}"
+    if record_sha256(record.model_dump(mode="json", exclude_unset=True)) != record.record_sha256:
+        yield "record_sha256 is not that of the record: something in it was changed"
+    if data.dataset == EMBEDDED and (record.task.partition("/")[0] != "sample" or data.revision is not None):
+        yield f"data.dataset {EMBEDDED}: {record.task} at revision {data.revision} is not in it"
+    answered, limit = record.counts.n_scored + record.counts.n_invalid, record.protocol.limit
+    if limit is not None and answered > limit:
+        yield f"protocol.limit {limit}, but {answered} rows are answered"
+    if record.protocol.kind == "training" and (record.protocol.train_rows or 0) > data.n_train:
+        yield f"protocol.train_rows {record.protocol.train_rows}, the training split has {data.n_train}"
+
+
+def _data_faults(record: ResultRecord, truth: Truth) -> Iterator[str]:
+    """What the record says of its data and the data says otherwise."""
+    data = record.data
+    if (data.version, data.labels_sha256) != (truth.version, truth.labels_sha256):
+        yield f"data.labels_sha256: made from other data than {truth.place} (SHA-256 differs)"
+    texts = truth.texts_sha256(record.modality)
+    if texts is not None and texts != data.texts_sha256:
+        yield f"data.texts_sha256: made from other texts than the {record.modality} of {truth.place} (SHA-256 differs)"
+    for name, stated, found in (
+        ("n_train", data.n_train, truth.n_train),
+        ("n_validation", data.n_validation, truth.n_validation),
+    ):
+        if stated != found:
+            yield f"data.{name} {stated}, {truth.place} has {found}"
+    if not np.isclose(truth.training_mean, data.training_mean, rtol=RELATIVE_TOLERANCE, atol=0.0):
+        yield f"training mean {data.training_mean}, {truth.place} says {truth.training_mean}"
