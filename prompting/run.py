@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
 from ..errors import LLM4MatError, UsageError, said_value
+from ..files import write_json
 from ..metrics.results.record import Control, ModelIdentity, PromptProtocol, ResultRecord, RunConfig
 from ..metrics.results.runs import FinishedRun, OpenRun, open_run
 from ..metrics.results.truth import read_data_record
@@ -29,6 +30,7 @@ from .watch import Prices, Watch
 _ALTERNATIVES = 10
 """Alternatives of each token that are asked for where the answer is a class."""
 
+_BEGUN = "asked.json"
 _CHARACTERS = 3
 """Of a token, where no tokenizer is at hand: formulas and CIFs have short ones."""
 
@@ -200,7 +202,12 @@ def prompt_task(
             progress=progress,
         )
         outcomes = Outcomes(task, len(questions.test), settings.samples)
-        _ask(engine, store, questions, asking, outcomes, watch, progress)
+        try:
+            _ask(engine, store, questions, asking, outcomes, watch, progress)
+        except BaseException:
+            if watch.paid:  # so that the call that finishes it knows that it was not the first
+                write_json(run.work / _BEGUN, {"answers": str(store.path)})
+            raise
         record = _finish(run, engine, info, store, questions, outcomes)
     return PromptRun(run.folder, record, False, dict(watch.summary))
 

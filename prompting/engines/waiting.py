@@ -19,7 +19,7 @@ def back_off(attempt: int, first: float, spread: float) -> float:
         first: Seconds after the first.
         spread: Between 0 and 1, another one for each question, so that not all come back at the same moment.
     """
-    return float(min(first * 2 ** (attempt - 1), LONGEST_WAIT)) * (0.75 + spread / 2)
+    return float(min(first * 2 ** min(attempt - 1, 30), LONGEST_WAIT)) * (0.75 + spread / 2)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
