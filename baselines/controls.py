@@ -1,9 +1,7 @@
-"""Runs that ask what a model has learnt: on fewer rows, on other crystals' texts."""
+"""Runs that ask what a model has learnt: on fewer rows."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..errors import DataError
 from .protocol import Split
 
 
@@ -11,17 +9,3 @@ def train_subset(train: Split, rows: int, seed: int) -> Split:
     """The first rows of a shuffled order, so that a smaller subset of the same seed lies within a larger one."""
     order = np.random.Generator(np.random.PCG64(seed)).permutation(len(train))[:rows]
     return Split(train.name, train.rows.select(np.sort(order)))
-
-
-def other_crystals(rows: int, seed: int) -> NDArray[np.int64]:
-    """For each row the place of another one, each once: a random cycle through all of them.
-
-    Raises:
-        DataError: There is no other row.
-    """
-    if rows < 2:
-        raise DataError(f"{rows} test row: there is no other crystal whose text could be given")
-    order = np.random.Generator(np.random.PCG64(seed)).permutation(rows)
-    places = np.empty(rows, dtype=np.int64)
-    places[order] = np.roll(order, 1)
-    return places

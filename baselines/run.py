@@ -12,6 +12,7 @@ from ..dataset_builder.catalogue import Modality, Task
 from ..dataset_builder.dataset_folder import load_task
 from ..errors import DataError, UsageError
 from ..files import replace_folder
+from ..metrics.results.controls import other_crystals
 from ..metrics.results.predictions import answer_columns
 from ..metrics.results.record import ModelIdentity, ResultRecord, RunConfig, TrainingProtocol
 from ..metrics.results.runs import FinishedRun, OpenRun, open_run
@@ -19,7 +20,7 @@ from ..metrics.results.truth import read_data_record
 from ..processors import available_processors
 from ..progress import Progress, silent
 from .artifacts import copy_model, describe_model
-from .controls import other_crystals, train_subset
+from .controls import train_subset
 from .presets import preset_settings
 from .protocol import Context, Settings, Split, TaskData
 from .registry import Baseline, check_installed, check_reads

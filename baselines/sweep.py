@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from ..dataset_builder.catalogue import Modality, Task
-from ..dataset_builder.dataset_folder import source_names
 from ..errors import LLM4MatError, UsageError, one_line, said
-from ..metrics.results.places import Place
+from ..metrics.results.places import Place, data_of
 from ..metrics.results.record import ResultRecord
 from ..progress import Progress, silent
 from ..ray_cluster import TASKS_PER_PLACE, Cluster, Lost, Tasks
@@ -108,24 +107,6 @@ def runs_wanted(
     if not wanted:
         raise UsageError("; ".join(left_out) or "no task, modality or seed is given")
     return wanted, left_out
-
-
-def data_of(task: Task, places: Sequence[Place]) -> str | None:
-    """The place of a task's data among those given: the one named after its source, else one that holds it."""
-    for place in places:
-        if place.name is not None and _is_source(place.name, task):
-            return place.data
-    plain = [place for place in places if place.name is None]
-    for place in plain:
-        if place.is_folder and task.source.id in source_names(Path(place.data)):
-            return place.data
-    if task.source.benchmark:
-        return next((place.data for place in plain if not place.is_folder), plain[0].data if plain else None)
-    return None
-
-
-def _is_source(name: str, task: Task) -> bool:
-    return name.casefold() in (one.casefold() for one in (task.source.id, *task.source.aliases))
 
 
 def run_one(baseline: Baseline, wanted: Wanted, options: Options, progress: Progress = silent) -> Run:

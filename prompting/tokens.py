@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
+from ..errors import UsageError
 from .messages import Message
 
 
@@ -49,3 +50,20 @@ class TokenizerCounter:
             [message.model_dump() for message in messages], tokenize=True, add_generation_prompt=True
         )
         return len(found["input_ids"] if isinstance(found, Mapping) else found)
+
+
+def load_counter(name: str) -> TokenizerCounter:
+    """Load a tokenizer of transformers, from a folder or the Hub; code that comes with it is not run.
+
+    Raises:
+        UsageError: There is none, or it has no chat template.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"--tokenizer {name}: {' '.join(str(error).split())[:300]}") from error
+    if not tokenizer.chat_template:
+        raise UsageError(f"--tokenizer {name}: it has no chat template to count a prompt with")
+    return TokenizerCounter(tokenizer)

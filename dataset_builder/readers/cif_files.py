@@ -1,7 +1,9 @@
 """CIFs beside a table: the file of a material, in a folder or a zip, by its name; never the file of another one."""
 
+import gzip
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -11,7 +13,7 @@ from ...errors import DataError
 from ..crystals.texts import decode_text
 from .unpack import open_zip, refuse_bomb
 
-_ENDING = ".cif"
+_ENDINGS = (".cif", ".mcif", ".cif.gz", ".mcif.gz")  # the first that is there is taken
 
 
 class _Names(NamedTuple):
@@ -42,11 +44,14 @@ def read_cif(place: Path, name: str) -> str | None:
     if wanted is None:
         return None
     if place.is_dir():
-        exact = place / f"{wanted}{_ENDING}"
-        if exact.is_file():
-            return decode_text(exact.read_bytes())
-        found = _find(place, _folder_names(place, place.stat().st_mtime_ns), wanted)
-        return None if found is None else decode_text((place / found).read_bytes())
+        exact = (place / f"{wanted}{ending}" for ending in _ENDINGS)
+        path = next((one for one in exact if one.is_file()), None)
+        if path is None:
+            found = _find(place, _folder_names(place, place.stat().st_mtime_ns), wanted)
+            if found is None:
+                return None
+            path = place / found
+        return _text(path, path.name, path.read_bytes())
     archive, names = _zip_names(place, place.stat().st_mtime_ns)
     found = _find(place, names, wanted)
     if found is None:
@@ -55,7 +60,25 @@ def read_cif(place: Path, name: str) -> str | None:
     with archive.open(member) as stream:
         data = stream.read(member.file_size + 1)
     refuse_bomb(place, len(data), member.compress_size)
+    return _text(place, found, data)
+
+
+def _text(place: Path, name: str, data: bytes) -> str:
+    if name.casefold().endswith(".gz"):
+        packed = len(data)
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{place}: {name} cannot be unpacked: {error}") from error
+        refuse_bomb(place, len(data), packed)
     return decode_text(data)
+
+
+def _bare(name: str) -> str | None:
+    """A name without its ending, None where that is none of a CIF."""
+    folded = name.casefold()
+    ending = max((one for one in _ENDINGS if folded.endswith(one)), key=len, default=None)
+    return None if ending is None else name[: -len(ending)]
 
 
 def _wanted(name: str) -> str | None:
@@ -64,13 +87,13 @@ def _wanted(name: str) -> str | None:
     if not path.parts or path.is_absolute() or ".." in path.parts:
         return None
     text = path.as_posix()
-    return text[: -len(_ENDING)] if text.casefold().endswith(_ENDING) else text
+    return _bare(text) or text
 
 
 def _find(place: Path, names: _Names, wanted: str) -> str | None:
     if wanted in names.files:
         if wanted in names.repeated:
-            raise DataError(f"{place}: '{wanted}{_ENDING}' is there twice; leave one")
+            raise DataError(f"{place}: '{wanted}.cif' is there twice; leave one")
         return names.files[wanted]
     near = names.by_name.get(wanted.rpartition("/")[2].casefold(), ())
     spellings: tuple[Callable[[str], str], ...] = (str, str.casefold)
@@ -79,7 +102,7 @@ def _find(place: Path, names: _Names, wanted: str) -> str | None:
         if len(found) > 1:
             shown = ", ".join(sorted(names.files[path] for path in found)[:4])
             raise DataError(
-                f"{place}: no file is named '{wanted}{_ENDING}', and {len(found)} come near: {shown}. Name the one "
+                f"{place}: no file is named '{wanted}.cif', and {len(found)} come near: {shown}. Name the one "
                 "that is meant in the table, with its folder"
             )
         if found:
@@ -93,9 +116,9 @@ def _index(paths: Iterable[str]) -> _Names:
     repeated: set[str] = set()
     for path in paths:
         base = path.rpartition("/")[2]
-        if not base.casefold().endswith(_ENDING) or base.startswith(".") or "__MACOSX" in path:
+        bare = _bare(path.replace("\\", "/"))
+        if bare is None or base.startswith(".") or "__MACOSX" in path:
             continue
-        bare = path[: -len(_ENDING)].replace("\\", "/")
         if bare in files:
             repeated.add(bare)
             continue

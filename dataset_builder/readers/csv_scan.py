@@ -79,26 +79,28 @@ def scan_csv(
             offset = position
             for index, run in enumerate(chunk.split(b'"')):
                 if index:
-                    if not inside and before not in b',\r\n"' and not row_blank and odd_quote is None:
-                        odd_quote = cutter.row_number
-                    inside = not inside
-                    row_blank = False
                     offset += 1
-                    before = b'"'
-                if not inside and run:
-                    if before == b'"' and run[:1] not in b",\r\n" and odd_quote is None:
-                        odd_quote = cutter.row_number
-                    start = 0
-                    for end in _line_ends(run):
-                        row_blank = row_blank and not run[start:end].strip(cutter.blank)
-                        row_end = offset + end
-                        _refuse_long(path, cutter.rows, row_end - row_start, field_limit)
-                        cutter.row(row_start, row_end, blank=row_blank)
-                        row_start, row_blank, start = row_end, True, end
-                    row_blank = row_blank and not run[start:].strip(cutter.blank)
+                    inside = not inside
+                    if inside:
+                        if before not in b',\r\n"' and not row_blank and odd_quote is None:
+                            odd_quote = cutter.row_number
+                        row_blank = False
+                    else:
+                        before = b'"'
                 if run:
-                    before = run[-1:]
-                offset += len(run)
+                    if not inside:
+                        if before == b'"' and run[:1] not in b",\r\n" and odd_quote is None:
+                            odd_quote = cutter.row_number
+                        start = 0
+                        for end in _line_ends(run):
+                            row_blank = row_blank and not run[start:end].strip(cutter.blank)
+                            row_end = offset + end
+                            _refuse_long(path, cutter.rows, row_end - row_start, field_limit)
+                            cutter.row(row_start, row_end, blank=row_blank)
+                            row_start, row_blank, start = row_end, True, end
+                        row_blank = row_blank and not run[start:].strip(cutter.blank)
+                        before = run[-1:]
+                    offset += len(run)
             position += len(chunk)
             _refuse_long(path, cutter.rows, position - row_start, field_limit)
             progress(path.name, position, status.st_size)

@@ -19,6 +19,7 @@ from .leaderboard import leaderboard
 from .models import models
 from .plan import plan
 from .predict import predict
+from .prompt import prompt
 from .push import app as push
 from .score import score
 from .stats import stats
@@ -75,6 +76,7 @@ for command in (
     plan,
     train,
     predict,
+    prompt,
     score,
     verify,
     leaderboard,

@@ -64,10 +64,9 @@ def plan(
 
     Rates of the models that are installed are measured on the embedded sample, once. Other rates are yours to give.
     """
-    from ..baselines.sweep import data_of
     from ..dataset_builder.catalogue import MODALITIES, match_tasks
     from ..dataset_builder.statistics import load_tokenizer
-    from ..metrics.results.places import read_places
+    from ..metrics.results.places import data_of, read_places
     from ..plan import Pass, Prices, make_plan
     from .train import read_modalities
 

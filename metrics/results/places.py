@@ -134,6 +134,28 @@ class Truths:
             return error
 
 
+def data_of(task: Task, places: Sequence[Place]) -> str | None:
+    """The place of a task's data among those given: the one named after its source, else one that holds it.
+
+    Returns:
+        None for the embedded sample, and where no place will do.
+    """
+    for place in places:
+        if place.name is not None and _is_source(place.name, task):
+            return place.data
+    plain = [place for place in places if place.name is None]
+    for place in plain:
+        if place.is_folder and task.source.id in source_names(Path(place.data)):
+            return place.data
+    if task.source.benchmark:
+        return next((place.data for place in plain if not place.is_folder), plain[0].data if plain else None)
+    return None
+
+
+def _is_source(name: str, task: Task) -> bool:
+    return name.casefold() in (one.casefold() for one in (task.source.id, *task.source.aliases))
+
+
 def _place(text: str) -> Place:
     name: str | None = None
     data = text

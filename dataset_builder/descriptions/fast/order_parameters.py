@@ -247,13 +247,16 @@ def _harmonics(degree: int) -> list[np.polynomial.Polynomial]:
 def bond_orientation(shell: Shell, degree: int) -> Floats:
     """Steinhardt's bond-orientational order parameter q of a degree, shape (s,) (Phys. Rev. B 28, 784, 1983).
 
-    Spherical harmonics are written as polynomials in z times powers of x + iy.
+    Spherical harmonics are written as polynomials in z times powers of x + iy, in real numbers: NumPy's complex product
+    has other last bits where the processor has fused multiply-adds.
     """
     x, y, z = np.moveaxis(shell.directions, -1, 0)
-    plane, total = x + 1j * y, np.zeros(shell.sites)
+    real, imaginary, total = np.ones_like(x), np.zeros_like(x), np.zeros(shell.sites)
     for m, polynomial in enumerate(_harmonics(degree)):
-        terms = (polynomial(z) * plane**m).sum(axis=1)
-        total += (1 if m == 0 else 2) * (terms.real**2 + terms.imag**2)
+        factor = polynomial(z)
+        across, up = (factor * real).sum(axis=1), (factor * imaginary).sum(axis=1)
+        total += (1 if m == 0 else 2) * (across * across + up * up)
+        real, imaginary = real * x - imaginary * y, real * y + imaginary * x
     result: Floats = np.sqrt(total) / shell.size
     return result
 

@@ -74,4 +74,7 @@ def test_the_corpus_says_what_depends_on_the_kernel() -> None:
             assert len({(variant["text"], variant["error"]) for variant in row["variants"]}) == len(row["variants"]) > 1
     boride = rows["aflow:AB_tI16_141_e_e:delta Molybdenum Boride"]
     assert len(boride["variants"]) == 3
-    assert sum("Nehalem" in row["kernels"] for row in rows.values()) >= 300
+    tied = [row for row in rows.values() if row["category"] == "tied"]
+    assert len(tied) == 30
+    assert all(row["depends_on_kernel"] and {"Nehalem", "SkylakeX"} <= set(row["kernels"]) for row in tied)
+    assert sum("Nehalem" in row["kernels"] for row in rows.values()) >= 500

@@ -1,6 +1,7 @@
 """Raw dumps: small files of the same form as the real ones, whole and damaged."""
 
 import csv
+import gzip
 import io
 import json
 import zipfile
@@ -538,6 +539,19 @@ def test_the_cif_of_a_row_is_never_another_materials(tmp_path: Path, packed: boo
     for open_one in ("Si", "cO", "si"):
         with pytest.raises(DataError, match="2 come near"):
             read_cif(place, open_one)
+
+
+def test_packed_cifs_beside_a_table(tmp_path: Path) -> None:
+    (tmp_path / "Si.cif.gz").write_bytes(gzip.compress(_cif_of("Si").encode()))
+    (tmp_path / "Fe.mcif").write_text(_cif_of("Fe"))
+    (tmp_path / "Ge.cif.gz").write_bytes(b"nothing")
+    assert read_cif(tmp_path, "Si") == read_cif(tmp_path, "Si.cif.gz") == _cif_of("Si")
+    assert read_cif(tmp_path, "Fe") == _cif_of("Fe")
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        read_cif(tmp_path, "Ge")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x/Si.cif.gz", gzip.compress(_cif_of("Si").encode()))
+    assert read_cif(tmp_path / "a.zip", "Si") == _cif_of("Si")
 
 
 def test_a_zip_that_holds_a_name_twice(tmp_path: Path) -> None:

@@ -1,0 +1,173 @@
+"""Asks what is not in the store yet, many questions at a time, and keeps every answer as it comes."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from .engines.interface import Answer, Engine, NoAnswerError, Question, ServerGoneError
+from .store import AnswerStore
+
+_OTHERS_SECONDS = 0.2
+"""How often to look whether another process has got its answer."""
+_FAILURES = 5
+"""So many questions without an answer, and none with one between them: the server is at fault, not the questions."""
+_BREATH = 200
+"""Stored answers that are passed over at a time, before answers that came meanwhile are looked at."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question of a run.
+
+    Attributes:
+        row: Which test row it is about.
+        sample: Which of its samples.
+        key: Key in the store.
+        question: What is asked.
+    """
+
+    row: int
+    sample: int
+    key: str
+    question: Question
+
+
+Seen = Callable[[Asked, Answer, bool], None]
+"""Called with each answer, and whether it came now; may raise to stop."""
+
+
+@dataclass
+class _Flight:
+    """What is under way."""
+
+    tasks: "set[asyncio.Task[tuple[Asked, Answer]]]" = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    failures: list[str] = field(default_factory=list)
+    in_a_row: int = 0
+
+
+async def ask_missing(
+    engine: Engine,
+    store: AnswerStore,
+    questions: Iterable[Asked],
+    seen: Seen,
+    afford: Callable[[int], None] = lambda _in_flight: None,
+) -> list[str]:
+    """Ask what has no answer yet.
+
+    When it stops early, what is in flight is waited for and kept, since it is paid; only a server that is gone is not
+    waited for.
+
+    Args:
+        engine: Who is asked.
+        store: Where answers are and go.
+        questions: The questions, made as they are needed.
+        seen: Told of every answer.
+        afford: Asked before each question, with how many are in flight; raises to stop.
+
+    Returns:
+        Why questions got no answer, one line each.
+
+    Raises:
+        EngineError: No question is answered any more.
+        LLM4MatError: What ``seen`` and ``afford`` raise; the store cannot be written.
+    """
+    flight = _Flight()
+    others: list[Asked] = []
+    async with engine:
+        try:
+            passed = 0
+            for asked in questions:
+                if asked.key in flight.keys:
+                    continue
+                answer = store.get(asked.key)
+                if answer is not None:
+                    seen(asked, answer, False)
+                    passed += 1
+                    if passed % _BREATH == 0:
+                        await asyncio.sleep(0)
+                        _collect(flight, {task for task in flight.tasks if task.done()}, seen)
+                    continue
+                afford(len(flight.tasks))
+                if not _begin(engine, store, asked, flight, seen):
+                    others.append(asked)
+                while len(flight.tasks) >= engine.concurrency:
+                    await _wait(flight, seen)
+            while others or flight.tasks:
+                others = [one for one in others if not _begin(engine, store, one, flight, seen)]
+                if flight.tasks:
+                    await _wait(flight, seen, _OTHERS_SECONDS if others else None)
+                elif others:
+                    await asyncio.sleep(_OTHERS_SECONDS)
+        except (ServerGoneError, asyncio.CancelledError):
+            await _cancel(flight)
+            raise
+        except Exception:
+            await asyncio.gather(*flight.tasks, return_exceptions=True)  # their answers are in the store then
+            raise
+    return flight.failures
+
+
+def _begin(engine: Engine, store: AnswerStore, asked: Asked, flight: _Flight, seen: Seen) -> bool:
+    """Ask a question, or take its answer where another process has got it meanwhile.
+
+    Returns:
+        False while another process is asking it.
+    """
+    if asked.key in flight.keys:
+        return True
+    if not store.claim(asked.key):
+        return False
+    answer = store.get(asked.key)  # after the claim: it may have come between the look before and the claim
+    if answer is not None:
+        store.release(asked.key)
+        seen(asked, answer, False)
+        return True
+    flight.keys.add(asked.key)
+    flight.tasks.add(asyncio.create_task(_answered(engine, store, asked, flight)))
+    return True
+
+
+async def _answered(engine: Engine, store: AnswerStore, asked: Asked, flight: _Flight) -> tuple[Asked, Answer]:
+    try:
+        answer = await engine.ask(asked.question)
+        store.put(asked.key, answer)
+        return asked, answer
+    finally:
+        store.release(asked.key)
+        flight.keys.discard(asked.key)
+
+
+async def _wait(flight: _Flight, seen: Seen, timeout: float | None = None) -> None:
+    done, _ = await asyncio.wait(flight.tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    _collect(flight, done, seen)
+
+
+def _collect(flight: _Flight, done: "set[asyncio.Task[tuple[Asked, Answer]]]", seen: Seen) -> None:
+    flight.tasks -= done
+    trouble: Exception | None = None
+    for task in done:
+        try:
+            asked, answer = task.result()
+            flight.in_a_row = 0
+            seen(asked, answer, True)
+        except NoAnswerError as error:
+            flight.failures.append(str(error))
+            flight.in_a_row += 1
+            if flight.in_a_row >= _FAILURES:
+                trouble = trouble or ServerGoneError(
+                    f"{flight.in_a_row} questions one after the other got no answer: {error}; all answers so far "
+                    "are kept"
+                )
+        except Exception as error:  # the others that came with it are looked at first
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
+
+
+async def _cancel(flight: _Flight) -> None:
+    for task in flight.tasks:
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(*flight.tasks, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""What answers: one small interface, and the engines behind it."""

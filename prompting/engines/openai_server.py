@@ -1,0 +1,298 @@
+"""Any server that speaks OpenAI's chat completions: vLLM, llama.cpp, TGI, a vendor."""
+
+import asyncio
+import ipaddress
+import json
+import os
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ...errors import UsageError, said_value, unknown_name
+from .chat_answers import BadAnswerError, read_answer
+from .interface import Answer, Engine, EngineError, EngineInfo, NoAnswerError, Question, ServerGoneError
+from .waiting import back_off, retry_after
+
+if TYPE_CHECKING:
+    import httpx2
+
+_LARGEST = 64 << 20
+"""Bytes of the largest answer that is read."""
+_LONGEST_ASKED = 900.0
+"""Seconds that a server may ask to wait."""
+_FEW_SECONDS = 30.0
+_TRY_AGAIN = frozenset({408, 409, 425, 429})
+_SPENT = ("insufficient_quota", "billing_hard_limit_reached")
+
+
+class OpenAIServer(Engine):
+    """Asks a server; bounded concurrency, a time-out for each request, tries again on 429, 5xx and broken connections.
+
+    Args:
+        model: Name of the model on the server.
+        base_url: Address of its API, for example ``http://localhost:8000/v1``; ``OPENAI_BASE_URL`` if None.
+        key_name: Name of the environment variable that holds the key, if there is one. The key is never shown.
+        concurrency: How many requests may be in flight.
+        timeout: Seconds that a request may take.
+        tries: How often a question is asked at the most.
+        first_wait: Seconds to wait after the first try that failed; each wait is twice as long as that before.
+
+    Raises:
+        UsageError: There is no address, or it is none.
+    """
+
+    name = "openai"
+    libraries = ("httpx2",)
+    structured = True
+
+    def __init__(
+        self,
+        model: str,
+        base_url: str | None = None,
+        *,
+        key_name: str = "OPENAI_API_KEY",
+        concurrency: int = 16,
+        timeout: float = 300.0,
+        tries: int = 6,
+        first_wait: float = 0.5,
+    ) -> None:
+        self.model = model
+        self.url = _checked_url(base_url or os.environ.get("OPENAI_BASE_URL"))
+        self.concurrency = concurrency
+        self._key_name = key_name
+        self._key = os.environ.get(key_name) or None
+        self._timeout = timeout
+        self._tries = tries
+        self._first_wait = first_wait
+        self._client: httpx2.AsyncClient | None = None
+        self._not_before = 0.0
+        self._length_name = "max_tokens"
+
+    def describe(self) -> EngineInfo:
+        """Ask the server which model answers to this name, and what it says of it."""
+        import httpx2
+
+        last = ""
+        for attempt in range(1, self._tries + 1):
+            try:
+                with httpx2.Client(
+                    headers=self._headers(), timeout=min(self._timeout, _FEW_SECONDS), trust_env=self._by_proxy
+                ) as client:
+                    response = client.get(f"{self.url}/models")
+            except httpx2.ConnectError as error:  # a server that is not there will not be there in a minute
+                raise ServerGoneError(f"{self.url}: nobody answers ({_reason(error)}); is the server up?") from error
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+                last = _reason(error)
+            else:
+                if response.status_code < 500 and response.status_code != 429:
+                    return self._info_in(response.status_code, response.text)
+                last = f"HTTP {response.status_code}"
+            if attempt < self._tries:
+                time.sleep(back_off(attempt, self._first_wait, 0.5))
+        raise ServerGoneError(f"{self.url}/models: {last}, {self._tries} times; is it an OpenAI-compatible server?")
+
+    async def open(self) -> None:
+        """Make the client."""
+        import httpx2
+
+        limits = httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
+        self._client = httpx2.AsyncClient(
+            headers=self._headers(), timeout=None, limits=limits, trust_env=self._by_proxy, follow_redirects=False
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def ask(self, question: Question) -> Answer:
+        """Ask the server, and again where that may help."""
+        spread = int.from_bytes(json.dumps(question.messages[-1].content).encode()[-2:], "big") / 65536
+        troubles: list[str] = []
+        gone = 0
+        while len(troubles) < self._tries:
+            await self._until_allowed()
+            began = time.perf_counter()
+            try:
+                async with asyncio.timeout(self._timeout):
+                    status, headers, content = await self._post(question)
+            except TimeoutError:
+                troubles.append(f"no answer within {self._timeout:g} s (--timeout)")
+            except _errors() as error:
+                gone += _is_refused(error)
+                troubles.append(_reason(error))
+            else:
+                seconds = time.perf_counter() - began
+                if status == 200:
+                    try:
+                        return read_answer(content, seconds, len(troubles) + 1)
+                    except BadAnswerError as error:
+                        troubles.append(str(error))
+                elif status < 500 and status not in _TRY_AGAIN:
+                    said = self._said(content)
+                    if self._takes_other_name(said):
+                        continue
+                    raise self._refusal(status, said)
+                else:
+                    said = self._said(content)
+                    if any(word in said for word in _SPENT):
+                        raise EngineError(f"{self.url}: the account is spent: {said}")
+                    troubles.append(f"HTTP {status}: {said}")
+                    self._hold(retry_after(headers))
+            if len(troubles) < self._tries:
+                await asyncio.sleep(back_off(len(troubles), self._first_wait, spread))
+        if gone == len(troubles):
+            raise ServerGoneError(f"{self.url}: nobody answers any more ({troubles[-1]}); start the server again")
+        raise NoAnswerError(f"{self.url}: no answer in {len(troubles)} tries; the last: {troubles[-1]}")
+
+    async def _post(self, question: Question) -> tuple[int, Mapping[str, str], bytes]:
+        if self._client is None:
+            raise RuntimeError("ask within `async with engine:`")
+        content = bytearray()
+        async with self._client.stream("POST", f"{self.url}/chat/completions", json=self._body(question)) as response:
+            async for piece in response.aiter_bytes():
+                content += piece
+                if len(content) > _LARGEST:
+                    break
+        return response.status_code, response.headers, bytes(content)
+
+    def _body(self, question: Question) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [message.model_dump() for message in question.messages],
+            "temperature": question.temperature,
+            self._length_name: question.max_tokens,
+        }
+        if question.top_p != 1:
+            body["top_p"] = question.top_p
+        if question.stop:
+            body["stop"] = list(question.stop)
+        if question.seed is not None:
+            body["seed"] = question.seed
+        if question.top_logprobs:
+            body |= {"logprobs": True, "top_logprobs": question.top_logprobs}
+        if question.answer_schema is not None:
+            schema = {"name": "answer", "schema": question.answer_schema, "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return body | question.extra
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
+
+    @property
+    def _by_proxy(self) -> bool:
+        """Whether the environment's proxies count: not on the way to this very machine."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return not ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host != "localhost"
+
+    async def _until_allowed(self) -> None:
+        while (wait := self._not_before - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+
+    def _hold(self, seconds: float | None) -> None:
+        """Ask nothing for so long: what a server says to one request is meant for all."""
+        if seconds is None:
+            return
+        if seconds > _LONGEST_ASKED:
+            raise EngineError(f"{self.url}: the server asks to wait {seconds / 60:.0f} minutes; run again after that")
+        self._not_before = max(self._not_before, time.monotonic() + seconds)
+
+    def _takes_other_name(self, said: str) -> bool:
+        """Newer models of some vendors know the longest answer by another name, and say so."""
+        if self._length_name == "max_tokens" and "max_completion_tokens" in said:
+            self._length_name = "max_completion_tokens"
+            return True
+        return False
+
+    def _info_in(self, status: int, text: str) -> EngineInfo:
+        if status in (401, 403):
+            raise self._refusal(status, self._said(text.encode()))
+        if status != 200:  # some servers have no list
+            return EngineInfo(engine="openai", model=self.model, revision="as served")
+        try:
+            listed = {one["id"]: one for one in json.loads(text)["data"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise EngineError(f"{self.url}/models: no list of models; is it an OpenAI-compatible server?") from error
+        if self.model not in listed:
+            raise EngineError(f"{self.url}: {unknown_name('model', self.model, listed)}")
+        found = listed[self.model]
+        context = found.get("max_model_len") or found.get("context_length")
+        root = found.get("root")
+        named = isinstance(root, str) and root not in ("", self.model)
+        return EngineInfo(
+            engine="openai",
+            model=self.model,
+            # a folder's place is of that machine; its name is what can be told again
+            revision=str(root).rstrip("/").rpartition("/")[2] or "as served" if named else "as served",
+            context=context if isinstance(context, int) and context > 0 else None,
+        )
+
+    def _said(self, content: bytes) -> str:
+        """What a server says of an error, in one line, without the key."""
+        text = content[:4000].decode("utf-8", "replace")
+        try:
+            value = json.loads(content)
+            inner = value.get("error", value) if isinstance(value, dict) else value
+            if isinstance(inner, dict):
+                parts = [inner.get(name) for name in ("message", "detail", "code", "type")]
+                text = "; ".join(dict.fromkeys(str(part) for part in parts if part)) or text
+            else:
+                text = str(inner)
+        except ValueError:
+            pass
+        if self._key:
+            text = text.replace(self._key, "***")
+        line = " ".join(text.split())
+        return line if len(line) <= 300 else line[:299] + "…"
+
+    def _refusal(self, status: int, said: str) -> EngineError:
+        folded = said.casefold()
+        if status in (401, 403):
+            state = "does not accept the key in" if self._key else "asks for a key: put it into"
+            hint = f"the server {state} {self._key_name}"
+        elif status == 404:
+            hint = "is the name of the model right, and the address?"
+        elif 300 <= status < 400:
+            hint = "the server is elsewhere: give its own address"
+        elif "context" in folded or "too long" in folded or "maximum" in folded:
+            hint = "give --tokenizer and --context, so that prompts are cut to the model's context, or fewer --shots"
+        elif "logprob" in folded:
+            hint = "--no-logprobs does without the probabilities of classes"
+        elif "response_format" in folded or "schema" in folded:
+            hint = "leave --structured out"
+        else:
+            hint = "the request is at fault"
+        return EngineError(f"{self.url}: HTTP {status}: {said or 'no word'} ({hint})")
+
+
+def _checked_url(url: str | None) -> str:
+    if not url:
+        raise UsageError("where is the server? Give --base-url, for example http://localhost:8000/v1")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"--base-url {said_value(url)}: write http://HOST:PORT/v1 or https://...")
+    if parts.username or parts.password:
+        raise UsageError("--base-url: put the key into the environment, not into the address")
+    return url.rstrip("/") + ("/v1" if parts.path.strip("/") == "" else "")
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    import httpx2
+
+    return (httpx2.HTTPError, httpx2.StreamError)
+
+
+def _is_refused(error: BaseException) -> bool:
+    import httpx2
+
+    return isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+
+
+def _reason(error: BaseException) -> str:
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

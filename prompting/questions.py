@@ -1,0 +1,161 @@
+"""The questions of one run: test rows with their shots, rendered one at a time from texts that stay on disk."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from ..dataset_builder.catalogue import Modality, Task
+from ..dataset_builder.dataset_folder import load_task, read_labels
+from ..metrics.results.controls import other_crystals
+from ..metrics.results.record import Control
+from ..progress import Progress, silent
+from .render import Prompt, Renderer
+from .shots import Example, Shots, ShotSettings, choose_shots
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import Dataset
+
+_READ_AT_ONCE = 500
+
+
+class TaskRows(Sequence[Example]):
+    """Rows of one split, read in pieces as they are asked for.
+
+    Args:
+        rows: Columns ``material_id``, ``text`` and ``target``, memory-mapped.
+        is_class: Targets are classes.
+        order: Which row's text each row has; None for its own.
+    """
+
+    def __init__(self, rows: "Dataset", *, is_class: bool, order: NDArray[np.int64] | None = None) -> None:
+        self._rows = rows.with_format("arrow")
+        self._texts = (rows if order is None else rows.select(order)).with_format("arrow")
+        self._is_class = is_class
+        self._piece: tuple[int, list[Example]] = (0, [])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def column(self, name: str) -> "pa.ChunkedArray":
+        """One column of all rows: ``material_id`` or ``target``."""
+        return self._rows.select_columns([name])[:][name]
+
+    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 - a row; no slices are asked for
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        start, held = self._piece
+        if not start <= index < start + len(held):
+            start = index - index % _READ_AT_ONCE
+            held = self._read(start, min(start + _READ_AT_ONCE, len(self)))
+            self._piece = start, held
+        return held[index - start]
+
+    def _read(self, start: int, end: int) -> list[Example]:
+        own, texts = self._rows[start:end], self._texts[start:end]
+        triples = zip(own["material_id"].to_pylist(), texts["text"].to_pylist(), own["target"].to_pylist(), strict=True)
+        return [
+            Example(one, text, bool(target) if self._is_class and target is not None else target)
+            for one, text, target in triples
+        ]
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What a run asks.
+
+    Attributes:
+        test: The test rows, with the texts that are shown (another crystal's in the shuffled control).
+        asked: How many of them, from the first, are asked.
+        shots: Where the shots come from; None without any.
+        formulas: The formulas of the texts that are shown, where the shot rule needs them.
+        renderer: Makes the messages.
+    """
+
+    test: TaskRows
+    asked: int
+    shots: Shots | None
+    formulas: TaskRows | None
+    renderer: Renderer
+
+    def __iter__(self) -> Iterator[tuple[int, Prompt]]:
+        """Row and prompt of every row that has a text."""
+        for row in range(self.asked):
+            example = self.test[row]
+            if example.text and example.text.strip():
+                yield row, self.prompt(row)
+
+    def prompt(self, row: int) -> Prompt:
+        """The prompt of one row."""
+        example = self.test[row]
+        formula = None if self.formulas is None else self.formulas[row].text
+        shots = () if self.shots is None else self.shots.for_question(example, formula)
+        return self.renderer.render(example, shots)
+
+    @property
+    def record(self) -> dict[str, JsonValue]:
+        """What a record keeps of the shots."""
+        return {} if self.shots is None else self.shots.record
+
+
+def read_questions(
+    task: Task,
+    modality: Modality,
+    renderer: Renderer,
+    settings: ShotSettings,
+    *,
+    data: str | Path | None = None,
+    revision: str | None = None,
+    control: Control = "none",
+    limit: int | None = None,
+    progress: Progress = silent,
+) -> Questions:
+    """Open a task's rows and choose the shots.
+
+    Args:
+        task: What is asked for.
+        modality: Which view of a crystal is shown.
+        renderer: Makes the messages.
+        settings: Which shots, how many, and the seed, that of the control too.
+        data: Folder that `llm4mat-bench build` wrote, or a dataset repo on the Hub; None for the embedded sample.
+        revision: Revision of the Hub repo.
+        control: ``shuffled`` shows each question another test crystal's text.
+        limit: Ask only so many test rows.
+        progress: Called as the work goes on.
+
+    Raises:
+        UsageError: The data is not at hand.
+        DataError: It does not hold what it should, or too few training rows can be shots.
+    """
+    splits = load_task(task, modality, data, revision=revision, progress=progress)
+    is_class = task.kind == "classification"
+    order = other_crystals(len(splits["test"]), settings.seed) if control == "shuffled" else None
+    test = TaskRows(splits["test"], is_class=is_class, order=order)
+    shots, formulas = None, None
+    if settings.count:
+        progress("choosing shots", 0, 0)
+        training_formulas = None
+        if settings.rule == "nearest":
+            views = load_task(task, "composition", data, revision=revision, progress=progress)
+            training_formulas = [row.text for row in TaskRows(views["train"], is_class=is_class)]
+            formulas = TaskRows(views["test"], is_class=is_class, order=order)
+        complete = _complete(task, data, revision) if settings.rule == "fixed_published" else None
+        shots = choose_shots(
+            TaskRows(splits["train"], is_class=is_class), settings, formulas=training_formulas, complete=complete
+        )
+    asked = len(test) if limit is None else min(limit, len(test))
+    return Questions(test, asked, shots, formulas, renderer)
+
+
+def _complete(task: Task, data: str | Path | None, revision: str | None) -> set[str]:
+    """Ids of the training rows that have all properties of the source."""
+    found: set[str] | None = None
+    for one in task.source.tasks:
+        ids = set(read_labels(one, data, revision=revision).splits["train"].material_ids.to_pylist())
+        found = ids if found is None else found & ids
+    return found or set()

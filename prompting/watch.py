@@ -1,0 +1,157 @@
+"""Watches the answers come in, and says when going on would only cost."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from ..dataset_builder.catalogue import Task
+from ..errors import LLM4MatError, UsageError, said_value
+from .engines.interface import Answer
+from .parser import Answer as Parsed
+
+FIRST_ANSWERS = 50
+"""A run stops where so many, from the first, are all invalid."""
+FIRST_STRUCTURED = 10
+"""So many answers show whether a server heeds a schema."""
+
+
+class StoppedError(LLM4MatError):
+    """Going on would only cost; what was answered is kept."""
+
+
+class Prices(BaseModel):
+    """What tokens cost, in the currency of the one who pays, for a million."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: float = Field(default=0.0, ge=0)
+    completion: float = Field(default=0.0, ge=0)
+
+    def of(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """Price of so many tokens."""
+        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
+
+
+class Watch:
+    """Counts what comes in, and stops where it should.
+
+    Args:
+        task: What is asked for.
+        structured: Answers should obey the task's schema.
+        keep_going: Do not stop at invalid answers.
+        prices: What tokens cost.
+        max_cost: Spend no more in this call.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        structured: bool = False,
+        keep_going: bool = False,
+        prices: Prices | None = None,
+        max_cost: float | None = None,
+    ) -> None:
+        self.prices = prices or Prices()
+        if max_cost is not None and not (self.prices.prompt or self.prices.completion):
+            raise UsageError("--max-cost needs --price-in and --price-out, the price of a million tokens")
+        self.answered = 0
+        self.invalid = 0
+        self.paid = 0
+        self.cost = 0.0
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
+        self.statuses: Counter[str] = Counter()
+        self.obeyed = 0
+        self.checked = 0
+        self._task = task
+        self._structured = structured
+        self._keep_going = keep_going
+        self._max_cost = max_cost
+        self._dearest = 0.0
+        self._expected = 0.0
+        self._example = ""
+
+    def seen(self, answer: Answer, parsed: Parsed, *, paid: bool) -> None:
+        """Take note of an answer.
+
+        Args:
+            answer: The answer.
+            parsed: What was read from it.
+            paid: It came now, not from the store.
+
+        Raises:
+            StoppedError: The first answers are all invalid, or the server does not heed the schema.
+        """
+        self.answered += 1
+        self.statuses[parsed.status] += 1
+        if parsed.value is None:
+            self.invalid += 1
+            self._example = self._example or answer.text
+        if paid:
+            self.paid += 1
+            self.prompt_tokens += answer.prompt_tokens or 0
+            self.completion_tokens += answer.completion_tokens or 0
+            price = self.prices.of(answer.prompt_tokens or 0, answer.completion_tokens or 0)
+            self.cost += price
+            self._dearest = max(self._dearest, price)
+        if self._structured and answer.finish_reason == "stop" and answer.text:
+            self.checked += 1
+            self.obeyed += obeys(answer.text, self._task)
+            if self.checked == FIRST_STRUCTURED and 2 * self.obeyed < self.checked:
+                raise StoppedError(
+                    f"{self.checked - self.obeyed} of the first {self.checked} answers do not obey the JSON schema: "
+                    "the server does not heed response_format; leave --structured out"
+                )
+        if self.answered == self.invalid == FIRST_ANSWERS and not self._keep_going:
+            status, count = self.statuses.most_common(1)[0]
+            raise StoppedError(
+                f"the first {FIRST_ANSWERS} answers are all invalid ({count} {status}; the first says "
+                f"{said_value(self._example)}); the answers are kept. --keep-going asks on"
+            )
+
+    def expect(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """Say what a question may cost, as long as none has been paid."""
+        self._expected = self.prices.of(prompt_tokens, completion_tokens)
+
+    def afford(self, in_flight: int) -> None:
+        """Look whether one more question can be paid, those in flight counted as dear as the dearest so far.
+
+        Raises:
+            StoppedError: It cannot.
+        """
+        each = self._dearest if self.paid else self._expected
+        if self._max_cost is not None and self.cost + (in_flight + 1) * each > self._max_cost:
+            raise StoppedError(
+                f"--max-cost {self._max_cost:g}: {self.cost:.4g} are spent on {self.paid} answers, and the next ones "
+                "would cost more; the answers are kept, the same command asks on"
+            )
+
+    @property
+    def summary(self) -> Mapping[str, JsonValue]:
+        """What this call did, in numbers."""
+        return {
+            "answers": self.answered,
+            "asked_now": self.paid,
+            "invalid": self.invalid,
+            "prompt_tokens_now": self.prompt_tokens,
+            "completion_tokens_now": self.completion_tokens,
+            "cost_now": round(self.cost, 6) if self.prices.prompt or self.prices.completion else None,
+        }
+
+
+def obeys(text: str, task: Task) -> bool:
+    """Whether an answer is what the task's schema asks for, and nothing else."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(value, dict) or list(value) != [task.property.name]:
+        return False
+    (found,) = value.values()
+    classes = task.property.classes
+    if classes is None:
+        return isinstance(found, int | float) and not isinstance(found, bool)
+    return found in (classes.positive, classes.negative)
