@@ -61,7 +61,7 @@ STEPS = {
     "again": "f.load_task('mp/band_gap', sys.argv[2], sys.argv[1])",
     "read all": """
 train = f.load_task('mp/band_gap', sys.argv[2], sys.argv[1])['train']
-print(sum(pyarrow.compute.sum(pyarrow.compute.binary_length(batch['text'])).as_py() or 0
+print(sum(pyarrow.compute.sum(pyarrow.compute.utf8_length(batch['text'])).as_py() or 0
           for batch in train.with_format('arrow').iter(1000)))""",
     "stream": """
 for rows in f.load_task('mp/band_gap', sys.argv[2], sys.argv[1], streaming=True).values():
@@ -84,7 +84,7 @@ from llm4mat_bench import get_task
 from llm4mat_bench.baselines import registry, run
 for seed in range(int(sys.argv[4])):
     run.train_baseline(registry.get_baseline('dummy'), get_task('mp/band_gap'), 'composition', Path(sys.argv[3]),
-                       seed=seed, source=sys.argv[1])
+                       seed=seed, data=sys.argv[1])
 """
 
 

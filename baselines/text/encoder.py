@@ -1,29 +1,20 @@
 """Any text encoder of transformers: BERT, MiniLM, ModernBERT, SciBERT, T5, ..."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from ...errors import UsageError
-from ..protocol import Context, Declaration, TaskData
-from .fine_tune import fine_tune
+from ..protocol import Context, TaskData
+from .fine_tune import declare, fine_tune
+from .fine_tune import load as load  # noqa: PLC0414 - part of this model
 from .fine_tune import resolve as resolve_checkpoint
 from .settings import TextSettings
 
 if TYPE_CHECKING:
     from .fitted import FittedText
 
-MODEL = Declaration(
-    id="encoder",
-    title="Any text encoder, fine-tuned",
-    kind="finetuned",
-    revision="1",
-    modalities=("composition", "cif", "description"),
-    extra="finetune",
-    pretraining_overlap="unknown",
-    libraries=("torch", "transformers", "accelerate", "safetensors", "tokenizers"),
-)
+MODEL = declare("encoder", "Any text encoder, fine-tuned")
 
 
 class Settings(TextSettings):
@@ -54,10 +45,3 @@ def resolve(settings: Settings) -> TextSettings:
 def fit(data: TaskData, context: Context[Settings]) -> "FittedText":
     """Fine-tune."""
     return fine_tune(data, context)  # type: ignore[no-any-return]
-
-
-def load(folder: Path) -> "FittedText":
-    """Read a saved model."""
-    from .fitted import load_fitted
-
-    return load_fitted(folder)

@@ -1,12 +1,37 @@
 """The fit that all text models share: resolve, tokenize, scale, train, and give back what can predict."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import DataError, UsageError
-from ..protocol import Context, Split, TaskData
+from ..protocol import Context, Declaration, Split, TaskData
 from .settings import TextSettings
+
+if TYPE_CHECKING:
+    from .fitted import FittedText
+
+
+def declare(name: str, title: str) -> Declaration:
+    """The declaration of a fine-tuned encoder; all read every modality and need the same libraries."""
+    return Declaration(
+        id=name,
+        title=title,
+        kind="finetuned",
+        revision="1",
+        modalities=("composition", "cif", "description"),
+        extra="finetune",
+        pretraining_overlap="unknown",
+        libraries=("torch", "transformers", "accelerate", "safetensors", "tokenizers"),
+    )
+
+
+def load(folder: Path) -> "FittedText":
+    """Read a saved model."""
+    from .fitted import load_fitted
+
+    return load_fitted(folder)
 
 
 def resolve(settings: TextSettings) -> TextSettings:

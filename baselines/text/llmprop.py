@@ -3,29 +3,20 @@
 Rubungo et al. 2025, doi:10.1038/s41524-025-01536-2; settings as in LLM4Mat-Bench, doi:10.1088/2632-2153/add3bb.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from ..protocol import Context, Declaration, TaskData
-from .fine_tune import fine_tune
+from ..protocol import Context, TaskData
+from .fine_tune import declare, fine_tune
+from .fine_tune import load as load  # noqa: PLC0414 - part of this model
 from .fine_tune import resolve as resolve  # noqa: PLC0414 - part of this model
 from .settings import TextSettings
 
 if TYPE_CHECKING:
     from .fitted import FittedText
 
-MODEL = Declaration(
-    id="llmprop",
-    title="LLM-Prop: T5 encoder, fine-tuned",
-    kind="finetuned",
-    revision="1",
-    modalities=("composition", "cif", "description"),
-    extra="finetune",
-    pretraining_overlap="unknown",
-    libraries=("torch", "transformers", "accelerate", "safetensors", "tokenizers"),
-)
+MODEL = declare("llmprop", "LLM-Prop: T5 encoder, fine-tuned")
 
 
 class Settings(TextSettings):
@@ -39,10 +30,3 @@ def fit(data: TaskData, context: Context[Settings]) -> "FittedText":
     """Fine-tune."""
     # T5 has no token for a whole text, so one is put before it.
     return fine_tune(data, context, first_token="[CLS] " if context.settings.pooling == "cls" else "")  # type: ignore[no-any-return]
-
-
-def load(folder: Path) -> "FittedText":
-    """Read a saved model."""
-    from .fitted import load_fitted
-
-    return load_fitted(folder)
