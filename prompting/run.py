@@ -102,7 +102,6 @@ class PromptRun:
 
 def prompt_task(
     engine: Engine,
-    model: str,
     task: Task,
     modality: Modality,
     results: Path,
@@ -124,8 +123,7 @@ def prompt_task(
     Every answer is kept as it comes: the same call again asks only what is missing.
 
     Args:
-        engine: Who asks it.
-        model: Name of the model.
+        engine: Who answers.
         task: What is asked for.
         modality: Which view of a crystal is shown.
         results: Folder of all results.
@@ -159,7 +157,7 @@ def prompt_task(
         prices=spending.prices,
         max_cost=spending.max_cost,
     )
-    info = known_model(engine, model, store)
+    info = known_model(engine, store)
     counter = counter or engine.counter()
     context = (settings.context or info.context) if counter is not None else None
     if settings.context is not None and counter is None:
@@ -174,7 +172,7 @@ def prompt_task(
         task,
         modality,
         read_data_record(task, modality, data, revision=revision, progress=progress),
-        ModelIdentity(id=model, revision=info.revision, kind="prompted"),
+        ModelIdentity(id=info.model, revision=info.revision, kind="prompted"),
         PromptProtocol(
             settings={**asking.recorded(context), "engine": engine.name},
             seed=seed,
@@ -219,7 +217,7 @@ def about_tokens(prompt: Prompt) -> int:
     return sum(len(message.content) for message in prompt.messages) // _CHARACTERS + 1
 
 
-def known_model(engine: Engine, model: str, store: AnswerStore) -> EngineInfo:
+def known_model(engine: Engine, store: AnswerStore) -> EngineInfo:
     """Ask the engine about its model; where nobody answers, take what it said before: answers can still be read again.
 
     Raises:
@@ -228,7 +226,7 @@ def known_model(engine: Engine, model: str, store: AnswerStore) -> EngineInfo:
     try:
         info = engine.describe()
     except ServerGoneError:
-        info_before = store.remembered(engine.name, model)
+        info_before = store.remembered(engine.name, engine.model)
         if info_before is None:
             raise
         return info_before

@@ -116,7 +116,6 @@ def prompt(
     spending = Spending(Prices(prompt=price_in, completion=price_out), max_cost, keep_going)
     counter = _counter(tokenizer)
     call = _Call(
-        model,
         settings,
         spending,
         seed,
@@ -147,7 +146,6 @@ def prompt(
 class _Call:
     """What all runs of a call share."""
 
-    model: str
     settings: "PromptSettings"
     spending: "Spending"
     seed: int
@@ -173,7 +171,6 @@ def _run(call: _Call, engine: "Engine", wanted: "list[tuple[Task, Modality, str 
             try:
                 run = prompt_task(
                     engine,
-                    call.model,
                     task,
                     view,
                     call.results,
@@ -221,7 +218,9 @@ def _tell(runs: "list[PromptRun]", failed: list[dict[str, str]], call: _Call, *,
         if run.already_there:
             err.print(f"found the finished run {run.folder}", highlight=False, soft_wrap=True)
     if runs:
-        out.print(score_table([run.record for run in runs], title=f"{call.model}, {call.settings.shots} shots"))
+        out.print(
+            score_table([run.record for run in runs], title=f"{runs[0].record.model.id}, {call.settings.shots} shots")
+        )
     for run in runs:
         if run.summary:
             out.print(_numbers(run), highlight=False, soft_wrap=True)

@@ -38,15 +38,16 @@ class LocalModel(Engine):
         if not (folder / "config.json").is_file() or not list(folder.glob(_WEIGHTS)):
             raise UsageError(f"{folder}: the engine hf reads a folder with config.json and {_WEIGHTS}; there is none")
         self.folder = folder
+        self.model = folder.resolve().name
         self._threads = threads
 
     def describe(self) -> EngineInfo:
-        """Name the model by its folder, and its revision by the hash of weights and tokenizer."""
+        """Name the model by its folder's name, and its revision by the hash of weights and tokenizer."""
         config = self._loaded[1].config
         context = getattr(config, "max_position_embeddings", None)
         return EngineInfo(
             engine="hf",
-            model=str(self.folder),
+            model=self.model,
             revision=self._revision,
             context=context if isinstance(context, int) else None,
             parameters=sum(one.numel() for one in self._loaded[1].parameters()),

@@ -93,12 +93,14 @@ class Engine(ABC):
 
     Attributes:
         name: Its name on the command line.
+        model: What the model is called.
         concurrency: How many questions may be in flight.
         libraries: Distributions whose versions a record keeps.
         structured: Whether answers can be held to a JSON schema.
     """
 
     name: EngineName
+    model: str
     concurrency: int
     libraries: Sequence[str] = ()
     structured: bool = False

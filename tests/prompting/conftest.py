@@ -40,7 +40,6 @@ def ask(server: OpenAIDouble, tmp_path: Path) -> Ask:
         with AnswerStore(folder / "answers.sqlite") as store:
             return prompt_task(
                 engine,
-                "tiny",
                 get_task(task),
                 "composition",
                 folder,
