@@ -132,6 +132,7 @@ class OpenAIServer(Engine):
             await self._until_allowed()
             client = await self._idle.get()
             began = time.perf_counter()
+            length_name = self._length_name
             try:
                 async with asyncio.timeout(self._timeout):
                     status, headers, content = await self._post(client, question)
@@ -149,7 +150,7 @@ class OpenAIServer(Engine):
                         troubles.append(str(error))
                 elif status < 500 and status not in _TRY_AGAIN:
                     said = self._said(content)
-                    if self._takes_other_name(said):
+                    if self._takes_other_name(length_name, said):
                         continue
                     raise self._refusal(status, said)
                 else:
@@ -219,9 +220,9 @@ class OpenAIServer(Engine):
             raise EngineError(f"{self.url}: the server asks to wait {seconds / 60:.0f} minutes; run again after that")
         self._not_before = max(self._not_before, time.monotonic() + seconds)
 
-    def _takes_other_name(self, said: str) -> bool:
+    def _takes_other_name(self, used: str, said: str) -> bool:
         """Newer models of some vendors know the longest answer by another name, and say so."""
-        if self._length_name == "max_tokens" and "max_completion_tokens" in said:
+        if used == "max_tokens" and "max_completion_tokens" in said:
             self._length_name = "max_completion_tokens"
             return True
         return False

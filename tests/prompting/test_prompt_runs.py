@@ -19,7 +19,7 @@ from openai_double import Fault, OpenAIDouble, question_of
 
 from llm4mat_bench import get_task
 from llm4mat_bench.dataset_builder.dataset_folder import load_task
-from llm4mat_bench.errors import LLM4MatError, UsageError
+from llm4mat_bench.errors import DataError, LLM4MatError, UsageError
 from llm4mat_bench.metrics.results.verify import verify_results
 from llm4mat_bench.prompting.engines.interface import EngineError, ServerGoneError
 from llm4mat_bench.prompting.store import AnswerStore
@@ -238,6 +238,30 @@ def hash_of(body: dict[str, Any]) -> int:
 def test_thinking_is_counted_and_not_parsed(ask: Any, server: OpenAIDouble) -> None:
     server.say = lambda _body: {"message": {"content": "1.25", "reasoning": "3.5 or so?"}}
     assert set(table(ask(limit=10).folder)["prediction"][:10]) == {1.25}
+
+
+def test_the_other_name_of_the_longest_answer_among_many(ask: Any, server: OpenAIDouble) -> None:
+    refused = {"error": {"message": "Unsupported parameter: use 'max_completion_tokens' instead."}}
+    server.behave = lambda _number, body: Fault("body", (400, refused)) if "max_tokens" in body else None
+    assert ask(concurrency=8, limit=40).record.counts.n_scored == 40
+
+
+def test_a_full_disk_is_told_and_nothing_is_doubled(ask: Any, server: OpenAIDouble, monkeypatch: Any) -> None:
+    put = AnswerStore.put
+    kept: list[str] = []
+
+    def full(self: AnswerStore, key: str, answer: Any) -> None:
+        if len(kept) == 20:
+            raise DataError("answers.sqlite: No space left on device")
+        put(self, key, answer)
+        kept.append(key)
+
+    monkeypatch.setattr(AnswerStore, "put", full)
+    with pytest.raises(DataError, match="No space left"):
+        ask(concurrency=4)
+    monkeypatch.undo()
+    assert ask(concurrency=4).summary["asked_now"] == len({*server.asked}) - 20
+    assert sum(count > 1 for count in server.asked.values()) <= 4
 
 
 def test_a_model_that_is_not_there(ask: Any, server: OpenAIDouble) -> None:
