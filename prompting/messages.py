@@ -1,5 +1,7 @@
 """Messages of a chat, and Llama 2's markers read into messages."""
 
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from typing import Literal
@@ -16,6 +18,12 @@ class Message(BaseModel):
 
     role: Role
     content: str
+
+
+def messages_sha256(messages: Sequence[Message]) -> str:
+    """SHA-256 of messages: equal for equal questions."""
+    dumped = [[message.role, message.content] for message in messages]
+    return hashlib.sha256(json.dumps(dumped, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 _TURN = re.compile(r"\s*(?:<s>)?\s*\[INST\] ?(.*?) ?\[/INST\]", re.DOTALL)

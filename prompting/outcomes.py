@@ -48,9 +48,9 @@ class Outcomes:
         self._prompts: list[bytes | None] = [None] * rows
         self._cut: Counter[str] = Counter()
 
-    def prompted(self, row: int, prompt: Prompt) -> None:
-        """Take note of what is asked about a row."""
-        self._prompts[row] = bytes.fromhex(prompt.sha256)
+    def prompted(self, row: int, prompt: Prompt, sha256: str) -> None:
+        """Take note of what is asked about a row, and of its hash."""
+        self._prompts[row] = bytes.fromhex(sha256)
         cut = prompt.cut
         self._cut["questions_cut"] += cut.question_characters > 0
         self._cut["question_characters_cut"] += cut.question_characters

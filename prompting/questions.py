@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +95,17 @@ class Questions:
         """The prompt of one row."""
         example = self.test[row]
         formula = None if self.formulas is None else self.formulas[row].text
-        shots = () if self.shots is None else self.shots.for_question(example, formula)
-        return self.renderer.render(example, shots)
+        return self.renderer.render(example, self._shots_of(example, formula))
+
+    def _shots_of(self, example: Example, formula: str | None) -> Sequence[Example]:
+        if self.shots is None:
+            return ()
+        return self.shots.for_question(example, formula) if self._same is None else self._same
+
+    @cached_property
+    def _same(self) -> tuple[Example, ...] | None:
+        """The shots of all questions, which the renderer then writes once."""
+        return None if self.shots is None or self.shots.same is None else tuple(self.shots.same)
 
     @property
     def record(self) -> dict[str, JsonValue]:

@@ -1,7 +1,5 @@
 """From a template, a crystal and shots to the messages that a model is sent, cut to what the model can read."""
 
-import hashlib
-import json
 import string
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -9,7 +7,7 @@ from typing import NamedTuple
 from ..dataset_builder.catalogue import Modality, Task
 from ..errors import DataError
 from .answer_form import shown_value
-from .messages import Message
+from .messages import Message, messages_sha256
 from .shots import Example
 from .templates import Template, words_of_task
 from .tokens import Counter, WordCounter
@@ -36,8 +34,7 @@ class Prompt(NamedTuple):
     @property
     def sha256(self) -> str:
         """SHA-256 of the messages: equal for equal questions."""
-        dumped = [[message.role, message.content] for message in self.messages]
-        return hashlib.sha256(json.dumps(dumped, ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
+        return messages_sha256(self.messages)
 
 
 class Renderer:
@@ -78,6 +75,8 @@ class Renderer:
             WordCounter().text if counter is None or truncation.counted_in == "words" else counter.text
         )
         self._shown: dict[tuple[str, str, float | bool | None], tuple[str, int]] = {}
+        self._last: tuple[Sequence[Example], list[tuple[tuple[str, str], int]]] = ((), [])
+        self._before: dict[tuple[tuple[str, str], ...], tuple[tuple[Message, ...], str]] = {}
 
     def render(self, question: Example, shots: Sequence[Example] = ()) -> Prompt:
         """Render one question.
@@ -95,7 +94,7 @@ class Renderer:
         whole = self._text_of(question)
         limit = limits.question_limit(self.modality, with_shots=bool(shots))
         text = whole if limit is None else cut_to(whole, limit, self._count)
-        shown = [self._shot(shot) for shot in shots]
+        shown = self._shown_shots(shots)
         fitted = self._fit(text, shown)
         cut = Cut(
             question_characters=len(whole) - len(fitted.text),
@@ -112,6 +111,12 @@ class Renderer:
     def _text_of(self, row: Example) -> str:
         text = (row.text or "").strip()
         return text.removeprefix(_PYMATGEN) if self.modality == "cif" else text
+
+    def _shown_shots(self, shots: Sequence[Example]) -> list[tuple[tuple[str, str], int]]:
+        """Texts and answers of shots; most rules give all questions the very same ones."""
+        if shots is not self._last[0] or isinstance(shots, list):  # a list may have changed
+            self._last = shots, [self._shot(shot) for shot in shots]
+        return self._last[1]
 
     def _shot(self, shot: Example) -> tuple[tuple[str, str], int]:
         """Text and answer of a shot within the template's limit, and how many characters were cut."""
@@ -134,19 +139,28 @@ class Renderer:
         return string.Template(text).substitute(self._words, **more)
 
     def _messages(self, text: str, shots: Sequence[tuple[str, str]]) -> tuple[Message, ...]:
+        key = tuple(shots)
+        known = self._before.get(key)
+        if known is None:
+            if len(self._before) > 50:
+                self._before.clear()
+            known = self._before[key] = self._before_question(shots)
+        before, inline = known
+        return (*before, Message(role="user", content=self._fill(self.template.question, input=text, shots=inline)))
+
+    def _before_question(self, shots: Sequence[tuple[str, str]]) -> tuple[tuple[Message, ...], str]:
+        """The messages before the question, and the shots that stand in it."""
         template = self.template
         messages: list[Message] = []
         if template.system is not None:
             messages.append(Message(role="system", content=self._fill(template.system)))
-        inline = ""
         if template.shot is not None:
             inline = "".join(self._fill(template.shot, input=shown, answer=answer) for shown, answer in shots)
-        else:
-            for shown, answer in shots:
-                messages.append(Message(role="user", content=self._fill(template.question, input=shown, shots="")))
-                messages.append(Message(role="assistant", content=answer))
-        messages.append(Message(role="user", content=self._fill(template.question, input=text, shots=inline)))
-        return tuple(messages)
+            return tuple(messages), inline
+        for shown, answer in shots:
+            messages.append(Message(role="user", content=self._fill(template.question, input=shown, shots="")))
+            messages.append(Message(role="assistant", content=answer))
+        return tuple(messages), ""
 
     def _fit(self, text: str, shown: Sequence[tuple[tuple[str, str], int]]) -> "_Fitted":
         shots = [shot for shot, _ in shown]

@@ -245,7 +245,7 @@ class Asking:
         self._schema = answer_schema(task) if settings.structured else None
         self.top_logprobs = _ALTERNATIVES if settings.logprobs and task.kind == "classification" else 0
 
-    def asked(self, row: int, prompt: Prompt) -> Iterator[Asked]:
+    def asked(self, row: int, prompt: Prompt, sha256: str) -> Iterator[Asked]:
         """The questions about one row, one for each sample."""
         settings = self.settings
         drawn = settings.temperature > 0
@@ -263,7 +263,7 @@ class Asking:
                 top_logprobs=self.top_logprobs,
                 extra=settings.extra,
             )
-            yield Asked(row, sample, question.key(self._info), question)
+            yield Asked(row, sample, question.key(self._info, sha256), question)
 
     def recorded(self, context: int | None) -> dict[str, JsonValue]:
         """The settings as a record has them: the template and the number of shots stand beside them."""
@@ -294,9 +294,10 @@ def _ask(
 
     def all_questions() -> Iterator[Asked]:
         for row, prompt in questions:
-            outcomes.prompted(row, prompt)
+            sha256 = prompt.sha256
+            outcomes.prompted(row, prompt, sha256)
             watch.expect(about_tokens(prompt), asking.settings.max_tokens)
-            for asked in asking.asked(row, prompt):
+            for asked in asking.asked(row, prompt, sha256):
                 outcomes.keys[row * asking.samples + asked.sample] = bytes.fromhex(asked.key)
                 yield asked
 

@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ...errors import LLM4MatError
-from ..messages import Message
+from ..messages import Message, messages_sha256
 from ..tokens import Counter
 
 EngineName = Literal["openai", "hf"]
@@ -58,9 +58,20 @@ class Question(_Part):
     top_logprobs: int = Field(default=0, ge=0, description="how many alternatives of each token are asked for")
     extra: dict[str, JsonValue] = Field(default={}, description="further fields of the request, as they are")
 
-    def key(self, info: EngineInfo) -> str:
-        """SHA-256 of what is asked of which model: equal for equal questions, whatever task or run they are of."""
-        asked = {"engine": info.engine, "model": info.model, "revision": info.revision, **self.model_dump(mode="json")}
+    def key(self, info: EngineInfo, messages: str | None = None) -> str:
+        """SHA-256 of what is asked of which model: equal for equal questions, whatever task or run they are of.
+
+        Args:
+            info: The model.
+            messages: `messages_sha256` of the messages, where it is known already.
+        """
+        asked = {
+            **self.model_dump(mode="json", exclude={"messages"}),
+            "messages": messages or messages_sha256(self.messages),
+            "engine": info.engine,
+            "model": info.model,
+            "revision": info.revision,
+        }
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LARGEST = 64 << 20
 """Bytes of the largest answer that is read."""
+_CONNECTIONS = 8
+"""Of a client: a pool looks at all its connections, again and again, for each request."""
 _LONGEST_ASKED = 900.0
 """Seconds that a server may ask to wait."""
 _FEW_SECONDS = 30.0
@@ -65,7 +67,8 @@ class OpenAIServer(Engine):
         self._timeout = timeout
         self._tries = tries
         self._first_wait = first_wait
-        self._client: httpx2.AsyncClient | None = None
+        self._clients: list[httpx2.AsyncClient] = []
+        self._idle: asyncio.LifoQueue[httpx2.AsyncClient] = asyncio.LifoQueue()
         self._not_before = 0.0
         self._length_name = "max_tokens"
 
@@ -96,28 +99,42 @@ class OpenAIServer(Engine):
         """Make the client."""
         import httpx2
 
-        limits = httpx2.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
-        self._client = httpx2.AsyncClient(
-            headers=self._headers(), timeout=None, limits=limits, trust_env=self._by_proxy, follow_redirects=False
-        )
+        certificates = httpx2.create_ssl_context(trust_env=self._by_proxy)
+        self._idle = asyncio.LifoQueue()
+        for start in range(0, self.concurrency, _CONNECTIONS):
+            count = min(_CONNECTIONS, self.concurrency - start)
+            client = httpx2.AsyncClient(
+                headers=self._headers(),
+                timeout=None,  # there is one for the whole request
+                limits=httpx2.Limits(max_connections=count, max_keepalive_connections=count),
+                verify=certificates,
+                trust_env=self._by_proxy,
+                follow_redirects=False,
+            )
+            self._clients.append(client)
+            for _ in range(count):
+                self._idle.put_nowait(client)
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        for client in self._clients:
+            await client.aclose()
+        self._clients.clear()
 
     async def ask(self, question: Question) -> Answer:
         """Ask the server, and again where that may help."""
+        if not self._clients:
+            raise RuntimeError("ask within `async with engine:`")
         spread = int.from_bytes(json.dumps(question.messages[-1].content).encode()[-2:], "big") / 65536
         troubles: list[str] = []
         gone = 0
         while len(troubles) < self._tries:
             await self._until_allowed()
+            client = await self._idle.get()
             began = time.perf_counter()
             try:
                 async with asyncio.timeout(self._timeout):
-                    status, headers, content = await self._post(question)
+                    status, headers, content = await self._post(client, question)
             except TimeoutError:
                 troubles.append(f"no answer within {self._timeout:g} s (--timeout)")
             except _errors() as error:
@@ -141,17 +158,17 @@ class OpenAIServer(Engine):
                         raise EngineError(f"{self.url}: the account is spent: {said}")
                     troubles.append(f"HTTP {status}: {said}")
                     self._hold(retry_after(headers))
+            finally:
+                self._idle.put_nowait(client)
             if len(troubles) < self._tries:
                 await asyncio.sleep(back_off(len(troubles), self._first_wait, spread))
         if gone == len(troubles):
             raise ServerGoneError(f"{self.url}: nobody answers any more ({troubles[-1]}); start the server again")
         raise NoAnswerError(f"{self.url}: no answer in {len(troubles)} tries; the last: {troubles[-1]}")
 
-    async def _post(self, question: Question) -> tuple[int, Mapping[str, str], bytes]:
-        if self._client is None:
-            raise RuntimeError("ask within `async with engine:`")
+    async def _post(self, client: "httpx2.AsyncClient", question: Question) -> tuple[int, Mapping[str, str], bytes]:
         content = bytearray()
-        async with self._client.stream("POST", f"{self.url}/chat/completions", json=self._body(question)) as response:
+        async with client.stream("POST", f"{self.url}/chat/completions", json=self._body(question)) as response:
             async for piece in response.aiter_bytes():
                 content += piece
                 if len(content) > _LARGEST:

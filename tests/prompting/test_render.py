@@ -160,3 +160,20 @@ def test_a_real_tokenizer_writes_one_beginning_of_text() -> None:
     messages = [Message(role="user", content="NaCl NaCl NaCl")]
     assert counter.text("NaCl NaCl") == 2
     assert counter.chat(messages) == 1 + 1 + 3 + 1
+
+
+def test_what_is_the_same_for_many_questions_is_written_once_and_rightly() -> None:
+    """The messages before the question are kept; other shots, or a list that has changed, are written anew."""
+    for template in ("json", "words"):
+        renderer = Renderer(load_template(template), TASK, "composition")
+        one, two = Example("a", "NaCl", 5.0), Example("b", "GaAs", 1.4)
+        shots = [one]
+        rendered = [renderer.render(Example("q", "Si", None), shots)]
+        shots[0] = two
+        for of_all in (shots, (one,), (one,), (one, two), ()):
+            rendered.append(renderer.render(Example("q", "Si", None), of_all))
+        fresh = [
+            Renderer(load_template(template), TASK, "composition").render(Example("q", "Si", None), of_all)
+            for of_all in ([one], [two], [one], [one], [one, two], [])
+        ]
+        assert rendered == fresh
