@@ -20,6 +20,7 @@ from .store import AnswerStore
 from .watch import obeys
 
 if TYPE_CHECKING:
+    from .published_questions import PublishedQuestions
     from .questions import Questions
 
 _FINISHED = ("stop", "length")
@@ -69,7 +70,7 @@ class Outcomes:
                 self.probabilities[row, sample] = np.nan if sure is None else sure
         return parsed
 
-    def columns(self, store: AnswerStore, questions: "Questions") -> dict[str, object]:
+    def columns(self, store: AnswerStore, questions: "Questions | PublishedQuestions") -> dict[str, object]:
         """The columns of the predictions file; sets `facts` and `score_kind`.
 
         Raises:

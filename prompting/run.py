@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
 from ..errors import LLM4MatError, UsageError, said_value
-from ..files import write_json
+from ..files import file_sha256, write_json
 from ..metrics.results.record import Control, ModelIdentity, PromptProtocol, ResultRecord, RunConfig
 from ..metrics.results.runs import FinishedRun, OpenRun, open_run
 from ..metrics.results.truth import read_data_record
@@ -19,6 +19,8 @@ from .asking import Asked, ask_missing
 from .engines.interface import Answer, Engine, EngineInfo, Question, ServerGoneError
 from .outcomes import Outcomes
 from .parser import PARSER_VERSION
+from .published import PublishedShots
+from .published_questions import PublishedQuestions, published_shots, read_published_questions
 from .questions import Questions, read_questions
 from .render import Prompt, Renderer
 from .shots import Rule, ShotSettings
@@ -116,6 +118,7 @@ def prompt_task(
     overwrite: bool = False,
     spending: Spending | None = None,
     counter: Counter | None = None,
+    prompts: Path | None = None,
     progress: Progress = silent,
 ) -> PromptRun:
     """Ask a model the questions of a task, or find the run finished.
@@ -137,6 +140,7 @@ def prompt_task(
         overwrite: Make the run again where it is finished; stored answers are used all the same.
         spending: What may be spent.
         counter: Counts the model's tokens; the engine's own if None.
+        prompts: A published prompts file: its questions are asked, with 0 or 5 shots, in place of the template's.
         progress: Called as the work goes on.
 
     Raises:
@@ -150,6 +154,8 @@ def prompt_task(
     spending = spending or Spending()
     _check(engine, settings)
     template = load_template(settings.template)
+    if prompts is not None:
+        published = check_published(settings, control)
     watch = Watch(
         task,
         structured=settings.structured,
@@ -166,7 +172,7 @@ def prompt_task(
     if room is not None and room < 1:
         raise UsageError(f"--max-tokens {settings.max_tokens} leaves no room for a prompt in {context} tokens")
     renderer = Renderer(template, task, modality, counter=counter, room=room)
-    asking = Asking(task, settings, seed, info)
+    asking = Asking(task, settings, seed, info, published=prompts is not None)
     progress(f"looking at {task.name}", 0, 0)
     config = RunConfig.of(
         task,
@@ -174,10 +180,10 @@ def prompt_task(
         read_data_record(task, modality, data, revision=revision, progress=progress),
         ModelIdentity(id=info.model, revision=info.revision, kind="prompted"),
         PromptProtocol(
-            settings={**asking.recorded(context), "engine": engine.name},
+            settings={**asking.recorded(context if prompts is None else None), "engine": engine.name},
             seed=seed,
-            template_id=template.id,
-            template_sha256=template.sha256,
+            template_id=template.id if prompts is None else "published_file",
+            template_sha256=template.sha256 if prompts is None else file_sha256(prompts),
             parser_version=PARSER_VERSION,
             shots=settings.shots,
             control=control,
@@ -188,17 +194,31 @@ def prompt_task(
     if isinstance(run, FinishedRun):
         return PromptRun(run.folder, run.record, True, {})
     with run:
-        questions = read_questions(
-            task,
-            modality,
-            renderer,
-            ShotSettings(rule=settings.shot_rule, count=settings.shots, seed=seed),
-            data=data,
-            revision=revision,
-            control=control,
-            limit=limit,
-            progress=progress,
-        )
+        questions: Questions | PublishedQuestions
+        if prompts is not None:
+            questions = read_published_questions(
+                prompts,
+                task,
+                modality,
+                published,
+                data=data,
+                revision=revision,
+                limit=limit,
+                counter=counter,
+                progress=progress,
+            )
+        else:
+            questions = read_questions(
+                task,
+                modality,
+                renderer,
+                ShotSettings(rule=settings.shot_rule, count=settings.shots, seed=seed),
+                data=data,
+                revision=revision,
+                control=control,
+                limit=limit,
+                progress=progress,
+            )
         outcomes = Outcomes(task, len(questions.test), settings.samples)
         try:
             _ask(engine, store, questions, asking, outcomes, watch, progress)
@@ -208,6 +228,19 @@ def prompt_task(
             raise
         record = _finish(run, engine, info, store, questions, outcomes)
     return PromptRun(run.folder, record, False, dict(watch.summary))
+
+
+def check_published(settings: PromptSettings, control: Control) -> PublishedShots:
+    """Which prompts of a published file are asked for.
+
+    Raises:
+        UsageError: Something is asked for that the file cannot give.
+    """
+    if settings.template != PromptSettings().template or settings.shot_rule != "fixed" or settings.context is not None:
+        raise UsageError("--prompts: the file has its own wording and shots: no --template, --shot-rule or --context")
+    if control != "none":
+        raise UsageError("--prompts: the file shows each crystal its own text: no --control")
+    return published_shots(settings.shots)
 
 
 def about_tokens(prompt: Prompt) -> int:
@@ -237,8 +270,11 @@ def known_model(engine: Engine, store: AnswerStore) -> EngineInfo:
 class Asking:
     """Makes questions of prompts."""
 
-    def __init__(self, task: Task, settings: PromptSettings, seed: int, info: EngineInfo) -> None:
+    def __init__(
+        self, task: Task, settings: PromptSettings, seed: int, info: EngineInfo, *, published: bool = False
+    ) -> None:
         self.settings = settings
+        self.published = published
         self.samples = settings.samples
         self._info = info
         self._seed = seed
@@ -268,7 +304,7 @@ class Asking:
     def recorded(self, context: int | None) -> dict[str, JsonValue]:
         """The settings as a record has them: the template and the number of shots stand beside them."""
         shown = self.settings.model_dump(mode="json", exclude={"template", "shots", "logprobs", "context"})
-        if self.settings.shots == 0:
+        if self.settings.shots == 0 or self.published:
             del shown["shot_rule"]
         return {**shown, "top_logprobs": self.top_logprobs, "context": context}
 
@@ -283,7 +319,7 @@ def _check(engine: Engine, settings: PromptSettings) -> None:
 def _ask(
     engine: Engine,
     store: AnswerStore,
-    questions: Questions,
+    questions: Questions | PublishedQuestions,
     asking: Asking,
     outcomes: Outcomes,
     watch: Watch,
@@ -324,7 +360,7 @@ def _finish(
     engine: Engine,
     info: EngineInfo,
     store: AnswerStore,
-    questions: Questions,
+    questions: Questions | PublishedQuestions,
     outcomes: Outcomes,
 ) -> ResultRecord:
     columns = outcomes.columns(store, questions)

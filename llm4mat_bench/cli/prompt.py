@@ -35,6 +35,9 @@ def prompt(
         str, typer.Option(metavar="NAME", help="Environment variable with the key of the server.")
     ] = "OPENAI_API_KEY",
     template: Annotated[str, typer.Option(metavar="ID_OR_FILE", help="How to ask: json, words, ...")] = "json",
+    prompts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Ask the questions of a published prompts file, as they stand.")
+    ] = None,
     shots: Annotated[int, typer.Option(min=0, max=1000, metavar="K", help="Solved examples before each question.")] = 0,
     shot_rule: Annotated[
         str, typer.Option(metavar="RULE", help="fixed, random, nearest, stratified or fixed_published.")
@@ -126,7 +129,10 @@ def prompt(
         revision,
         overwrite,
         counter,
+        prompts,
     )
+    if dry_run and prompts is not None:
+        raise UsageError("--dry-run shows what a template makes; a prompts file is there to be read")
     if dry_run:
         _show(call, wanted, as_json=as_json)
         return
@@ -156,6 +162,7 @@ class _Call:
     revision: str | None
     overwrite: bool
     counter: "Counter | None"
+    prompts: Path | None
 
 
 def _run(call: _Call, engine: "Engine", wanted: "list[tuple[Task, Modality, str | None]]", *, as_json: bool) -> None:
@@ -184,6 +191,7 @@ def _run(call: _Call, engine: "Engine", wanted: "list[tuple[Task, Modality, str 
                     overwrite=call.overwrite,
                     spending=call.spending,
                     counter=call.counter,
+                    prompts=call.prompts,
                     progress=progress,
                 )
             except EngineError as error:  # the other runs would meet the same

@@ -1,5 +1,6 @@
 """Runs that ask a model: kept, resumed, stopped early, recorded and verified."""
 
+import csv
 import json
 import os
 import random
@@ -276,6 +277,50 @@ def test_every_rule_of_shots(ask: Any, server: OpenAIDouble, rule: str) -> None:
     assert all(len(body["messages"]) == 10 for body in server.bodies)
     prefixes = {json.dumps(body["messages"][:-1]) for body in server.bodies}
     assert (len(prefixes) == 1) == (rule not in ("random", "nearest"))
+
+
+def published(folder: Path, targets: list[float]) -> Path:
+    """A prompts file as the published ones are."""
+    path = folder / "mp_inference_prompts_data.csv"
+    texts = load_task("sample/band_gap", "composition")["test"]["text"]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["band_gap_formula_zero_shot", "band_gap_formula_few_shot", "band_gap"])
+        for text, target in zip(texts, targets, strict=True):
+            said = f'<s>[INST] <<SYS>>\nAnswer {{"band_gap": value}}.\n<</SYS>>\n\nformula: {text} [/INST]'
+            writer.writerow([said, said.replace("formula:", "few:"), repr(target)])
+    return path
+
+
+def test_published_prompts_are_asked_as_they_are(ask: Any, server: OpenAIDouble, tmp_path: Path) -> None:
+    targets = load_task("sample/band_gap", "composition")["test"]["target"]
+    path = published(tmp_path, targets)
+    run = ask(prompts=path)
+    assert server.bodies[0]["messages"][0] == {"role": "system", "content": 'Answer {"band_gap": value}.'}
+    assert {body["messages"][1]["content"].split(":")[0] for body in server.bodies} == {"formula"}
+    assert run.record.counts.coverage == 1
+    assert run.record.protocol.kind == "prompt" and run.record.protocol.template_id == "published_file"
+    assert [one.faults for one in verify_results(tmp_path / "here")] == [()]
+    assert ask(prompts=path, limit=5).summary["asked_now"] == 0
+    few = ask(prompts=path, shots=5, limit=5)
+    assert server.bodies[-1]["messages"][1]["content"].startswith("few:")
+    assert few.record.config_sha256 != run.record.config_sha256
+    for wrong in ({"shots": 3}, {"control": "shuffled"}, {"template": "words"}):
+        with pytest.raises(UsageError, match="--prompts"):
+            ask(prompts=path, **wrong)
+
+
+@pytest.mark.parametrize("change", ["another order", "a row missing"])
+def test_prompts_of_another_split_are_refused_before_anything_is_asked(
+    ask: Any, server: OpenAIDouble, tmp_path: Path, change: str
+) -> None:
+    targets = load_task("sample/band_gap", "composition")["test"]["target"]
+    path = published(tmp_path, targets[::-1] if change == "another order" else targets)
+    if change == "a row missing":
+        path.write_text("\n".join(path.read_text().rstrip().split("\n")[:-4]) + "\n")
+    with pytest.raises(DataError, match=str(path)):
+        ask(prompts=path)
+    assert not server.bodies
 
 
 COMMAND = [sys.executable, "-m", "llm4mat_bench.cli", "prompt", "tiny", "sample/band_gap", "--json"]
