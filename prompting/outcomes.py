@@ -108,6 +108,7 @@ class Outcomes:
             if self.task.kind == "regression":
                 spread = self._spread()
                 columns["spread"] = pa.array(spread, mask=np.isnan(spread))
+                self.facts["spread"] = _calibration(spread, np.abs(answers_of_rows - targets.to_numpy()))
         counted = Counter(one for one in self.statuses if one is not None)
         self.facts |= {
             "parse_status": dict(sorted(counted.items())),
@@ -171,3 +172,18 @@ class Outcomes:
             if len(values) > 1:
                 found[row] = values.std(ddof=1)
         return found
+
+
+def _calibration(spread: NDArray[np.float64], error: NDArray[np.float64]) -> dict[str, JsonValue]:
+    """Whether the spread of the samples says how far off the answer is.
+
+    Returns:
+        How many rows have a spread, and the shares of them whose error is within one and two spreads; 0.68 and 0.95
+        of a normal distribution whose spread is right.
+    """
+    known = ~np.isnan(spread)
+    count = int(known.sum())
+    if not count:
+        return {"rows": 0}
+    within = [float((error[known] <= width * spread[known]).mean()) for width in (1, 2)]
+    return {"rows": count, "median": float(np.median(spread[known])), "within_one": within[0], "within_two": within[1]}

@@ -82,12 +82,17 @@ def test_two_runs_with_one_seed_are_equal(ask: Any, server: OpenAIDouble) -> Non
 
 
 def test_samples_the_median_answers_and_the_spread_is_kept(ask: Any, server: OpenAIDouble) -> None:
-    columns = table(ask(samples=3, temperature=1.0, limit=10).folder)
+    run = ask(samples=3, temperature=1.0, limit=10)
+    columns = table(run.folder)
     for row in range(10):
         values = [json.loads(text)["band_gap"] for text in columns["raw_output"][row]]
         assert len(set(values)) == 3
         assert columns["prediction"][row] == sorted(values)[1]
         assert columns["spread"][row] == pytest.approx(np.std(values, ddof=1))
+    pairs = zip(columns["prediction"][:10], columns["target"][:10], columns["spread"][:10], strict=True)
+    near = sum(abs(answer - target) <= 2 * spread for answer, target, spread in pairs)
+    said = run.record.fitted["spread"]
+    assert isinstance(said, dict) and (said["rows"], said["within_two"]) == (10, near / 10)
     with pytest.raises(UsageError, match="--temperature"):
         ask(samples=3)
 
