@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from llm4mat_bench import get_task, load_task
-from llm4mat_bench.baselines.controls import other_crystals
 from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.baselines.run import read_settings, train_baseline
+from llm4mat_bench.metrics.results.controls import other_crystals
 from llm4mat_bench.metrics.results.verify import verify_results
 
 TASK = "sample/band_gap"
