@@ -96,10 +96,21 @@ class LLM4MatBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         """Build the tables into the library's cache; everything else is as in ``datasets.DatasetBuilder``.
 
         Raises:
-            DataError: More than one process was asked for and there is no folder whose path a socket can have.
+            DataError: More than one process was asked for and none could be started, or there is no folder whose path
+                a socket can have.
         """
         with _room_for_sockets() if num_proc and num_proc > 1 else nullcontext():
-            super().download_and_prepare(*arguments, num_proc=num_proc, **settings)
+            try:
+                super().download_and_prepare(*arguments, num_proc=num_proc, **settings)
+            except EOFError as error:
+                if not num_proc or num_proc < 2:
+                    raise
+                # The process that serves the queue died as it was forked. Seen on Python 3.13 in a process in which Ray
+                # had been started: the child of a fork crashes there (signal 11).
+                raise DataError(
+                    "the processes of num_proc could not be started; leave num_proc out, or build in a process that has "
+                    "not used Ray"
+                ) from error
 
     def _info(self) -> datasets.DatasetInfo:
         source, modality = _split_name(self.config.name, self.config.catalogue)

@@ -1,6 +1,11 @@
 """LLM4MatBuilder gives the tables that `build` writes, through the datasets library's own ways."""
 
+import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,43 @@ from llm4mat_bench.errors import DataError, UsageError
 from llm4mat_bench.progress import silent
 
 SIZES = (30, 4, 5)
+
+
+def own_process(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test that forks in a process of its own.
+
+    On Python 3.13 what is forked from a process in which Ray was started crashes (signal 11), and another test of the
+    same worker may have done that.
+    """
+
+    @wraps(test)
+    def alone(**fixtures: Any) -> None:
+        if os.environ.get("LLM4MAT_OWN_PROCESS"):
+            test(**fixtures)
+            return
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{__file__}::{test.__name__}"],
+            env=os.environ | {"LLM4MAT_OWN_PROCESS": "1"},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout[-4000:] + done.stderr[-1000:]
+
+    return alone
+
+
+def test_processes_that_cannot_be_started_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    def dies(*_: Any, **__: Any) -> None:
+        raise EOFError
+
+    write_published(tmp_path / "in", sizes=SIZES)
+    monkeypatch.setattr(datasets.ArrowBasedBuilder, "download_and_prepare", dies)
+    with pytest.raises(DataError, match="leave num_proc out"):
+        _prepare(tmp_path, "mp-cif", num_proc=2)
 
 
 def _spoil(splits: dict[str, list[Row]]) -> None:
@@ -63,6 +105,7 @@ def test_the_same_rows_as_the_built_folder(
         assert built[split].to_list() == theirs.to_list()
 
 
+@own_process
 def test_two_processes_and_streaming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _small(monkeypatch)
     write_published(tmp_path / "in", sizes=SIZES)
@@ -75,6 +118,7 @@ def test_two_processes_and_streaming(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert stream.num_shards >= 3
 
 
+@own_process
 def test_two_processes_where_the_temporary_folder_has_a_long_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
