@@ -108,8 +108,8 @@ class LLM4MatBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
                 # The process that serves the queue died as it was forked. Seen on Python 3.13 in a process in which Ray
                 # had been started: the child of a fork crashes there (signal 11).
                 raise DataError(
-                    "the processes of num_proc could not be started; leave num_proc out, or build in a process that has "
-                    "not used Ray"
+                    "the processes of num_proc could not be started; leave num_proc out, or build in a process that "
+                    "has not used Ray"
                 ) from error
 
     def _info(self) -> datasets.DatasetInfo:
