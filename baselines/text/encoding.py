@@ -57,19 +57,18 @@ class TextEncoder:
     first_token: str
     max_length: int
 
-    def __call__(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
+    def __call__(self, texts: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
         """Encode some texts.
 
         Returns:
-            Token ids, and how many texts were cut.
+            Token ids of each text, and whether it was cut.
         """
         if not texts:
-            return [], 0
+            return [], []
         ready = [self.first_token + preprocess(text, self.steps, self.stop_words) for text in texts]
         encoded = self.tokenizer(ready, add_special_tokens=True, truncation=False, return_attention_mask=False)
         ids: list[list[int]] = encoded["input_ids"]
-        cut = sum(len(one) > self.max_length for one in ids)
-        return [self._cut(one) for one in ids], cut
+        return [self._cut(one) for one in ids], [len(one) > self.max_length for one in ids]
 
     def _cut(self, ids: list[int]) -> list[int]:
         """Keep the first tokens, and the end token where the tokenizer sets one."""
@@ -125,8 +124,7 @@ def encode_rows(rows: "Dataset", encoder: TextEncoder, split: str, processes: in
             datasets.enable_progress_bars()
     if len(encoded) == 0:
         raise UsageError(f"split {split}: no row has a text in this modality")
-    cut = int(np.asarray(encoded.with_format("arrow")[:]["cut"].to_numpy(zero_copy_only=False)).sum())
-    return encoded, len(rows) - len(encoded), cut
+    return encoded, len(rows) - len(encoded), int(column(encoded, "cut").sum())
 
 
 class _Encode:
@@ -137,12 +135,11 @@ class _Encode:
 
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         there = [at for at, text in enumerate(batch["text"]) if text]
-        limit = self.encoder.max_length
-        ids, _ = self.encoder([batch["text"][at] for at in there])
+        ids, cut = self.encoder([batch["text"][at] for at in there])
         return {
             "input_ids": ids,
             "length": [len(one) for one in ids],
-            "cut": [len(one) == limit for one in ids],
+            "cut": cut,
             "target": [float(batch["target"][at]) for at in there],
         }
 

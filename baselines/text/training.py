@@ -18,7 +18,7 @@ from ...files import replace_folder, write_json
 from ...progress import Progress
 from .batches import Collate, LikeLengths
 from .encoding import column
-from .fitted import WEIGHTS_FILE, finish, logits_of
+from .fitted import ROWS_A_CHUNK, WEIGHTS_FILE, finish, logits_of
 from .network import CrystalNetwork
 from .settings import TextSettings
 
@@ -160,7 +160,12 @@ class _Trainer(Trainer):
         """Score the validation rows, keep the weights where no earlier epoch was better, and note the epoch."""
         network = self.accelerator.unwrap_model(self.model, keep_torch_compile=False)
         rows: Any = self.eval_dataset
-        logits = logits_of(network, rows["input_ids"][:], self.pad_id, self.settings.precision)
+        logits = np.concatenate(
+            [
+                logits_of(network, chunk["input_ids"], self.pad_id, self.settings.precision)
+                for chunk in rows.select_columns(["input_ids"]).iter(ROWS_A_CHUNK)
+            ]
+        )
         error = validation_error(logits, column(rows, "target"), network.classes, self.scale)
         found = {"eval_error": error, "eval_step": float(self.state.global_step)}
         self.log(found)

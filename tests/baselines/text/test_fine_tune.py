@@ -125,7 +125,7 @@ def test_llmprop_reads_a_first_token_and_tokens_for_numbers(t5: Path, tmp_path: 
     ids, cut = fitted.encode(["bond lengths are 2.82 Å"])
     tokens = fitted.tokenizer.convert_ids_to_tokens(ids[0])
     assert tokens[0] == "[CLS]" and "[NUM]" in tokens and tokens[-1] == "</s>"
-    assert cut == 0
+    assert cut == [False]
     assert fitted.facts["added_tokens"] == ["[NUM]", "[ANG]", "[CLS]"]
 
 
@@ -142,7 +142,7 @@ def test_long_texts_are_cut_and_counted(bert: Path, tmp_path: Path) -> None:
     assert fitted.facts["max_length"] == 128  # what the model has positions for
     assert fitted.facts["training_texts_cut"] == 1
     ids, cut = fitted.encode(["NaCl " * 300, "GaN"])
-    assert len(ids[0]) == 128 and ids[0][-1] == fitted.tokenizer.sep_token_id and cut == 1
+    assert len(ids[0]) == 128 and ids[0][-1] == fitted.tokenizer.sep_token_id and cut == [True, False]
 
 
 def test_targets_are_scaled_by_the_training_rows_only(bert: Path, tmp_path: Path) -> None:
