@@ -37,6 +37,7 @@ BUSY_SECONDS = 60.0
 _APPLICATION = 0x4C4D4A31  # "LMJ1" in the file's header says that it is a journal of ours
 _SIGNATURE = b"SQLite format 3\0"
 _MISSING = object()
+_FETCHED = 64  # rows at a time
 
 
 class JournalError(DataError):
@@ -72,7 +73,8 @@ class Journal:
         self.path = path
         self._remedy = remedy
         self._sync_seconds = sync_seconds
-        self._lock = threading.Lock()
+        # Threads share one connection, and so its prepared statements: from asking to having the row is one step.
+        self._lock = threading.RLock()
         self._synced = time.monotonic()
         text = _json(dict(purpose), sort_keys=True)
         try:
@@ -127,22 +129,12 @@ class Journal:
 
     def keys(self) -> Iterator[Key]:
         """Give all keys, in the order of `items`."""
-        cursor = self._run("SELECT key FROM entries ORDER BY key")
-        while True:
-            with self._told():
-                row = cursor.fetchone()
-            if row is None:
-                return
-            yield row[0]
+        for (key,) in self._rows("SELECT key FROM entries ORDER BY key"):
+            yield key
 
     def items(self) -> Iterator[tuple[Key, Value]]:
         """Give all keys and values: numbers in their order, then texts in the order of their UTF-8 bytes."""
-        cursor = self._run("SELECT rowid, key, value, crc FROM entries ORDER BY key")
-        while True:
-            with self._told():
-                row = cursor.fetchone()
-            if row is None:
-                return
+        for row in self._rows("SELECT rowid, key, value, crc FROM entries ORDER BY key"):
             yield row[1], self._unpacked(*row)
 
     def put(self, items: Mapping[Key, Value]) -> None:
@@ -170,7 +162,7 @@ class Journal:
     def sync(self) -> None:
         """See to it that what was written survives a power cut."""
         with self._lock:
-            self._run("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._run("PRAGMA wal_checkpoint(PASSIVE)")
             self._synced = time.monotonic()
 
     def remove(self) -> None:
@@ -180,7 +172,7 @@ class Journal:
 
     def close(self) -> None:
         """Sync and let go of the file."""
-        with self._told():
+        with self._lock, self._told():
             self._db.close()
 
     def __enter__(self) -> Self:
@@ -252,13 +244,24 @@ class Journal:
                     raise
                 time.sleep(0.05)
 
-    def _run(self, statement: str, *values: Key) -> sqlite3.Cursor:
-        with self._told():
-            return self._db.execute(statement, values)
+    def _run(self, statement: str, *values: Key) -> None:
+        with self._lock, self._told():
+            self._db.execute(statement, values).fetchall()
 
     def _row(self, statement: str, *values: Key) -> Any:  # noqa: ANN401 - None or a tuple of what the columns hold
-        with self._told():
+        with self._lock, self._told():
             return self._db.execute(statement, values).fetchone()
+
+    def _rows(self, statement: str) -> Iterator[Any]:
+        """Give row after row, few at a time, so that memory stays flat."""
+        with self._lock, self._told():
+            cursor = self._db.execute(statement)
+        while True:
+            with self._lock, self._told():
+                rows = cursor.fetchmany(_FETCHED)
+            if not rows:
+                return
+            yield from rows
 
     def _roll_back(self) -> None:
         with contextlib.suppress(sqlite3.Error):

@@ -86,6 +86,19 @@ def test_threads_share_one(tmp_path: Path) -> None:
         assert dict(journal.items()) == {f"{t}{sign}{n}": n for t in range(4) for sign in "+-" for n in range(50)}
 
 
+def test_threads_get_the_value_they_asked_for(tmp_path: Path) -> None:
+    """They share prepared statements as well: one thread's key once was another's question, and its row was removed."""
+    with Journal(tmp_path / "x", PURPOSE, sync_seconds=1e9) as journal, ThreadPoolExecutor(8) as threads:
+        journal.put({number: number for number in range(100)})
+
+        def read(thread: int) -> list[int]:
+            wrong = [n for _ in range(30) for n in range(100) if journal.get(n) != n]
+            return [*wrong, *(key for key, value in journal.items() if key != value)]
+
+        assert list(threads.map(read, range(8))) == [[]] * 8
+        assert len(journal) == 100
+
+
 def test_removed_it_leaves_nothing(tmp_path: Path) -> None:
     with Journal(tmp_path / "deep" / "x", PURPOSE) as journal:
         journal.put({1: "one"})
@@ -285,7 +298,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "x"
     with Journal(path, PURPOSE) as journal:
         journal.put({0: "first"})
-        pages = journal._run("PRAGMA page_count").fetchone()[0]
+        pages = journal._row("PRAGMA page_count")[0]
         journal._run(f"PRAGMA max_page_count = {pages + 8}")
         with pytest.raises(DataError, match=f"^{path} cannot be written: the disk is full. Make room there and run"):
             for number in range(1, 100):
