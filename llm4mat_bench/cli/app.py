@@ -23,6 +23,7 @@ from .prompt import prompt
 from .push import app as push
 from .score import score
 from .stats import stats
+from .submit import submit
 from .train import ModelCommand, train
 from .verify import verify
 
@@ -78,6 +79,7 @@ for command in (
     predict,
     prompt,
     score,
+    submit,
     verify,
     leaderboard,
 ):
