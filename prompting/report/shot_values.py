@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ...answers.form import shown_value
 from ...dataset_builder.catalogue import Modality, Task
 from ...dataset_builder.dataset_folder import TaskLabels
 from ...errors import LLM4MatError
 from ...metrics.results.record import PromptProtocol, ResultRecord
-from ..answer_form import shown_value
 from ..questions import read_questions
 from ..render import Renderer
 from ..shots import Rule, ShotSettings
