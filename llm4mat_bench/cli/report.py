@@ -37,7 +37,9 @@ def report(
         )
         return
     for run in written.runs:
-        out.print(f"{run.model} on {run.task}, {run.modality}: ", markup=False, highlight=False, soft_wrap=True)
+        apart = f", control {run.control}" if run.control != "none" else ""
+        title = f"{run.model} on {run.task}, {run.modality}, {run.shots} shots{apart}"
+        out.print(title, markup=False, highlight=False, soft_wrap=True)
         for sentence in run.sentences:
             out.print(f"  {sentence}", markup=False, highlight=False, soft_wrap=True)
     if written.passed_over:

@@ -72,7 +72,7 @@ def _figure(width: float = 5.2, height: float = 3.2) -> tuple[Any, Any]:
 
 def _svg(figure: Any, title: str) -> str:  # noqa: ANN401 - of matplotlib
     out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Title": None})
+    figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = out.getvalue()
     text = text[text.index("<svg") :]
     for colour, name in _COLOURS.items():

@@ -29,8 +29,9 @@ def percent(share: float) -> str:
 def plain_words(found: Findings) -> tuple[str, ...]:
     """What a reader should know first, the worst first."""
     said = [
-        *_of_reading(found),
+        *_of_trust(found),
         *_of_repeats(found),
+        *_of_reading(found),
         *_of_copies(found),
         *_of_range(found),
         *_of_controls(found),
@@ -44,12 +45,16 @@ def plain_words(found: Findings) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _of_trust(found: Findings) -> list[str]:
+    if not found.faults:
+        return []
+    return [f"This run does not verify ({found.faults[0][:200]}): do not believe its score."]
+
+
 def _of_reading(found: Findings) -> list[str]:
-    said = []
-    if found.faults:
-        said.append(f"This run does not verify ({found.faults[0][:200]}): do not believe its score.")
+    said: list[str] = []
     if not found.asked:
-        return [*said, "No crystal was asked about."]
+        return ["No crystal was asked about."]
     if found.valid_share < 1 - _SOME:
         unread = [one for one in found.statuses if one.name in _REASONS]
         worst = max(unread, key=lambda one: one.count, default=None)
@@ -80,7 +85,7 @@ def _of_repeats(found: Findings) -> list[str]:
     if first.share >= _MANY:
         return [
             f"This model gave {first.answer}{unit} for {percent(first.share)} of the crystals: it has not read them. "
-            f"{percent(first.true_share)} have that value."
+            f"{percent(first.true_share)} of them have that value."
         ]
     top = found.common[:5]
     share = sum(one.share for one in top)
@@ -124,10 +129,10 @@ def _of_controls(found: Findings) -> list[str]:
         gained = one.own - one.other
         survives = low is not None and one.other >= low
         if one.control == "shuffled":
-            if one.own <= nothing:
+            if low is None or low <= nothing:
                 said.append(
-                    f"With another crystal's text the {name} is {one.other:.3f}, with its own {one.own:.3f}; neither "
-                    f"is better than knowing nothing ({nothing:g})."
+                    f"With another crystal's text the {name} is {one.other:.3f}, with its own {one.own:.3f}, which is "
+                    f"no more than knowing nothing would give ({nothing:g})."
                 )
             else:
                 said.append(
