@@ -21,6 +21,7 @@ from .plan import plan
 from .predict import predict
 from .prompt import prompt
 from .push import app as push
+from .report import report
 from .score import score
 from .stats import stats
 from .submit import submit
@@ -78,6 +79,7 @@ for command in (
     train,
     predict,
     prompt,
+    report,
     score,
     submit,
     verify,
