@@ -22,6 +22,7 @@ from .plot import plot
 from .predict import predict
 from .prompt import prompt
 from .push import app as push
+from .report import report
 from .score import score
 from .stats import stats
 from .train import ModelCommand, train
@@ -79,6 +80,7 @@ for command in (
     train,
     predict,
     prompt,
+    report,
     score,
     verify,
     leaderboard,
