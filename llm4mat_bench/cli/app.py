@@ -25,6 +25,7 @@ from .push import app as push
 from .report import report
 from .score import score
 from .stats import stats
+from .submit import submit
 from .train import ModelCommand, train
 from .verify import verify
 
@@ -82,6 +83,7 @@ for command in (
     prompt,
     report,
     score,
+    submit,
     verify,
     leaderboard,
     plot,
