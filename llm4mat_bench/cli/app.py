@@ -18,6 +18,7 @@ from .describe import describe
 from .leaderboard import leaderboard
 from .models import models
 from .plan import plan
+from .plot import plot
 from .predict import predict
 from .prompt import prompt
 from .push import app as push
@@ -32,6 +33,7 @@ EXTRAS = {
     "evaluate": "evaluate",
     "lightgbm": "baselines",
     "matminer": "describe",
+    "matplotlib": "plots",
     "pymatgen": "baselines",
     "ray": "ray",
     "robocrys": "describe",
@@ -84,6 +86,7 @@ for command in (
     submit,
     verify,
     leaderboard,
+    plot,
 ):
     app.command(cls=ModelCommand if command in (train, models) else None)(command)
 app.add_typer(push)
