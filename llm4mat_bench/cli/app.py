@@ -21,7 +21,7 @@ from .plan import plan
 from .plot import plot
 from .predict import predict
 from .prompt import prompt
-from .push import app as push
+from .push_results import app as push
 from .report import report
 from .score import score
 from .stats import stats
