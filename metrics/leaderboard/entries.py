@@ -152,7 +152,7 @@ def row_id(run: SoundRun) -> str:
             "revision": record.model.revision,
             "kind": record.model.kind,
             "pretraining_overlap": record.model.pretraining_overlap,
-            "protocol": record.protocol.model_dump(mode="json", exclude={"seed"}),
+            "protocol": record.protocol.model_dump(mode="json", exclude={"seed", "answers_sha256"}),
             "modality": record.modality,
             # Where the data was compared, its place, not the record's word.
             "data": [run.place] if run.place is not None else [record.data.dataset, record.data.revision],
