@@ -139,16 +139,7 @@ def load_saved_model(folder: Path) -> TrainedModel:
         DataError: A file is missing or damaged.
     """
     home = _home(folder)
-    manifest = _read_manifest(home / MANIFEST)
-    for name, file in manifest.files.items():
-        path = home / name
-        # By its name, not by where it leads: the files of the Hub's cache are links.
-        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
-            raise DataError(f"{home / MANIFEST}: {name} is not a file of this folder")
-        if not path.is_file():
-            raise DataError(f"{path}: missing; train again or copy the whole folder")
-        if path.stat().st_size != file.size_bytes or file_sha256(path) != file.sha256:
-            raise DataError(f"{path}: changed since it was saved; train again or copy it once more")
+    manifest = read_whole_manifest(home)
     baseline = get_baseline(manifest.model)
     if baseline.declaration.revision != manifest.revision:
         raise UsageError(
@@ -162,6 +153,25 @@ def load_saved_model(folder: Path) -> TrainedModel:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{home}: {manifest.model} cannot read what is saved there ({one_line(error)})") from error
+
+
+def read_whole_manifest(home: Path) -> ModelManifest:
+    """Read what a saved model says of itself, and look whether all its files are there as they were.
+
+    Raises:
+        DataError: The manifest cannot be read, or a file is missing or changed.
+    """
+    manifest = _read_manifest(home / MANIFEST)
+    for name, file in manifest.files.items():
+        path = home / name
+        # By its name, not by where it leads: the files of the Hub's cache are links.
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            raise DataError(f"{home / MANIFEST}: {name} is not a file of this folder")
+        if not path.is_file():
+            raise DataError(f"{path}: missing; train again or copy the whole folder")
+        if path.stat().st_size != file.size_bytes or file_sha256(path) != file.sha256:
+            raise DataError(f"{path}: changed since it was saved; train again or copy it once more")
+    return manifest
 
 
 def _home(folder: Path) -> Path:
