@@ -55,11 +55,11 @@ class ModelManifest(BaseModel):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model that has learnt one task.
+    """A model that has learnt one task, or several such models asked as one.
 
     Attributes:
-        manifest: What it is.
-        folder: Where it lies.
+        manifest: What it is; of several, the first.
+        folder: Where it lies; of several, the first.
         fitted: What does the work.
     """
 
@@ -80,12 +80,27 @@ class TrainedModel:
         Raises:
             DataError: A text cannot be read.
         """
-        return self.fitted.predict(texts if isinstance(texts, Texts) else Texts(list(texts)))
+        return self.fitted.predict(_as_texts(texts))
+
+    def predict_each(self, texts: Sequence[str | None]) -> NDArray[np.float64]:
+        """Answers of each model, where this stands for several, for example the seeds of one.
+
+        Returns:
+            Shape ``(models, n)``; `predict` gives the mean over the first axis.
+        """
+        from .ensembles import MeanOf
+
+        asked = _as_texts(texts)
+        return self.fitted.predict_each(asked) if isinstance(self.fitted, MeanOf) else self.fitted.predict(asked)[None]
 
     def positive(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which scores say the positive class: those over one half, or over 0 for logits."""
         chosen: NDArray[np.bool_] = scores > (0.5 if self.manifest.score_kind == "probability" else 0.0)
         return chosen
+
+
+def _as_texts(texts: Sequence[str | None]) -> Texts:
+    return texts if isinstance(texts, Texts) else Texts(list(texts))
 
 
 def describe_model(
