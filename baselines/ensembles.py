@@ -30,6 +30,10 @@ class MeanOf(Fitted):
         """The answers of each, shape ``(members, n)``."""
         return np.stack([member.predict(texts) for member in self.members])
 
+    def reason(self, text: str) -> str | None:
+        """Why one of them has no answer."""
+        return next((why for member in self.members if (why := member.reason(text)) is not None), None)
+
     def save(self, folder: Path) -> None:
         """Nothing is saved: its members are.
 

@@ -111,7 +111,8 @@ def _predict(model: TrainedModel, batch: list[Question]) -> Iterator[Prediction]
         if np.isfinite(value):
             yield Prediction(question.place, question.name, value, None, spread)
         else:
-            yield Prediction(question.place, question.name, None, "the model has no answer")
+            why = None if question.text is None else model.fitted.reason(question.text)
+            yield Prediction(question.place, question.name, None, why or "the model has no answer")
 
 
 def _checked(place: str, name: str, text: str | None, modality: Modality) -> Question:
