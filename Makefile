@@ -14,7 +14,7 @@ OTHER_TESTS   ?= tests
 
 # vLLM has an environment of its own: it needs older libraries.
 VLLM_VENV ?= .venv-vllm
-SMALL_MODEL := build/SmolLM2-135M-Instruct
+SMALL_MODEL := build/SmolLM2-135M-Instruct-Q4_1
 PORT ?= 8000
 
 UV := $(shell command -v uv 2>/dev/null)

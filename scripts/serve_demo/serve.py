@@ -72,7 +72,7 @@ def _read_arguments() -> tuple[argparse.Namespace, list[str]]:
     given = sys.argv[1:]
     own, command = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
     parser = argparse.ArgumentParser(description="Serve SmolLM2-135M-Instruct with vLLM on this machine.")
-    parser.add_argument("--folder", type=Path, default=Path("build") / MODEL, help="folder of the model")
+    parser.add_argument("--folder", type=Path, default=Path(f"build/{MODEL}-Q4_1"), help="folder of the model")
     parser.add_argument("--vllm", type=Path, default=Path(".venv-vllm/bin/vllm"), help="vLLM's command")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--log", type=Path, default=Path("build/serve-demo.log"))
