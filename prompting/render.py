@@ -4,9 +4,9 @@ import string
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ..answers.form import shown_value
 from ..dataset_builder.catalogue import Modality, Task
 from ..errors import DataError
-from .answer_form import shown_value
 from .messages import Message, messages_sha256
 from .shots import Example
 from .templates import Template, words_of_task

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from ..answers.form import answer_schema
 from ..dataset_builder.catalogue import Modality, Task
 from ..errors import LLM4MatError, UsageError, said_value
 from ..files import file_sha256, write_json
@@ -14,7 +15,6 @@ from ..metrics.results.record import Control, ModelIdentity, PromptProtocol, Res
 from ..metrics.results.runs import FinishedRun, OpenRun, open_run
 from ..metrics.results.truth import read_data_record
 from ..progress import Progress, silent
-from .answer_form import answer_schema
 from .asking import Asked, ask_missing
 from .engines.interface import Answer, Engine, EngineInfo, Question, ServerGoneError
 from .outcomes import Outcomes

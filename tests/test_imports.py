@@ -16,6 +16,8 @@ FLOORS = (
     {"errors", "files", "progress", "journal", "processors", "ray_cluster"},
     {"dataset_builder.catalogue", "dataset_builder.splits", "dataset_builder.sample"},
     {"dataset_builder.crystals"},
+    # How answers of language models are asked for and read: for those who ask models and those who train them.
+    {"answers"},
     # The words that the engine and the front share.
     {"dataset_builder.descriptions.errors", "dataset_builder.descriptions.style"},
     {"dataset_builder.descriptions.fast"},
@@ -27,6 +29,7 @@ FLOORS = (
     {"dataset_builder.hf_builder"},
     {"metrics"},
     {"metrics.results"},
+    {"metrics.figures"},
     {"metrics.leaderboard"},
     {"baselines", "prompting"},
     {"demo", "hub", "plan", "cli"},

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm4mat_bench.prompting.answers.objects import Object, Scalar, find_objects
+from llm4mat_bench.answers.reading.objects import Object, Scalar, find_objects
 from llm4mat_bench.prompting.parser import parse_answer
 
 KEYS = st.sampled_from(

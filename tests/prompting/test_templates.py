@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from llm4mat_bench import get_task, list_tasks
+from llm4mat_bench.answers.form import answer_schema, shown_value
 from llm4mat_bench.dataset_builder.catalogue import MODALITIES
 from llm4mat_bench.errors import DataError, UsageError
-from llm4mat_bench.prompting.answer_form import answer_schema, shown_value
 from llm4mat_bench.prompting.parser import parse_answer
 from llm4mat_bench.prompting.render import Renderer
 from llm4mat_bench.prompting.shots import Example
