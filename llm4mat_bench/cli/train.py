@@ -62,6 +62,12 @@ def train(
         str | None,
         typer.Option(metavar="FOLDER_OR_REPO", help="Pretrained checkpoint, for models that start from one."),
     ] = None,
+    pretrained: Annotated[
+        bool,
+        typer.Option(
+            "--pretrained", help="Evaluate the published trained model that the task asks for, as it is (cgcnn)."
+        ),
+    ] = False,
     preset: Annotated[
         str | None, typer.Option(help="Settings by name: published, fast. --set changes single ones.")
     ] = None,
@@ -99,7 +105,7 @@ def train(
     if control not in (None, "none", "shuffled"):
         raise UsageError(f"--control {control}: there is one, shuffled")
     checkpoint = [f"model_id={model_id}"] if model_id else []
-    settings = [*(settings or []), *checkpoint]
+    settings = [*(["pretrained=auto"] if pretrained else []), *(settings or []), *checkpoint]
     chosen = read_settings(baseline, read_pairs(settings), preset)
     wanted, left_out = runs_wanted(baseline, found, views, seeds, places_of(data, source))
     check_installed(baseline)
