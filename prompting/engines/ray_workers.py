@@ -43,7 +43,7 @@ class RayWorkers(Engine):
         workers: Copies of the model.
         concurrency: Questions of a lot.
         options: Arguments of vLLM's engine.
-        pipeline: What answers a lot; Ray Data's vLLM stages if None.
+        pipeline: What answers a lot, wherever; Ray Data's vLLM stages on the cluster if None.
 
     Raises:
         UsageError: Ray or vLLM is not installed here.
@@ -71,9 +71,10 @@ class RayWorkers(Engine):
         self._options = checked_options(options or {})
         self._workers = workers
         self._pipeline = pipeline or self._stages
+        self._cluster: Cluster | None = None
         if pipeline is None:
             _import_stages()
-        self._cluster = Cluster(address)
+            self._cluster = Cluster(address)
         self._tokenizer: Any = None
         self._lot: list[tuple[Question, Future[Answer]]] = []
         self._last = 0.0
@@ -113,7 +114,8 @@ class RayWorkers(Engine):
 
     def finish(self) -> str | None:
         """Leave the cluster."""
-        self._cluster.close()
+        if self._cluster is not None:
+            self._cluster.close()
         return None
 
     async def ask(self, question: Question) -> Answer:
