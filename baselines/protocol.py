@@ -57,6 +57,9 @@ class Declaration(BaseModel):
     pretraining_overlap: PretrainingOverlap = Field(
         default="none", description="whether what it was pretrained on holds test rows; goes into the record"
     )
+    several_processes: bool = Field(
+        default=False, description="`fit` may run in several processes at a time, as `accelerate launch` starts them"
+    )
     score_kind: Literal["probability", "logit"] = Field(
         default="probability", description="what `predict` gives in classification"
     )
