@@ -16,7 +16,7 @@ from ..metrics.results.runs import FinishedRun, OpenRun, open_run
 from ..metrics.results.truth import read_data_record
 from ..progress import Progress, silent
 from .asking import Asked, ask_missing
-from .engines.interface import Answer, Engine, EngineInfo, Question, ServerGoneError
+from .engines.interface import Answer, Engine, EngineInfo, PostponedError, Question, ServerGoneError
 from .outcomes import Outcomes
 from .parser import PARSER_VERSION
 from .published import PublishedShots
@@ -147,6 +147,7 @@ def prompt_task(
         UsageError: The call is wrong, or the data is not at hand.
         DataError: The data is damaged.
         EngineError: The model cannot be asked.
+        PostponedError: Answers come later; nothing is wrong.
         StoppedError: Going on would only cost.
         LLM4MatError: Questions got no answer.
     """
@@ -346,13 +347,15 @@ def _ask(
             progress("invalid", watch.invalid, watch.answered)
 
     progress("asking", 0, total)
-    failures = asyncio.run(ask_missing(engine, store, all_questions(), seen, watch.afford))
+    failures, postponed = asyncio.run(ask_missing(engine, store, all_questions(), seen, watch.afford))
     progress("asking", total, total)
     if failures:
         raise LLM4MatError(
             f"{len(failures)} of {total} questions got no answer ({failures[0]}); all others are kept, the "
             "same command asks these again"
         )
+    if postponed:
+        raise PostponedError(f"{postponed} of {total} questions wait for their answers")
 
 
 def _finish(

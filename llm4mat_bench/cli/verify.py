@@ -14,6 +14,9 @@ def verify(
     data: PlacesOption = None,
     source: OldSourceOption = None,
     workers: WorkersOption = None,
+    require_data: Annotated[
+        bool, typer.Option("--require-data", help="Fail where the data of a run is not at hand.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Recompute every metric from the predictions; check hashes, ids and targets. Fails on any difference."""
@@ -28,6 +31,7 @@ def verify(
     tell_unused(truths)
     failed = [one for one in found if one.faults]
     copies = same_files((one.folder, one.record) for one in found if one.record is not None and not one.faults)
+    unseen = sum(not one.data_checked for one in found)
     copied = {later: earlier for earlier, later in copies}
     if as_json:
         print_json(
@@ -59,9 +63,8 @@ def verify(
                 highlight=False,
                 soft_wrap=True,
             )
-        unseen = sum(not one.data_checked for one in found)
         out.print(f"{len(found) - len(failed)} of {len(found)} runs are sound.")
         if unseen:
             out.print(f"{unseen} were checked without their data: give --data to compare ids and targets with it.")
-    if failed:
+    if failed or (require_data and unseen):
         raise typer.Exit(1)
