@@ -329,4 +329,4 @@ def _distinct(lines: Mapping[str, str]) -> list[dict[str, str]]:
 
 def _script_json(value: object) -> str:
     """JSON that may stand in a script: ASCII, and nothing that ends one."""
-    return json.dumps(value, separators=(",", ":")).replace("</", "<\\/").replace("<!--", "<\\u0021--")
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
