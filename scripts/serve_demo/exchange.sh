@@ -5,10 +5,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 venv=$1 vllm_venv=$2 model=$3
-if ! "${MAKE:-make}" --no-print-directory "$model/config.json" VLLM_VENV="$vllm_venv"; then
-  echo "vLLM could not be set up here: the real exchange is passed over"
+if ! "${MAKE:-make}" --no-print-directory "$vllm_venv/.installed" VLLM_VENV="$vllm_venv"; then
+  echo "vLLM could not be installed here: the real exchange is passed over"
   exit 0
 fi
+"${MAKE:-make}" --no-print-directory "$model/config.json" VLLM_VENV="$vllm_venv"
 port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 export VLLM_CPU_KVCACHE_SPACE=${VLLM_CPU_KVCACHE_SPACE:-1}
 "$venv/bin/python" scripts/serve_demo/serve.py --vllm "$vllm_venv/bin/vllm" --folder "$model" --port "$port" \
