@@ -4,8 +4,8 @@
     python benchmarks/prompt.py requests [--requests 4000] [--in-flight 200]
     python benchmarks/prompt.py memory [--questions 1000000]
 
-`engines` asks the same 5-shot questions (shots `fixed`) of the same model twice in one run: by the engine `vllm`, and by
-transformers' text-generation pipeline in batches of 8, as the published code does; both greedy, as many new tokens.
+`engines` asks the same 5-shot questions (shots `fixed`) of the same model twice in one run: by the engine `vllm`, and
+by transformers' text-generation pipeline in batches of 8, as the published code does; both greedy, as many new tokens.
 `requests` asks a server in a process of its own that answers at once: what is left is our own work and HTTP's.
 `memory` puts questions through an engine that answers at once, and a store on disk.
 """
@@ -20,12 +20,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from llm4mat_bench import get_task
+from llm4mat_bench.dataset_builder.catalogue import MODALITIES, Modality
 from llm4mat_bench.prompting.asking import Asked, ask_missing
 from llm4mat_bench.prompting.engines.interface import Answer, Engine, EngineInfo, Question
 from llm4mat_bench.prompting.messages import Message, messages_sha256
@@ -47,7 +47,7 @@ def main() -> None:
     engines = parts.add_parser("engines")
     engines.add_argument("folder", type=Path)
     engines.add_argument("--questions", type=int, default=32)
-    engines.add_argument("--modality", default="description")
+    engines.add_argument("--modality", choices=MODALITIES, default="description")
     engines.add_argument("--max-tokens", type=int, default=16)
     requests = parts.add_parser("requests")
     requests.add_argument("--requests", type=int, default=4000)
@@ -73,10 +73,10 @@ def compare(given: argparse.Namespace) -> None:
     print(f"same answers: {same} of {len(prompts)}")
 
 
-def _prompts(count_: int, modality: Any) -> list[tuple[Message, ...]]:
+def _prompts(number: int, modality: Modality) -> list[tuple[Message, ...]]:
     task = get_task(TASK)
     renderer = Renderer(load_template("json"), task, modality)
-    questions = read_questions(task, modality, renderer, ShotSettings(rule="fixed", count=5, seed=0), limit=count_)
+    questions = read_questions(task, modality, renderer, ShotSettings(rule="fixed", count=5, seed=0), limit=number)
     return [prompt.messages for _, prompt in questions]
 
 
@@ -139,7 +139,8 @@ def own_share(given: argparse.Namespace) -> None:
 _SERVER = """
 import asyncio, json
 MESSAGE = {"content": '{"formation_energy_per_atom": -1.5}'}
-BODY = json.dumps({"choices": [{"message": MESSAGE, "finish_reason": "stop"}], "usage": {"prompt_tokens": 300, "completion_tokens": 12}}).encode()
+USAGE = {"prompt_tokens": 300, "completion_tokens": 12}
+BODY = json.dumps({"choices": [{"message": MESSAGE, "finish_reason": "stop"}], "usage": USAGE}).encode()
 LIST = json.dumps({"data": [{"id": "tiny"}]}).encode()
 def said(body):
     return b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body
