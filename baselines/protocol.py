@@ -57,6 +57,9 @@ class Declaration(BaseModel):
     pretraining_overlap: PretrainingOverlap = Field(
         default="none", description="whether what it was pretrained on holds test rows; goes into the record"
     )
+    several_processes: bool = Field(
+        default=False, description="`fit` may run in several processes at a time, as `accelerate launch` starts them"
+    )
     score_kind: Literal["probability", "logit"] = Field(
         default="probability", description="what `predict` gives in classification"
     )
@@ -192,10 +195,12 @@ class Fitted(ABC):
     Attributes:
         parameters: Number of fitted parameters, None where that is no meaningful number.
         facts: Facts on the fit worth keeping in the record, for example the number of trees.
+        progress: Told how `predict` goes on, where that takes long; a run sets it.
     """
 
     parameters: int | None = None
     facts: Mapping[str, JsonValue] = {}
+    progress: Progress = staticmethod(silent)
 
     @abstractmethod
     def predict(self, texts: Texts) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from .models import models
 from .plan import plan
 from .plot import plot
 from .predict import predict
+from .probe import probe
 from .prompt import prompt
 from .push_results import app as push
 from .report import report
@@ -82,6 +83,7 @@ for command in (
     train,
     predict,
     prompt,
+    probe,
     report,
     export,
     score,
