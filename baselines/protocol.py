@@ -195,10 +195,12 @@ class Fitted(ABC):
     Attributes:
         parameters: Number of fitted parameters, None where that is no meaningful number.
         facts: Facts on the fit worth keeping in the record, for example the number of trees.
+        progress: Told how `predict` goes on, where that takes long; a run sets it.
     """
 
     parameters: int | None = None
     facts: Mapping[str, JsonValue] = {}
+    progress: Progress = staticmethod(silent)
 
     @abstractmethod
     def predict(self, texts: Texts) -> NDArray[np.float64]:

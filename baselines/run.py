@@ -238,6 +238,7 @@ def _answered(baseline: Baseline, saved: Path, test: Split, run: OpenRun, progre
     asked = len(test) if protocol.limit is None else min(protocol.limit, len(test))
     progress("predicting", 0, asked)
     model = baseline.load(saved)
+    model.progress = progress
     values = np.full(len(test), np.nan)
     values[:asked] = _checked(baseline, model.predict(texts[:asked]), asked)
     declaration = baseline.declaration
