@@ -52,6 +52,11 @@ class Declaration(BaseModel):
     pretraining_overlap: Literal["none", "known", "unknown"] = Field(
         default="none", description="whether what it was pretrained on holds test rows; goes into the record"
     )
+    steps: str | None = Field(
+        default=None,
+        description="what a fit reports its progress in, where each of many steps (trees) goes over all rows and it "
+        "may stop before the last; `plan` times one and foretells their number",
+    )
     score_kind: Literal["probability", "logit"] = Field(
         default="probability", description="what `predict` gives in classification"
     )
