@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 
-def draw_learning_curve(history: Sequence[dict[str, Any]], path: Path, *, classes: bool) -> None:
+def draw_learning_curve(history: Sequence[dict[str, Any]], path: Path, *, classes: bool, squared: bool = False) -> None:
     """Draw training loss and validation error over the epochs.
 
     Args:
         history: What the trainer logged: entries with ``epoch`` and ``loss`` or ``eval_error``.
         path: A PNG.
         classes: Whether the validation error is 1 - AUC or a mean absolute error.
+        squared: Whether the training loss of values is the squared error.
     """
     from matplotlib.figure import Figure
 
@@ -21,9 +22,8 @@ def draw_learning_curve(history: Sequence[dict[str, Any]], path: Path, *, classe
     checked = [(one["epoch"], one["eval_error"]) for one in history if "eval_error" in one]
     loss.plot(*zip(*trained, strict=True), color="tab:blue") if trained else None
     loss.set_xlabel("epoch")
-    loss.set_ylabel(
-        "training loss " + ("(cross entropy)" if classes else "(absolute error, z-scores)"), color="tab:blue"
-    )
+    words = "cross entropy" if classes else f"{'squared' if squared else 'absolute'} error, z-scores"
+    loss.set_ylabel(f"training loss ({words})", color="tab:blue")
     error = loss.twinx()
     error.plot(*zip(*checked, strict=True), color="tab:orange", marker=".") if checked else None
     error.set_ylabel("validation " + ("1 - AUC" if classes else "MAE in the unit of the task"), color="tab:orange")

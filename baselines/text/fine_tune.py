@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import DataError, UsageError
+from ..processes import count, first_before_others
 from ..protocol import Context, Declaration, Split, TaskData
 from .settings import TextSettings
 
@@ -22,6 +23,7 @@ def declare(name: str, title: str) -> Declaration:
         revision="1",
         modalities=("composition", "cif", "description"),
         extra="finetune",
+        several_processes=True,
         pretraining_overlap="unknown",
         libraries=("torch", "transformers", "accelerate", "safetensors", "tokenizers"),
     )
@@ -68,6 +70,7 @@ def fine_tune(data: TaskData, context: "Context[Any]", first_token: str = "") ->
     from .training import Scale, history, train_network
 
     settings: TextSettings = context.settings
+    _refuse_uneven(settings)
     classes = data.task.kind == "classification"
     scale = Scale(mean=0.0, deviation=1.0) if classes else Scale(**_scale_of(data.train, data.task.name))
     if classes:
@@ -98,8 +101,9 @@ def fine_tune(data: TaskData, context: "Context[Any]", first_token: str = "") ->
     encoder = TextEncoder(tokenizer, steps, stop_words, first_token, max_length)
 
     context.progress("tokenizing", 0, 0)
-    train, without_text, cut = encode_rows(data.train.rows, encoder, "train", context.threads)
-    validation, _, _ = encode_rows(data.validation.rows, encoder, "validation", context.threads)
+    with first_before_others():
+        train, without_text, cut = encode_rows(data.train.rows, encoder, "train", context.threads)
+        validation, _, _ = encode_rows(data.validation.rows, encoder, "validation", context.threads)
     best = train_network(
         network,
         train,
@@ -130,9 +134,16 @@ def fine_tune(data: TaskData, context: "Context[Any]", first_token: str = "") ->
             "max_length": max_length,
             "mean_tokens": float(lengths.mean()),
             "added_tokens": list(new_tokens),
+            **({"processes": count()} if count() > 1 else {}),
         },
     )
     return FittedText(network, tokenizer, state, stop_words, words, history(context.work))
+
+
+def _refuse_uneven(settings: TextSettings) -> None:
+    """A batch is that of all processes together, so that their number changes no setting of a run."""
+    if settings.batch_size % count():
+        raise UsageError(f"batch_size {settings.batch_size} cannot be shared by {count()} processes: give a multiple")
 
 
 def _scale_of(train: Split, task: str) -> dict[str, float]:

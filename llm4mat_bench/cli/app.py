@@ -15,13 +15,15 @@ from .check import check
 from .console import err
 from .demo import demo
 from .describe import describe
+from .export import export
 from .leaderboard import leaderboard
 from .models import models
 from .plan import plan
 from .plot import plot
 from .predict import predict
+from .probe import probe
 from .prompt import prompt
-from .push import app as push
+from .push_results import app as push
 from .report import report
 from .score import score
 from .stats import stats
@@ -81,7 +83,9 @@ for command in (
     train,
     predict,
     prompt,
+    probe,
     report,
+    export,
     score,
     submit,
     verify,

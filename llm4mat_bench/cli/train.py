@@ -62,6 +62,12 @@ def train(
         str | None,
         typer.Option(metavar="FOLDER_OR_REPO", help="Pretrained checkpoint, for models that start from one."),
     ] = None,
+    pretrained: Annotated[
+        bool,
+        typer.Option(
+            "--pretrained", help="Evaluate the published trained model that the task asks for, as it is (cgcnn)."
+        ),
+    ] = False,
     preset: Annotated[
         str | None, typer.Option(help="Settings by name: published, fast. --set changes single ones.")
     ] = None,
@@ -88,8 +94,9 @@ def train(
     The same call again finds the finished runs and goes on with the others. With several tasks, modalities or seeds, a
     run that fails is told and passed over, and the end is a table of what is there.
     """
+    from ..baselines import processes
     from ..baselines.registry import check_installed, get_baseline
-    from ..baselines.run import read_settings
+    from ..baselines.run import read_settings, train_along
     from ..baselines.sweep import Options, runs_wanted
     from ..dataset_builder.catalogue import match_tasks
 
@@ -99,7 +106,7 @@ def train(
     if control not in (None, "none", "shuffled"):
         raise UsageError(f"--control {control}: there is one, shuffled")
     checkpoint = [f"model_id={model_id}"] if model_id else []
-    settings = [*(settings or []), *checkpoint]
+    settings = [*(["pretrained=auto"] if pretrained else []), *(settings or []), *checkpoint]
     chosen = read_settings(baseline, read_pairs(settings), preset)
     wanted, left_out = runs_wanted(baseline, found, views, seeds, places_of(data, source))
     check_installed(baseline)
@@ -114,6 +121,14 @@ def train(
         # A preset of which something was changed is not that preset.
         preset=preset if chosen == read_settings(baseline, read_pairs(checkpoint), preset) else None,
     )
+    if processes.count() > 1 and (len(wanted) != 1 or ray is not None):
+        raise UsageError("several processes train one run at a time: name one task, one modality, one seed, no --ray")
+    if processes.rank():
+        one = wanted[0]
+        train_along(
+            baseline, one.task, one.modality, seed=one.seed, data=one.data, revision=revision, train_rows=train_rows
+        )
+        return
     for line in left_out:
         err.print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
     if len(wanted) == 1 and ray is None:
