@@ -53,7 +53,7 @@ class Steps(BaseModel):
         growth = math.log(self.taken[1] / self.taken[0]) / math.log(measured[1] / measured[0])
         if rows > measured[1]:
             growth = max(growth, LEAST_GROWTH)
-        return min(float(self.most), self.taken[1] * (max(rows, 1) / measured[1]) ** growth)
+        return float(min(self.most, self.taken[1] * (max(rows, 1) / measured[1]) ** growth))
 
 
 class Rate(BaseModel):
@@ -230,7 +230,7 @@ def _step_over_many(
     splits = load_task(task, modality)
     train = Split("train", concatenate_datasets([splits["train"]] * COPIES))
     watch = _Watch(baseline.declaration.steps, progress, TIMED_STEPS)
-    context = Context(baseline.resolve(baseline.settings_model()), 0, scratch, watch, available_processors())
+    context = Context(baseline.resolve(baseline.settings_model(), task), 0, scratch, watch, available_processors())
     with suppress(_EnoughStepsError):
         baseline.fit(TaskData(task, modality, train, Split("validation", splits["validation"])), context)
     return len(train), watch.seconds_a_step
