@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ..prompting.tokens import Counter
 
 
+_CONTROLS = ("shuffled", "sentences", "unit")
+
+
 def prompt(
     model: Annotated[str, typer.Argument(help="Name of the model on the server, or its folder (--engine hf).")],
     tasks: PatternsArgument,
@@ -95,7 +98,12 @@ def prompt(
         Path | None, typer.Option(metavar="FILE", help="Where answers are kept [answers.sqlite in --out].")
     ] = None,
     control: Annotated[
-        str | None, typer.Option(metavar="shuffled", help="shuffled: each question shows another crystal's text.")
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="shuffled: each question shows another crystal's text; sentences: its own in another order; unit: "
+            "another unit is asked for.",
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Ask only so many test rows: a trial, which is not ranked.")
@@ -125,8 +133,8 @@ def prompt(
     from ..prompting.run import Spending, read_prompt_settings
     from ..prompting.watch import Prices
 
-    if control not in (None, "none", "shuffled"):
-        raise UsageError(f"--control {control}: there is one, shuffled")
+    if control not in (None, "none", *_CONTROLS):
+        raise UsageError(f"--control {control}: there are {', '.join(_CONTROLS)}")
     settings = read_prompt_settings(
         template=template,
         shots=shots,
@@ -149,7 +157,7 @@ def prompt(
         settings,
         spending,
         seed,
-        "shuffled" if control == "shuffled" else "none",
+        control or "none",
         limit,
         results,
         store or results / "answers.sqlite",
