@@ -186,7 +186,7 @@ def curves_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterator[
     yield from (line for _, line in sorted(lines))
 
 
-def pairs_table(groups: Sequence[Group], _: dict[Group, int]) -> Iterator[str]:
+def pairs_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterator[str]:
     """Differences of the error on the same test rows, with 95 % intervals (Student's t over the rows)."""
     yield "| task | first | second | error of the first minus the second's | 95 % interval | says |"
     yield "|---|---|---|---|---|---|"
@@ -201,8 +201,8 @@ def pairs_table(groups: Sequence[Group], _: dict[Group, int]) -> Iterator[str]:
             better = first if mean < 0 else second
             yield _row(
                 first.first.task,
-                f"{first.label}, {first.first.modality}",
-                f"{second.label}, {second.first.modality}",
+                f"{first.label}, {first.first.modality} [{number[first]}]",
+                f"{second.label}, {second.first.modality} [{number[second]}]",
                 _with_unit(mean, first.first.unit),
                 f"[{mean - half:.3f}, {mean + half:.3f}]",
                 f"{_short(better, first, second)} is better" if abs(mean) > half else "cannot be told apart",
@@ -275,8 +275,8 @@ def _same_but(run: Run, groups: Sequence[Group], **changes: object) -> Run | Non
 
 
 def _worth_comparing(first: Group, second: Group) -> bool:
-    """The views of one model with each other, and every model with the reference."""
-    views = first.label == second.label and first.first.modality != second.first.modality
+    """The views of one model with the same settings, and every model with the reference."""
+    views = first.first.protocol.settings == second.first.protocol.settings and first.label == second.label
     return views or (first.first.model.id == REFERENCE) != (second.first.model.id == REFERENCE)
 
 
