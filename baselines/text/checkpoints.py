@@ -24,12 +24,13 @@ def resolve_revision(model_id: str, revision: str | None) -> str:
         return found
     if model_id.startswith((".", "/", "~")):
         raise UsageError(f"{model_id}: no such folder")
+    import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         sha = HfApi().model_info(model_id, revision=revision).sha
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError) as error:
         first = " ".join(str(error).split())[:200]
         raise UsageError(f"{model_id}: neither a folder nor a model repo that can be reached ({first})") from error
     if sha is None:

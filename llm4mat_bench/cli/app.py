@@ -23,7 +23,7 @@ from .plot import plot
 from .predict import predict
 from .probe import probe
 from .prompt import prompt
-from .push import app as push
+from .push_results import app as push
 from .report import report
 from .score import score
 from .stats import stats
