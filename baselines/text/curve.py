@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 
-def draw_learning_curve(history: Sequence[dict[str, Any]], path: Path, *, classes: bool) -> None:
+def draw_learning_curve(
+    history: Sequence[dict[str, Any]], path: Path, *, classes: bool, error: str | None = None
+) -> None:
     """Draw training loss and validation error over the epochs.
 
     Args:
         history: What the trainer logged: entries with ``epoch`` and ``loss`` or ``eval_error``.
         path: A PNG.
         classes: Whether the validation error is 1 - AUC or a mean absolute error.
+        error: What the validation error is, where it is neither.
     """
     from matplotlib.figure import Figure
 
@@ -24,7 +27,8 @@ def draw_learning_curve(history: Sequence[dict[str, Any]], path: Path, *, classe
     loss.set_ylabel(
         "training loss " + ("(cross entropy)" if classes else "(absolute error, z-scores)"), color="tab:blue"
     )
-    error = loss.twinx()
-    error.plot(*zip(*checked, strict=True), color="tab:orange", marker=".") if checked else None
-    error.set_ylabel("validation " + ("1 - AUC" if classes else "MAE in the unit of the task"), color="tab:orange")
+    right = loss.twinx()
+    right.plot(*zip(*checked, strict=True), color="tab:orange", marker=".") if checked else None
+    words = error or ("1 - AUC" if classes else "MAE in the unit of the task")
+    right.set_ylabel(f"validation {words}", color="tab:orange")
     figure.savefig(path, dpi=120, metadata={"Software": None})
