@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PYTEST_ARGS ?= -n auto
 # What the tests need. Those of fine-tuned models pass over where PyTorch is not there:
 # `make test TEST_EXTRAS=baselines,describe,dev` does without its gigabytes.
-TEST_EXTRAS ?= baselines,describe,dev,finetune
+TEST_EXTRAS ?= baselines,describe,dev,finetune,graphs
 # What `make test-pythons` runs: all of Python 3.12 and 3.13 that are found, each under another kernel of OpenBLAS.
 OTHER_PYTHONS ?= 3.12:Haswell 3.13:Nehalem
 OTHER_TESTS   ?= tests
@@ -19,7 +19,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons test-wheel lint format typecheck constraints clean
+.PHONY: docs help demo test test-pythons test-wheel lint format typecheck constraints clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -80,6 +80,10 @@ typecheck: $(VENV)/.installed-$(TEST_EXTRAS)  ## mypy, over the package as it is
 format: $(VENV)/.installed-$(TEST_EXTRAS)  ## let ruff format and mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.installed-baselines,describe,docs  ## build the manual: build/docs/index.html
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "build/docs/index.html"
 
 constraints:  ## write constraints.txt anew from the newest versions that fit (then run the tests)
 	rm -rf build/constraints && $(PYTHON) -m venv build/constraints

@@ -102,10 +102,11 @@ def _predict(model: TrainedModel, batch: list[Question]) -> Iterator[Prediction]
             yield Prediction(question.place, question.name, None, question.error)
             continue
         value = next(values)
-        answered = bool(np.isfinite(value))
-        yield Prediction(
-            question.place, question.name, value if answered else None, None if answered else "the model has no answer"
-        )
+        if np.isfinite(value):
+            yield Prediction(question.place, question.name, value, None)
+        else:
+            why = None if question.text is None else model.fitted.reason(question.text)
+            yield Prediction(question.place, question.name, None, why or "the model has no answer")
 
 
 def _checked(place: str, name: str, text: str | None, modality: Modality) -> Question:

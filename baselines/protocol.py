@@ -7,7 +7,11 @@ A module that holds these four is a model; nothing else has to be touched:
 - ``fit(data, context)``: learns from `TaskData`, in a `Context`, and returns something `Fitted`;
 - ``load(folder)``: gives back what ``Fitted.save(folder)`` wrote.
 
-It may also have ``resolve(settings)``: settings made exact before the run is named, such as the commit of a checkpoint.
+It may also have
+
+- ``resolve(settings)``: settings made exact before the run is named, such as the commit of a checkpoint;
+- ``for_task(settings, task)``: the same where it hangs on the task; it may refuse a task that the settings do not fit;
+- ``pretraining_overlap(settings, task)``: in place of the one that ``MODEL`` declares, where it hangs on these.
 """
 
 from abc import ABC, abstractmethod
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 ModelKind = Literal["dummy", "classical", "finetuned", "gnn"]
+PretrainingOverlap = Literal["none", "known", "unknown"]
 
 BATCH_ROWS = 1000
 """How many texts are held at a time where nobody asks for another number; a thousand descriptions are 10 MB."""
@@ -49,7 +54,7 @@ class Declaration(BaseModel):
     libraries: tuple[str, ...] = Field(
         default=(), description="distributions it cannot do without; their versions go into the record"
     )
-    pretraining_overlap: Literal["none", "known", "unknown"] = Field(
+    pretraining_overlap: PretrainingOverlap = Field(
         default="none", description="whether what it was pretrained on holds test rows; goes into the record"
     )
     score_kind: Literal["probability", "logit"] = Field(
@@ -221,6 +226,10 @@ class Fitted(ABC):
         answer in which no value could be read is invalid, not missing.
         """
         return Answers(self.predict(texts))
+
+    def reason(self, text: str) -> str | None:  # noqa: ARG002
+        """Say in a few words why this text gets no answer; None where the model cannot say."""
+        return None
 
     @abstractmethod
     def save(self, folder: Path) -> None:

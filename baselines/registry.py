@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..dataset_builder.catalogue import Kind, Modality
+from ..dataset_builder.catalogue import Kind, Modality, Task
 from ..errors import UsageError, unknown_name
-from .protocol import Declaration, Fit, Load, Settings
+from .protocol import Declaration, Fit, Load, PretrainingOverlap, Settings
 
 ENTRY_POINTS = "llm4mat_bench.models"
 """Other packages list their modules under this group: ``my_model = "my_package.my_model"``."""
@@ -60,10 +60,17 @@ class Baseline:
         found: Load = self.module.load
         return found
 
-    def resolve(self, settings: Settings) -> Settings:
-        """Settings made exact: what stands for something that may change is named for good."""
+    def resolve(self, settings: Settings, task: Task) -> Settings:
+        """Settings made exact for a task: what stands for something that may change is named for good."""
         make_exact: Callable[[Settings], Settings] | None = getattr(self.module, "resolve", None)
-        return settings if make_exact is None else make_exact(settings)
+        for_task: Callable[[Settings, Task], Settings] | None = getattr(self.module, "for_task", None)
+        exact = settings if make_exact is None else make_exact(settings)
+        return exact if for_task is None else for_task(exact, task)
+
+    def pretraining_overlap(self, settings: Settings, task: Task) -> PretrainingOverlap:
+        """Whether the weights that it starts from had seen test rows of a task."""
+        found: Callable[[Settings, Task], PretrainingOverlap] | None = getattr(self.module, "pretraining_overlap", None)
+        return self.declaration.pretraining_overlap if found is None else found(settings, task)
 
     @property
     def install_hint(self) -> str:

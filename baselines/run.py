@@ -106,7 +106,7 @@ def train_baseline(
     """
     check_reads(baseline, modality, task.kind)
     check_installed(baseline)
-    settings = baseline.resolve(settings or baseline.settings_model())
+    settings = baseline.resolve(settings or baseline.settings_model(), task)
     declaration = baseline.declaration
     progress(f"looking at {task.name}", 0, 0)
     config = RunConfig.of(
@@ -117,7 +117,7 @@ def train_baseline(
             id=baseline.id,
             revision=declaration.revision,
             kind=declaration.kind,
-            pretraining_overlap=declaration.pretraining_overlap,
+            pretraining_overlap=baseline.pretraining_overlap(settings, task),
         ),
         TrainingProtocol(
             settings=settings.model_dump(mode="json"),

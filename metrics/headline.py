@@ -1,5 +1,8 @@
 """The one number that stands for a run, and how to write it."""
 
+import math
+from collections.abc import Sequence
+
 from .protocols import ClassificationReport, ClassificationScores, Refused, RegressionReport, RegressionScores, Score
 
 HEADLINE = {"regression": "MAD:MAE", "classification": "ROC AUC"}
@@ -34,3 +37,8 @@ def written_interval(score: Score | None, digits: int = 3) -> str:
         return ""
     low, high = score.interval.low, score.interval.high
     return f"[{'−∞' if low is None else f'{low:.{digits}f}'}, {'∞' if high is None else f'{high:.{digits}f}'}]"
+
+
+def weighted_mean(values: Sequence[float], weights: Sequence[int]) -> float:
+    """Mean over tasks weighted by their number of samples, as the publication averages a source."""
+    return math.fsum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)

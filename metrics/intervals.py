@@ -5,8 +5,8 @@ DeLong's variance on the logit scale, with Newcombe's interval where a class is 
 Spearman: Bonett and Wright's formula. How often the intervals hold the truth is in docs/scores.md, simulated by
 benchmarks/coverage.py.
 
-Everything is deterministic: the same values, seed and library versions give the same bytes. No sum goes through a BLAS,
-whose order of summation depends on the number of threads.
+Everything is deterministic: the same values, seed and library versions give the same bytes. No sum that is rounded goes
+through a BLAS, whose order of summation depends on the processor and the number of threads.
 """
 
 import math

@@ -2,13 +2,13 @@
 
 Every score here is positive and a smooth function of means over the materials, so each resample has a standard error
 of its own (the delta method), and ``T = (log score* - log score) / se*`` has nearly the same law for the resamples and
-for the sample itself, skewed and heavy-tailed errors included. No sum goes through a BLAS.
+for the sample itself, skewed and heavy-tailed errors included. No sum that is rounded goes through a BLAS.
 """
 
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats
+from .exact_sums import ExactSums
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -94,32 +95,69 @@ def draw_means(
     n = deviations.size
     n_units = n if plain else min(N_BLOCKS, n)
     starts = np.arange(n_units) * n // n_units
-    if plain and _kept is not None:
-        return _kept.draw(deviations, errors, n_resamples, random)
-    if not plain:
-        order = random.permutation(n)
-        deviations, errors = deviations[order], errors[order]
-    sums = [column if plain else np.add.reduceat(column, starts) for column in _columns(deviations, errors)]
     sizes = np.diff(starts, append=n).astype(np.float64)
-    totals = np.empty((len(sums) + 1, n_resamples))
-    mad = np.empty(n_resamples)
-    counts = None if plain else np.empty((n_resamples, n_units), dtype=np.uint16)
-    for batch in _batches(n_resamples, n_units):
-        drawn = np.empty((batch.stop - batch.start, n_units))  # how often each resample draws each unit
-        for row in drawn:
+    drawn = _draw(n, n_units, n_resamples, random, plain=plain)
+    if drawn.order is not None:
+        deviations, errors = deviations[drawn.order], errors[drawn.order]
+    columns = _columns(deviations, errors)
+    sums = np.stack([column if plain else np.add.reduceat(column, starts) for column in columns])
+
+    def of_targets() -> tuple[Floats, Floats, Floats]:
+        """Materials in each resample, sums of the columns that are of the targets alone, and MAD."""
+        of_each = ExactSums(np.concatenate([sizes[None], sums[:_OF_TARGETS]]), n_units)
+        totals, mad = np.empty((1 + _OF_TARGETS, n_resamples)), np.empty(n_resamples)
+        for batch, counts in drawn.batches():
+            totals[:, batch] = of_each.weighted(counts)
+            if plain:
+                distances = np.subtract(deviations, (totals[1, batch] / n)[:, None])
+                mad[batch] = np.multiply(np.abs(distances, out=distances), counts, out=distances).sum(axis=1) / n
+        if not plain:
+            mad = _mad_of_blocks(deviations, starts, drawn, totals[0], totals[1] / totals[0])
+        return totals[0], totals[1:], mad
+
+    drawn_sizes, totals_of_targets, mad = _kept.totals(drawn.key, deviations, of_targets) if _kept else of_targets()
+    totals = np.empty((len(sums), n_resamples))
+    totals[:_OF_TARGETS] = totals_of_targets
+    of_errors = ExactSums(sums[_OF_TARGETS:], n_units)
+    for batch, counts in drawn.batches():
+        totals[_OF_TARGETS:, batch] = of_errors.weighted(counts)
+    return Draws(Means(*(np.asarray(column.sum() / n) for column in sums)), Means(*(totals / drawn_sizes)), mad)
+
+
+class _Drawn(NamedTuple):
+    """What is drawn for some number of materials, resamples and state of the randomness.
+
+    Attributes:
+        key: of all that they follow from.
+        order: shape ``(n,)``, in which the materials are dealt to blocks; None where each stands for itself.
+        counts: shape ``(n_resamples, n_units)``, how often each resample draws each unit.
+    """
+
+    key: str
+    order: NDArray[np.intp] | None
+    counts: NDArray[np.uint16]
+
+    def batches(self) -> Iterator[tuple[slice, Floats]]:
+        """Some resamples at a time, as floating-point numbers; what was got before is overwritten."""
+        room = np.empty(self.counts.shape[1] * _rows_of_batch(self.counts.shape[1]))
+        for batch in _batches(*self.counts.shape):
+            here = self.counts[batch]
+            counts = room[: here.size].reshape(here.shape)
+            counts[:] = here
+            yield batch, counts
+
+
+def _draw(n: int, n_units: int, n_resamples: int, random: np.random.Generator, *, plain: bool) -> _Drawn:
+    key = f"{n} {n_units} {n_resamples} {plain} {random.bit_generator.state}"
+
+    def anew() -> _Drawn:
+        order = None if plain else random.permutation(n)
+        counts = np.empty((n_resamples, n_units), dtype=np.uint16)
+        for row in counts:
             row[:] = np.bincount(random.integers(n_units, size=n_units), minlength=n_units)
-        product = np.empty_like(drawn)
-        for total, column in zip(totals, [sizes, *sums], strict=True):
-            total[batch] = np.multiply(drawn, column, out=product).sum(axis=1)
-        if counts is None:
-            np.subtract(deviations, (totals[1, batch] / n)[:, None], out=product)
-            mad[batch] = np.multiply(np.abs(product, out=product), drawn, out=product).sum(axis=1) / n
-        else:
-            counts[batch] = drawn
-    means = Means(*(totals[1:] / totals[0]))
-    if counts is not None:
-        mad = _mad_of_blocks(deviations, starts, counts, totals[0], means.d)
-    return Draws(Means(*(np.asarray(column.sum() / n) for column in sums)), means, mad)
+        return _Drawn(key, order, counts)
+
+    return _kept.drawn(key, random, anew) if _kept else anew()
 
 
 @contextmanager
@@ -127,7 +165,7 @@ def keeping_draws() -> Iterator[None]:
     """Keep the draws while the block runs, and what they make of a task's targets: no result is another by a bit.
 
     Runs of one task are resampled by the same draws, being as many and from the same seed; of what a resample costs,
-    the draws and the targets' part is three quarters.
+    the draws and the targets' part are most.
     """
     global _kept  # noqa: PLW0603 - what is kept must be found wherever scores are computed
     before, _kept = _kept, _Kept()
@@ -138,48 +176,37 @@ def keeping_draws() -> Iterator[None]:
 
 
 class _Kept:
-    """Draws of plain resamples by their number and seed, and their totals over targets; the last few of each."""
+    """What was drawn, by all that it follows from, and what it made of targets; those last used of each."""
 
     def __init__(self) -> None:
-        self._counts: OrderedDict[str, tuple[NDArray[np.uint16], dict[str, Any]]] = OrderedDict()
-        self._totals: OrderedDict[tuple[str, bytes], tuple[Floats, Floats]] = OrderedDict()
+        self._drawn: OrderedDict[str, tuple[Any, dict[str, Any]]] = OrderedDict()
+        self._totals: OrderedDict[tuple[str, bytes], Any] = OrderedDict()
 
-    def draw(self, deviations: Floats, errors: Floats, n_resamples: int, random: np.random.Generator) -> Draws:
-        """As :func:`draw_means`, plain."""
-        n = deviations.size
-        key = f"{n} {n_resamples} {random.bit_generator.state}"
-        if key not in self._counts:
-            drawn = np.empty((n_resamples, n), dtype=np.uint16)
-            for row in drawn:
-                row[:] = np.bincount(random.integers(n, size=n), minlength=n)
-            _keep(self._counts, key, (drawn, dict(random.bit_generator.state)))
-        counts, state = self._counts[key]
+    def drawn(self, key: str, random: np.random.Generator, make: Callable[[], _Value]) -> _Value:
+        """What ``make`` draws from ``random``, which goes on as if it were drawn anew."""
+        if key not in self._drawn:
+            made = make()
+            _keep(self._drawn, key, (made, dict(random.bit_generator.state)))
+        self._drawn.move_to_end(key)
+        found: _Value
+        found, state = self._drawn[key]
         random.bit_generator.state = state
-        columns = list(_columns(deviations, errors))
-        of_targets = (key, hashlib.sha256(deviations.tobytes()).digest())
-        known = self._totals.get(of_targets)
-        totals = np.empty((len(columns), n_resamples))
-        mad = np.empty(n_resamples)
-        if known is not None:
-            totals[:_OF_TARGETS], mad = known
-        for batch in _batches(n_resamples, n):
-            drawn_here = counts[batch].astype(np.float64)
-            product = np.empty_like(drawn_here)
-            for place in range(0 if known is None else _OF_TARGETS, len(columns)):
-                totals[place, batch] = np.multiply(drawn_here, columns[place], out=product).sum(axis=1)
-            if known is None:
-                np.subtract(deviations, (totals[0, batch] / n)[:, None], out=product)
-                mad[batch] = np.multiply(np.abs(product, out=product), drawn_here, out=product).sum(axis=1) / n
-        if known is None:
-            _keep(self._totals, of_targets, (totals[:_OF_TARGETS].copy(), mad))
-        means = Means(*(totals / float(n)))
-        return Draws(Means(*(np.asarray(column.sum() / n) for column in columns)), means, mad)
+        return found
+
+    def totals(self, key: str, targets: Floats, make: Callable[[], _Value]) -> _Value:
+        """What ``make`` computes from targets and what was drawn by a key."""
+        of_targets = (key, hashlib.sha256(targets.tobytes()).digest())
+        if of_targets not in self._totals:
+            _keep(self._totals, of_targets, make())
+        self._totals.move_to_end(of_targets)
+        found: _Value = self._totals[of_targets]
+        return found
 
 
 _kept: _Kept | None = None
 _OF_TARGETS = 5
 """So many of the columns, the first ones, are of the targets alone."""
-_KEPT_OF_EACH = 3  # 1,000 draws of 20,000 materials are 40 MB
+_KEPT_OF_EACH = 4  # what one run with missing answers draws; 1,000 draws of 20,000 materials are 40 MB
 
 
 def _keep(kept: "OrderedDict[_Key, _Value]", key: _Key, value: _Value) -> None:
@@ -196,21 +223,44 @@ def studentised_squares(
     Args: as in :func:`studentised_means`.
     """
     n = deviations.size
+    chosen, key = _choose(n, size, n_resamples, random)
+
+    def of_targets() -> tuple[Floats, Floats]:
+        spread, relative = np.empty(n_resamples), np.empty((n_resamples, size))
+        for batch in _batches(n_resamples, size):
+            spread[batch], relative[batch] = _spread(deviations[chosen[batch]])
+        return spread, relative
+
+    spread, relative = _kept.totals(key, deviations, of_targets) if _kept else of_targets()
+    squared_errors = np.square(errors)
     resampled, own = ({name: np.empty(n_resamples) for name in ("rmse", "residual")} for _ in range(2))
     for batch in _batches(n_resamples, size):
-        chosen = random.integers(n, size=(batch.stop - batch.start, size))
-        values, errors_of_logs = _of_squares(deviations[chosen], np.square(errors[chosen]))
+        values, errors_of_logs = _of_squares(squared_errors[chosen[batch]], spread[batch], relative[batch])
         for name in resampled:
             resampled[name][batch], own[name][batch] = values[name], errors_of_logs[name]
-    values, errors_of_logs = _of_squares(deviations[None, :], np.square(errors)[None, :])
+    values, errors_of_logs = _of_squares(squared_errors[None, :], *_spread(deviations[None, :]))
     whole = [{name: found[0] for name, found in both.items()} for both in (values, errors_of_logs)]
     return _studentise((whole[0], whole[1]), (resampled, own), n, size)
 
 
+def _choose(n: int, size: int, n_resamples: int, random: np.random.Generator) -> tuple[NDArray[np.int64], str]:
+    """Places of ``size`` of ``n`` materials a resample, and what they follow from."""
+    key = f"{n} {size} of {n_resamples} {random.bit_generator.state}"
+
+    def anew() -> NDArray[np.int64]:
+        return random.integers(n, size=(n_resamples, size))
+
+    return _kept.drawn(key, random, anew) if _kept else anew(), key
+
+
 def _batches(n_resamples: int, width: int) -> Iterator[slice]:
-    rows = max(1, _ELEMENTS // width)
+    rows = _rows_of_batch(width)
     for start in range(0, n_resamples, rows):
         yield slice(start, min(start + rows, n_resamples))
+
+
+def _rows_of_batch(width: int) -> int:
+    return max(1, _ELEMENTS // width)
 
 
 def _columns(deviations: Floats, errors: Floats) -> Iterator[Floats]:
@@ -247,13 +297,20 @@ def _of_means(means: Means, mad: Floats) -> tuple[_Values, _Values]:
         }
 
 
-def _of_squares(deviations: Floats, squared_errors: Floats) -> tuple[_Values, _Values]:
-    """RMSE and 1 - R2 by row, and standard deviations of the influence functions of their logarithms."""
+def _spread(deviations: Floats) -> tuple[Floats, Floats]:
+    """By row, the variance and what each material adds to it, relative to it."""
     constant = deviations.min(axis=1) == deviations.max(axis=1)
     squares = np.square(deviations - deviations.mean(axis=1)[:, None])
-    error, spread = squared_errors.mean(axis=1), np.where(constant, 0.0, squares.mean(axis=1))
+    spread = np.where(constant, 0.0, squares.mean(axis=1))
     with np.errstate(all="ignore"):
-        one, other = squared_errors / error[:, None] - 1, squares / spread[:, None] - 1
+        return spread, squares / spread[:, None] - 1
+
+
+def _of_squares(squared_errors: Floats, spread: Floats, other: Floats) -> tuple[_Values, _Values]:
+    """RMSE and 1 - R2 by row, and standard deviations of the influence functions of their logarithms."""
+    error = squared_errors.mean(axis=1)
+    with np.errstate(all="ignore"):
+        one = squared_errors / error[:, None] - 1
         values = {"rmse": np.sqrt(error), "residual": error / spread}
         errors = {
             "rmse": np.sqrt(np.square(one).mean(axis=1)) / 2,
@@ -279,17 +336,17 @@ def _studentise(
 
 
 def _mad_of_blocks(
-    deviations: Floats, starts: NDArray[np.intp], counts: NDArray[np.uint16], sizes: Floats, centre: Floats
+    deviations: Floats, starts: NDArray[np.intp], drawn: _Drawn, sizes: Floats, centre: Floats
 ) -> Floats:
     """Mean absolute deviation of each resample of blocks around its own mean, interpolated between knots."""
     knots = np.linspace(centre.min(), centre.max(), N_KNOTS)
     at_knots = np.stack([np.add.reduceat(np.abs(deviations - knot), starts) for knot in knots])
     mad = np.empty(centre.size)
     step = knots[1] - knots[0]
-    for batch in _batches(*counts.shape):
+    for batch, counts in drawn.batches():
         place = (centre[batch] - knots[0]) / step if step > 0 else np.zeros(centre[batch].size)
         left = np.clip(place.astype(np.intp), 0, N_KNOTS - 2)
         weight = (place - left)[:, None]
         sums = (1 - weight) * at_knots[left] + weight * at_knots[left + 1]
-        mad[batch] = (counts[batch] * sums).sum(axis=1) / sizes[batch]
+        mad[batch] = (counts * sums).sum(axis=1) / sizes[batch]
     return mad

@@ -93,13 +93,14 @@ class Questions:
 
     def prompt(self, row: int) -> Prompt:
         """The prompt of one row."""
-        example = self.test[row]
-        formula = None if self.formulas is None else self.formulas[row].text
-        return self.renderer.render(example, self._shots_of(example, formula))
+        return self.renderer.render(self.test[row], self.shots_of(row))
 
-    def _shots_of(self, example: Example, formula: str | None) -> Sequence[Example]:
+    def shots_of(self, row: int) -> Sequence[Example]:
+        """The shots before the question about one row."""
         if self.shots is None:
             return ()
+        example = self.test[row]
+        formula = None if self.formulas is None else self.formulas[row].text
         return self.shots.for_question(example, formula) if self._same is None else self._same
 
     @cached_property

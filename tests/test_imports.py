@@ -29,6 +29,7 @@ FLOORS = (
     {"dataset_builder.hf_builder"},
     {"metrics"},
     {"metrics.results"},
+    {"metrics.figures"},
     {"metrics.leaderboard"},
     {"baselines", "prompting"},
     {"demo", "hub", "plan", "cli"},

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def draw_learning_curve(
-    history: Sequence[dict[str, Any]], path: Path, *, classes: bool, error: str | None = None
+    history: Sequence[dict[str, Any]], path: Path, *, classes: bool, squared: bool = False, error: str | None = None
 ) -> None:
     """Draw training loss and validation error over the epochs.
 
@@ -14,6 +14,7 @@ def draw_learning_curve(
         history: What the trainer logged: entries with ``epoch`` and ``loss`` or ``eval_error``.
         path: A PNG.
         classes: Whether the validation error is 1 - AUC or a mean absolute error.
+        squared: Whether the training loss of values is the squared error.
         error: What the validation error is, where it is neither.
     """
     from matplotlib.figure import Figure
@@ -24,9 +25,8 @@ def draw_learning_curve(
     checked = [(one["epoch"], one["eval_error"]) for one in history if "eval_error" in one]
     loss.plot(*zip(*trained, strict=True), color="tab:blue") if trained else None
     loss.set_xlabel("epoch")
-    loss.set_ylabel(
-        "training loss " + ("(cross entropy)" if classes else "(absolute error, z-scores)"), color="tab:blue"
-    )
+    words = "cross entropy" if classes else f"{'squared' if squared else 'absolute'} error, z-scores"
+    loss.set_ylabel(f"training loss ({words})", color="tab:blue")
     right = loss.twinx()
     right.plot(*zip(*checked, strict=True), color="tab:orange", marker=".") if checked else None
     words = error or ("1 - AUC" if classes else "MAE in the unit of the task")

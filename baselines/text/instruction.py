@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from ...answers.form import answer_text
 from ...answers.parser import PARSER_VERSION, parse_answer
 from ...dataset_builder.catalogue import Task
-from ...errors import DataError, UsageError
+from ...errors import DataError, UsageError, said_value
 from ...files import write_json, write_text
 from ...progress import Progress, silent
 from ..protocol import Answers, Context, Fitted, TaskData, Texts
@@ -120,6 +120,12 @@ class TaughtModel(Fitted):
                 values[[start + there[place] for place in valid]] = sure
             start += len(said)
         return Answers(values, {"raw_output": written, "parse_status": statuses})
+
+    def reason(self, text: str) -> str | None:
+        """What the model wrote, where no value could be read in it."""
+        columns = self.answer(Texts([text])).columns
+        written, status = columns["raw_output"][0], columns["parse_status"][0]
+        return None if written is None else f"its answer cannot be read ({status}): {said_value(written)}"
 
     def _positive(self, questions: list[list[int]]) -> NDArray[np.float64]:
         """Probability of the positive class: its share of both, at the token where the two answers part."""

@@ -18,11 +18,14 @@ from .describe import describe
 from .leaderboard import leaderboard
 from .models import models
 from .plan import plan
+from .plot import plot
 from .predict import predict
 from .prompt import prompt
 from .push import app as push
+from .report import report
 from .score import score
 from .stats import stats
+from .submit import submit
 from .train import ModelCommand, train
 from .verify import verify
 
@@ -30,6 +33,7 @@ EXTRAS = {
     "evaluate": "evaluate",
     "lightgbm": "baselines",
     "matminer": "describe",
+    "matplotlib": "plots",
     "pymatgen": "baselines",
     "ray": "ray",
     "robocrys": "describe",
@@ -77,9 +81,12 @@ for command in (
     train,
     predict,
     prompt,
+    report,
     score,
+    submit,
     verify,
     leaderboard,
+    plot,
 ):
     app.command(cls=ModelCommand if command in (train, models) else None)(command)
 app.add_typer(push)

@@ -5,16 +5,24 @@ from typing import Annotated
 
 import typer
 
+from ..errors import UsageError
 from .console import JsonOption, err, out, print_json
 from .places import OldSourceOption, PlacesOption, WorkersOption, cores, open_places, tell_unused
 
 
 def leaderboard(
-    results: Annotated[Path, typer.Argument(help="Folder of results.")],
+    results: Annotated[Path | None, typer.Argument(help="Folder of results.", show_default=False)] = None,
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder for the page.")] = Path("leaderboard"),
     data: PlacesOption = None,
     source: OldSourceOption = None,
     workers: WorkersOption = None,
+    check_published: Annotated[
+        bool,
+        typer.Option(
+            "--check-published",
+            help="Write no page: recompute the published averages from their tables, list what does not follow.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Verify all runs and write the leaderboard page: index.html, needs no server.
@@ -25,6 +33,13 @@ def leaderboard(
     from ..metrics.results.names import visible
     from .progress import show_progress
 
+    if check_published:
+        if results is not None:
+            raise UsageError("--check-published reads the published tables, no results: leave RESULTS out")
+        _check_published(as_json=as_json)
+        return
+    if results is None:
+        raise UsageError("give the folder of results, for example results/")
     truths = open_places(data, source)
     with show_progress(quiet=as_json) as progress:
         written = write_leaderboard(results, folder, truths, progress, workers=workers or cores())
@@ -45,3 +60,35 @@ def leaderboard(
             )
     if refused:
         raise typer.Exit(1)
+
+
+def _check_published(*, as_json: bool) -> None:
+    """Say which published averages do not follow; that is a fact about the publication, and no failure."""
+    from ..metrics.published import check_averages, get_publication
+
+    found = check_averages()
+    if as_json:
+        print_json({"citation": get_publication().citation.model_dump(mode="json"), **found.model_dump(mode="json")})
+        return
+    sound = found.checked - len(found.faults)
+    out.print(
+        f"{sound} of {found.checked} published averages follow from their tables, as means weighted by samples, within "
+        f"{found.tolerance:g}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    for fault in found.faults:
+        printed = "Inval." if fault.published is None else f"{fault.published:.3f}"
+        out.print(
+            f"{fault.source} {fault.kind}, {fault.model} reading {fault.modality}: {printed} is printed, the table "
+            f"gives {fault.shown}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    for header in found.headers:
+        out.print(
+            f"{header.source}: the header says {header.stated_tasks} tasks, the table has {header.tasks}",
+            highlight=False,
+            soft_wrap=True,
+        )

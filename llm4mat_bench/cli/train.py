@@ -62,6 +62,12 @@ def train(
         str | None,
         typer.Option(metavar="FOLDER_OR_REPO", help="Pretrained checkpoint, for models that start from one."),
     ] = None,
+    pretrained: Annotated[
+        bool,
+        typer.Option(
+            "--pretrained", help="Evaluate the published trained model that the task asks for, as it is (cgcnn)."
+        ),
+    ] = False,
     preset: Annotated[
         str | None, typer.Option(help="Settings by name: published, fast. --set changes single ones.")
     ] = None,
@@ -99,8 +105,8 @@ def train(
     if control not in (None, "none", "shuffled"):
         raise UsageError(f"--control {control}: there is one, shuffled")
     checkpoint = [f"model_id={model_id}"] if model_id else []
-    settings = [*(settings or []), *checkpoint]
-    chosen = read_settings(baseline, _pairs(settings), preset)
+    settings = [*(["pretrained=auto"] if pretrained else []), *(settings or []), *checkpoint]
+    chosen = read_settings(baseline, read_pairs(settings), preset)
     wanted, left_out = runs_wanted(baseline, found, views, seeds, places_of(data, source))
     check_installed(baseline)
     options = Options(
@@ -112,7 +118,7 @@ def train(
         train_rows=train_rows,
         control="shuffled" if control == "shuffled" else "none",
         # A preset of which something was changed is not that preset.
-        preset=preset if chosen == read_settings(baseline, _pairs(checkpoint), preset) else None,
+        preset=preset if chosen == read_settings(baseline, read_pairs(checkpoint), preset) else None,
     )
     for line in left_out:
         err.print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
@@ -282,7 +288,12 @@ def _seeds(text: str) -> list[int]:
     return list(dict.fromkeys(seeds))
 
 
-def _pairs(settings: list[str]) -> dict[str, str]:
+def read_pairs(settings: list[str]) -> dict[str, str]:
+    """Read settings given as NAME=VALUE.
+
+    Raises:
+        UsageError: One has no ``=``.
+    """
     pairs = {}
     for setting in settings:
         name, equals, value = setting.partition("=")

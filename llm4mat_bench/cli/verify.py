@@ -14,10 +14,14 @@ def verify(
     data: PlacesOption = None,
     source: OldSourceOption = None,
     workers: WorkersOption = None,
+    require_data: Annotated[
+        bool, typer.Option("--require-data", help="Fail where the data of a run is not at hand.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Recompute every metric from the predictions; check hashes, ids and targets. Fails on any difference."""
     from ..metrics.results.names import visible
+    from ..metrics.results.seeds import same_files
     from ..metrics.results.verify import verify_results
     from .progress import show_progress
 
@@ -26,6 +30,9 @@ def verify(
         found = verify_results(results, truths, progress, workers=workers or cores())
     tell_unused(truths)
     failed = [one for one in found if one.faults]
+    copies = same_files((one.folder, one.record) for one in found if one.record is not None and not one.faults)
+    unseen = sum(not one.data_checked for one in found)
+    copied = {later: earlier for earlier, later in copies}
     if as_json:
         print_json(
             [
@@ -37,6 +44,7 @@ def verify(
                     "data_checked": one.data_checked,
                     "data": one.place,
                     "faults": list(one.faults),
+                    "same_predictions_as": visible(str(copied[one.folder])) if one.folder in copied else None,
                 }
                 for one in found
             ]
@@ -47,9 +55,16 @@ def verify(
             err.print(visible(str(one.folder)), markup=False, highlight=False, soft_wrap=True)
             for fault in one.faults:
                 err.print(f"  {fault}", markup=False, highlight=False, soft_wrap=True)
-        unseen = sum(not one.data_checked for one in found)
+        for later, earlier in copied.items():
+            err.print(
+                f"no two seeds: {visible(str(later))} has the very predictions of {visible(str(earlier))}; no mean "
+                "over them is taken",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
         out.print(f"{len(found) - len(failed)} of {len(found)} runs are sound.")
         if unseen:
             out.print(f"{unseen} were checked without their data: give --data to compare ids and targets with it.")
-    if failed:
+    if failed or (require_data and unseen):
         raise typer.Exit(1)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from ...dataset_builder.catalogue import Kind, Source, get_task
-from ..headline import headline, whole_headline, written, written_interval
+from ..headline import headline, weighted_mean, whole_headline, written, written_interval
 from ..protocols import ClassificationReport, RegressionReport, Score
 from ..results.names import visible
 from ..results.predictions import read_predictions
@@ -77,7 +77,7 @@ class Cell(Part):
         low: Lower end of the interval or of mean ± deviation.
         high: Upper end.
         published: The score by the published protocol.
-        coverage: Share of the test set that was answered.
+        coverage: Share of the test set that was answered; None where the publication does not say.
         hard_labels: The score ranks hard labels, which is no AUC of probabilities.
         runs: Run ids, one a seed.
         note: What a reader must know, if anything.
@@ -90,7 +90,7 @@ class Cell(Part):
     low: float | None
     high: float | None
     published: str
-    coverage: float
+    coverage: float | None
     hard_labels: bool
     runs: tuple[str, ...]
     note: str | None = None
@@ -143,11 +143,6 @@ def entries_of(source: Source, runs: Sequence[SoundRun]) -> list[Entry]:
     return sorted(entries, key=_rank)
 
 
-def weighted_mean(values: Sequence[float], weights: Sequence[int]) -> float:
-    """Mean over tasks weighted by their number of samples, as the publication averages a source."""
-    return math.fsum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
-
-
 def row_id(run: SoundRun) -> str:
     """Name of the row that a run belongs to: equal for runs that differ in task and seed alone."""
     record = run.record
@@ -157,7 +152,7 @@ def row_id(run: SoundRun) -> str:
             "revision": record.model.revision,
             "kind": record.model.kind,
             "pretraining_overlap": record.model.pretraining_overlap,
-            "protocol": record.protocol.model_dump(mode="json", exclude={"seed"}),
+            "protocol": record.protocol.model_dump(mode="json", exclude={"seed", "answers_sha256"}),
             "modality": record.modality,
             # Where the data was compared, its place, not the record's word.
             "data": [run.place] if run.place is not None else [record.data.dataset, record.data.revision],
@@ -278,7 +273,7 @@ def _mean(source: Source, cells: dict[str, Cell], kind: Kind) -> Cell | None:
         low=None,
         high=None,
         published="",
-        coverage=min(cell.coverage for cell in there),
+        coverage=min((cell.coverage for cell in there if cell.coverage is not None), default=None),
         hard_labels=any(cell.hard_labels for cell in there),
         runs=(),
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 from pydantic import JsonValue
 
 RELATIVE_TOLERANCE = 1e-9
@@ -18,11 +17,14 @@ def differences(stated: JsonValue, found: JsonValue, where: str = "", *, exact_i
             inner = f"{where}.{key}" if where else key
             yield from differences(stated.get(key), found.get(key), inner, exact_intervals=exact_intervals)
         return
-    both_numbers = isinstance(stated, int | float) and isinstance(found, int | float)
-    if both_numbers and np.isclose(float(stated), float(found), rtol=RELATIVE_TOLERANCE, atol=1e-15):  # type: ignore[arg-type]
-        return
-    if stated != found:
+    if stated != found and not _close(stated, found):
         yield f"{where}: the record says {stated}, the predictions give {found}"
+
+
+def _close(stated: JsonValue, found: JsonValue) -> bool:
+    if not (isinstance(stated, int | float) and isinstance(found, int | float)):
+        return False
+    return abs(float(stated) - float(found)) <= 1e-15 + RELATIVE_TOLERANCE * abs(float(found))
 
 
 def _near(stated: dict[str, JsonValue], found: dict[str, JsonValue]) -> bool:

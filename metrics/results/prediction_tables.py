@@ -93,10 +93,11 @@ def _read_parquet(files: Sequence[Path], path: Path, wanted: frozenset[str]) -> 
     names: list[str] = []
     for file in files:
         try:
-            names = pq.read_schema(file).names
-            _refuse_twice(file, names, wanted)
-            # Whatever else a model kept (its raw answers, say) is not read.
-            tables.append(pq.read_table(file, columns=[name for name in names if name in wanted], partitioning=None))
+            with pq.ParquetFile(file) as opened:  # a third of what `read_table` takes
+                names = opened.schema_arrow.names
+                _refuse_twice(file, names, wanted)
+                # Whatever else a model kept (its raw answers, say) is not read.
+                tables.append(opened.read(columns=[name for name in names if name in wanted]))
         except (pa.ArrowException, OSError, EOFError) as error:
             first_line = str(error).strip().splitlines()[0]
             raise DataError(f"{file}: cannot be read as a predictions file: {first_line}") from error

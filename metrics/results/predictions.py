@@ -1,5 +1,6 @@
 """The predictions file: one row a test material, read with care and written whole."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -133,6 +134,21 @@ def read_predictions(path: Path, kind: str, *, targets_needed: bool = True) -> P
         answered = pc.fill_null(pc.not_equal(_as_text(table["parse_status"], "parse_status", path), "missing"), False)
         invalid = np.asarray(answered) & np.isnan(answers)
     return Predictions(ids, targets, answers, invalid)
+
+
+def answers_sha256(predictions: Predictions) -> str:
+    """SHA-256 of answers in the order of their ids: of the ids joined by newlines, a zero byte, and the float64 values.
+
+    A missing answer is the one NaN that NumPy writes, an answer that could not be read is infinity.
+
+    Args:
+        predictions: In the order of their ids.
+    """
+    values = np.where(np.isnan(predictions.answers), np.nan, predictions.answers)
+    values = np.where(predictions.invalid, np.inf, values) + 0.0  # without the sign of a zero
+    digest = hashlib.sha256("\n".join(predictions.material_ids.to_pylist()).encode())
+    digest.update(b"\0" + values.astype("<f8").tobytes())
+    return digest.hexdigest()
 
 
 def count_rows(path: Path) -> int | None:

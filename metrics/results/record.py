@@ -23,7 +23,8 @@ SCHEMA_VERSION = 2
 _LARGEST = 4 << 20
 """Bytes of the largest record that is read; an honest one has some ten thousand."""
 
-ModelKind = Literal["finetuned", "prompted", "gnn", "classical", "dummy"]
+ModelKind = Literal["finetuned", "prompted", "gnn", "classical", "dummy", "other"]
+"""``other`` is what a submission says whose author does not name the kind."""
 Control = Literal["none", "shuffled"]
 PretrainingOverlap = Literal["none", "known", "unknown"]
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._+-]*"
@@ -33,6 +34,8 @@ RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$
 ArtifactPath = Annotated[str, StringConstraints(pattern=rf"^{_PART}(/{_PART})*$", max_length=400)]
 """Path of a file below the run's folder: no step up, nothing hidden."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9][^\s<>\"'`\\\x00-\x1f\x7f]*$", max_length=400)]
+"""An address that people may follow; no program does."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Positive = Annotated[int, Field(ge=1, lt=2**63)]
 
@@ -104,7 +107,21 @@ class PromptProtocol(RecordPart):
     limit: Positive | None = Field(default=None, description="only so many test rows were asked: a trial")
 
 
-Protocol = Annotated[TrainingProtocol | PromptProtocol, Field(discriminator="kind")]
+class SubmissionProtocol(RecordPart):
+    """Answers that were made elsewhere: all that is known of how is what their author says."""
+
+    kind: Literal["submission"] = "submission"
+    settings: dict[str, JsonValue] = Field(default_factory=dict, description="what the author says of them")
+    seed: Count = 0
+    model_url: Url = Field(description="where the model or its description is")
+    answers_sha256: Sha256 = Field(description="of the answers in the order of the sorted ids: they are what was run")
+    preset: Name | None = None
+    control: Control = "none"
+    limit: Positive | None = Field(default=None, description="only so many test rows were asked: a trial")
+
+
+AnyProtocol = TrainingProtocol | PromptProtocol | SubmissionProtocol
+Protocol = Annotated[AnyProtocol, Field(discriminator="kind")]
 
 
 class Counts(RecordPart):
@@ -175,7 +192,7 @@ class RunConfig(RecordPart):
         modality: Modality,
         data: DataRecord,
         model: ModelIdentity,
-        protocol: TrainingProtocol | PromptProtocol,
+        protocol: AnyProtocol,
     ) -> "RunConfig":
         """Put a run together."""
         return cls(
@@ -232,7 +249,7 @@ class ResultRecord(RecordPart):
         return not shortfalls(self.protocol)
 
 
-def shortfalls(protocol: TrainingProtocol | PromptProtocol) -> tuple[str, ...]:
+def shortfalls(protocol: AnyProtocol) -> tuple[str, ...]:
     """Say what keeps a run from being ranked: a control, a limit, fewer training rows."""
     found = []
     if protocol.control != "none":
@@ -249,7 +266,7 @@ def config_sha256(
     modality: Modality,
     data: DataRecord,
     model: ModelIdentity,
-    protocol: TrainingProtocol | PromptProtocol,
+    protocol: AnyProtocol,
 ) -> str:
     """SHA-256 of what can change an answer, and of nothing else.
 
@@ -274,7 +291,7 @@ def config_sha256(
     )
 
 
-def run_id(model: ModelIdentity, protocol: TrainingProtocol | PromptProtocol, config: str) -> str:
+def run_id(model: ModelIdentity, protocol: AnyProtocol, config: str) -> str:
     """Name of a run: for people the model, the seed and what sets it apart, for programs the start of its hash."""
     words = [slug(model.id), f"seed{protocol.seed}"]
     if protocol.control != "none":

@@ -1,6 +1,7 @@
 """From predictions to counts and scores: one way for every run, every file and every check."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...dataset_builder.catalogue import Kind
 from ..protocols import (
@@ -50,3 +51,23 @@ def count(predictions: Predictions) -> Counts:
         n_invalid=n_invalid,
         coverage=n_scored / n_total,
     )
+
+
+_ENOUGH_TO_TELL = 20
+"""Answers from which on two values are no accident."""
+
+
+def disguised_labels(answers: NDArray[np.float64], score_kind: ScoreKind) -> tuple[float, float] | None:
+    """The two values of scores that are hard labels written otherwise, say 0.1 and 0.9; None for other scores.
+
+    An AUC of two values is a balanced accuracy, whatever the two are called.
+
+    Args:
+        answers: Scores of a classifier, NaN where there is none.
+        score_kind: What they are said to be.
+    """
+    there = answers[~np.isnan(answers)]
+    if score_kind == "hard_label" or len(there) < _ENOUGH_TO_TELL:
+        return None
+    low, high = float(there.min()), float(there.max())
+    return (low, high) if low < high and bool(((there == low) | (there == high)).all()) else None

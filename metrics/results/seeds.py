@@ -1,16 +1,46 @@
 """Whether two seeds of a model say something different: copies with noise on them have no deviation."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import JsonValue
 
 from ...dataset_builder.catalogue import Kind
 from ..scores import ranks
+from .record import ResultRecord, json_sha256
 
 NOISE = 1e-3
 """Of the model's own mean error, or of the ranks: honest seeds differ by tenths."""
 SHARE = 0.005
 """Of the rows: where fewer than that differ, the answers are the same."""
 _ROUNDING = 1e-9
+
+
+def same_files(runs: Iterable[tuple[Path, ResultRecord]]) -> list[tuple[Path, Path]]:
+    """Pairs of runs that differ in nothing but the seed and have the very same predictions file.
+
+    A model without chance in it gives them honestly; a mean and deviation over them says nothing.
+
+    Args:
+        runs: Folders and records.
+    """
+    first: dict[str, Path] = {}
+    found = []
+    for folder, record in runs:
+        what: dict[str, JsonValue] = {
+            "task": record.task,
+            "modality": record.modality,
+            "data": record.data.sha256,
+            "model": [record.model.id, record.model.revision],
+            "protocol": record.protocol.model_dump(mode="json", exclude={"seed"}),
+            "predictions": record.predictions.sha256,
+        }
+        earlier = first.setdefault(json_sha256(what), folder)
+        if earlier != folder:
+            found.append((earlier, folder))
+    return found
 
 
 def same_but_for_noise(

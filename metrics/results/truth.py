@@ -13,6 +13,7 @@ from ...dataset_builder.catalogue import SPLITS, Modality, Task
 from ...dataset_builder.dataset_folder import EMBEDDED, SourceFiles, task_identity
 from ...dataset_builder.dataset_folder.identity import IDENTITY_VERSION, texts_sha256
 from ...dataset_builder.dataset_folder.labels import labels_of, warn_of_repeats
+from ...dataset_builder.dataset_folder.manifest import check_split
 from ...dataset_builder.dataset_folder.places import find_data
 from ...dataset_builder.splits import ids_sha256
 from ...errors import DataError
@@ -116,6 +117,8 @@ def read_truth(task: Task, data: str | Path | None = None, *, revision: str | No
         DataError: It does not hold what it should.
     """
     files = find_data(task, data, revision)
+    if data is not None:
+        check_split(files)
     labels = labels_of(files, task)
     warn_of_repeats(labels, stacklevel=2)
     train, test = labels.splits["train"], labels.splits["test"]

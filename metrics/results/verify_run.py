@@ -16,9 +16,9 @@ from ..protocols import ClassificationReport, RegressionReport
 from .compare import RELATIVE_TOLERANCE, differences
 from .names import visible
 from .places import Truths
-from .predictions import Predictions, count_rows, read_predictions
+from .predictions import Predictions, answers_sha256, count_rows, read_predictions
 from .record import RESULT_FILE, ResultRecord, config_sha256, read_record, record_sha256, run_id
-from .scoring import count, score_answers
+from .scoring import count, disguised_labels, score_answers
 from .truth import Truth
 
 _LARGEST_ARTIFACT = 64 << 20
@@ -98,7 +98,17 @@ class _Check:
         counts = count(predictions)
         if counts != record.counts:
             self.faults.append(f"{self.file}: counts differ from the predictions: {counts}")
+        protocol = record.protocol
+        if protocol.kind == "submission" and protocol.answers_sha256 != answers_sha256(predictions):
+            self.faults.append(
+                f"{self.file}: protocol.answers_sha256: {record.predictions.file} holds other answers (SHA-256 differs)"
+            )
         score_kind = record.metrics.score_kind if record.metrics.kind == "classification" else "probability"
+        if task.kind == "classification" and (two := disguised_labels(predictions.answers, score_kind)):
+            self.faults.append(
+                f"{self.folder / record.predictions.file}: column 'score': only {two[0]:g} and {two[1]:g} stand there, "
+                f"which are hard labels; the record presents them as {score_kind} (write 0 and 1, and hard_label)"
+            )
         mean = record.data.training_mean if self.truth is None else self.truth.training_mean
         self.report = score_answers(predictions, task.kind, training_mean=mean, score_kind=score_kind)
         same_random_streams = record.provenance.libraries.get("numpy") == np.__version__

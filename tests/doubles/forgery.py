@@ -12,6 +12,7 @@ from llm4mat_bench.metrics.results.record import (
     DataRecord,
     ModelRecord,
     PromptProtocol,
+    SubmissionProtocol,
     TrainingProtocol,
     config_sha256,
     record_sha256,
@@ -45,7 +46,7 @@ def mend(record: dict[str, Any]) -> None:
     given = record["data"]
     given["sha256"] = data_sha256(given["version"], given["labels_sha256"], given["texts_sha256"])
     data, model = DataRecord(**given), ModelRecord(**record["model"])
-    kinds = {"training": TrainingProtocol, "prompt": PromptProtocol}
+    kinds = {"training": TrainingProtocol, "prompt": PromptProtocol, "submission": SubmissionProtocol}
     protocol = kinds[record["protocol"]["kind"]](**record["protocol"])
     record["config_sha256"] = config_sha256(record["task"], record["modality"], data, model, protocol)
     record["run_id"] = run_id(model, protocol, record["config_sha256"])

@@ -373,7 +373,7 @@ def test_a_constant_model_has_an_interval_of_no_width() -> None:
     assert found.low == found.high == 0.5
 
 
-@pytest.mark.parametrize("n", [2, 30, 400])
+@pytest.mark.parametrize("n", [2, 30, 400, 20_050])
 def test_kept_draws_change_no_bit(n: int) -> None:
     """What `verify` keeps from run to run gives the same reports as drawing anew."""
     random = np.random.default_rng(n)

@@ -1,0 +1,88 @@
+"""Scores of a classification against the truth: the ROC curve, and how the scores of both classes lie."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .answers import Answers, Floats
+from .style import LINE, MARK, SECOND, corner_note, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST_CORNERS = 400
+
+
+@styled
+def roc(runs: Sequence[Answers]) -> "Figure":
+    """True against false positive rate over all thresholds, one panel a run.
+
+    Args:
+        runs: At least one; targets 0 or 1, answers higher for the positive class.
+    """
+    figure = new_figure(4.0 * len(runs), 4.2)
+    for axes, run in zip(figure.subplots(1, len(runs), squeeze=False)[0], runs, strict=True):
+        false, true = roc_points(run.targets, run.answers)
+        kept = np.unique(np.linspace(0, len(false) - 1, min(len(false), _MOST_CORNERS)).astype(int))
+        axes.plot([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1)
+        axes.plot(false[kept], true[kept], color=MARK, linewidth=1.8)
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_ylim(-0.02, 1.02)
+        axes.set_aspect("equal")
+        axes.set_title(run.name, parse_math=False)
+        axes.set_xlabel("false positive rate")
+        axes.set_ylabel("true positive rate")
+        if missing := int(np.isnan(run.answers).sum()):
+            corner_note(axes, f"{missing:,} without an answer, not drawn")
+    return figure
+
+
+def roc_points(targets: Floats, scores: Floats) -> tuple[Floats, Floats]:
+    """False and true positive rates from (0, 0) to (1, 1); materials with equal scores move together.
+
+    Args:
+        targets: 0 or 1, shape ``(n,)``.
+        scores: Shape ``(n,)``; rows with NaN are left out.
+    """
+    answered = ~np.isnan(scores)
+    labels, ranked = targets[answered] > 0.5, scores[answered]
+    order = np.argsort(-ranked, kind="stable")
+    labels, ranked = labels[order], ranked[order]
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], np.ones(min(len(ranked), 1), dtype=bool)))
+    hits, alarms = np.cumsum(labels)[ends], np.cumsum(~labels)[ends]
+    true = np.concatenate([[0.0], hits / max(int(labels.sum()), 1)])
+    false = np.concatenate([[0.0], alarms / max(int((~labels).sum()), 1)])
+    return false, true
+
+
+@styled
+def class_scores(run: Answers, names: tuple[str, str]) -> "Figure":
+    """How the scores of both classes lie.
+
+    Args:
+        run: The run.
+        names: Of the negative and the positive class.
+    """
+    figure = new_figure(6.0, 3.6)
+    axes = figure.subplots()
+    answered = ~np.isnan(run.answers)
+    scores, labels = np.clip(run.answers[answered], -1e30, 1e30), run.targets[answered] > 0.5
+    axes.set_title(run.name, parse_math=False)
+    axes.set_xlabel("score of the positive class")
+    axes.set_ylabel("share of the class")
+    if not len(scores):
+        corner_note(axes, f"none of {len(run.answers):,} answered")
+        return figure
+    low, high = float(scores.min()), float(scores.max())
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    elif low == high:
+        low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
+    edges = np.linspace(low, high, 26)
+    for chosen, name, colour in ((~labels, names[0], SECOND), (labels, names[1], MARK)):
+        if chosen.any():
+            counts = np.histogram(scores[chosen], edges)[0] / int(chosen.sum())
+            axes.stairs(counts, edges, fill=True, alpha=0.45, color=colour, label=f"{name} ({int(chosen.sum()):,})")
+    axes.legend()
+    return figure

@@ -1,0 +1,137 @@
+"""How every figure looks and is written: no window, no state shared with pyplot, the same bytes for the same data."""
+
+import functools
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from ...errors import UsageError
+from ...files import replace_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, SOFT, LINE = "#334155", "#64748b", "#9aa4b2"
+MARK, SECOND, THIRD = "#2563eb", "#d97706", "#059669"
+SERIES = (MARK, SECOND, THIRD, "#9333ea", "#dc2626", "#0891b2", "#65a30d", "#be185d")
+FORMATS = ("png", "svg")
+MOST_VECTORS = 500
+"""Points up to which each is a mark of its own in an SVG; more become one picture inside it."""
+
+_DARK = {INK: "#cbd5e1", SOFT: "#94a3b8", LINE: "#64748b", MARK: "#7db1ff", SECOND: "#fbbf24", THIRD: "#34d399"}
+_SETTINGS = {
+    "svg.hashsalt": "llm4mat-bench",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "hatch.color": LINE,
+    "hatch.linewidth": 0.5,
+}
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def available() -> bool:
+    """Whether there is matplotlib; without it the page has no plots."""
+    return find_spec("matplotlib") is not None
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Matplotlib's own defaults and ours, whatever the user's settings say; put back on leaving."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        yield
+
+
+def styled(draw: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Let a function draw in the house style."""
+
+    @functools.wraps(draw)
+    def drawn(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        with house_style():
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure, sizes in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def with_unit(name: str, unit: str | None) -> str:
+    """The label of an axis."""
+    return f"{name} ({unit})" if unit else name
+
+
+def corner_note(axes: "Axes", text: str) -> None:
+    """A small line of text inside, at the upper left."""
+    axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=8, color=SOFT, parse_math=False, zorder=5)
+
+
+def figure_bytes(figure: "Figure", form: str, *, transparent: bool = False) -> bytes:
+    """The figure as a file; no dates and no names of programs in it.
+
+    Args:
+        figure: The figure.
+        form: ``png`` or ``svg``.
+        transparent: Leave the ground out.
+    """
+    buffer = io.BytesIO()
+    metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
+    with house_style():
+        figure.savefig(buffer, format=form, dpi=150, transparent=transparent, metadata=metadata)
+    return buffer.getvalue()
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure whole; the format follows from the name.
+
+    Raises:
+        UsageError: The name ends in neither ``.png`` nor ``.svg``.
+    """
+    form = path.suffix.lower().lstrip(".")
+    if form not in FORMATS:
+        raise UsageError(f"{path}: figures are written as .png or .svg")
+    with replace_file(path) as temporary:
+        temporary.write_bytes(figure_bytes(figure, form))
+
+
+def svg_for_page(figure: "Figure", title: str) -> str:
+    """The figure as SVG for a page in light or dark: transparent, its colours follow the reader's."""
+    from html import escape
+
+    text = figure_bytes(figure, "svg", transparent=True).decode()
+    rules = "".join(
+        f'[style*="{what}: {light}"]{{{what}:{dark} !important}}'
+        for light, dark in _DARK.items()
+        for what in ("fill", "stroke")
+    )
+    head = f"<title>{escape(title)}</title><style>@media (prefers-color-scheme:dark){{{rules}}}</style>"
+    start = text.index("<svg")
+    inner = text.index(">", start) + 1
+    # Size in points would fix it on the page; the view box alone lets it fit.
+    opening = re.sub(r' (?:width|height)="[^"]*"', "", text[start:inner])
+    return text[:start] + opening[:-1] + ' role="img">' + head + text[inner:]

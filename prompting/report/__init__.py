@@ -1,0 +1,1 @@
+"""What went wrong when a language model was asked: a page for each run."""
