@@ -315,3 +315,27 @@ def test_others_can_put_the_adapter_on(chat: Path, tmp_path: Path) -> None:
     made = other.generate(input_ids=torch.tensor([ids]), max_new_tokens=12, do_sample=False, pad_token_id=2)
     said = fitted.answer(Texts(["NaCl"])).columns["raw_output"][0]
     assert fitted.tokenizer.decode(made[0, len(ids) :], skip_special_tokens=True)[:10] == said[:10]
+
+
+def test_a_run_ends_in_a_record_that_verifies_and_keeps_what_was_written(chat: Path, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from llm4mat_bench.baselines.registry import get_baseline
+    from llm4mat_bench.baselines.run import train_baseline
+    from llm4mat_bench.metrics.results.verify import verify_results
+
+    settings = lora.Settings(model_id=str(chat), form="instruction", epochs=1)
+    run = train_baseline(
+        get_baseline("lora"), TASK, "composition", tmp_path, settings=settings, train_rows=16, limit=4, threads=1
+    )
+    table = pq.read_table(run.folder / "predictions.parquet")
+    written, statuses = table["raw_output"].to_pylist(), table["parse_status"].to_pylist()
+    assert all(isinstance(one, str) for one in written[:4]) and set(written[4:]) == {None}
+    assert "missing" not in statuses[:4] and set(statuses[4:]) == {None}
+    counts = run.record.counts
+    assert counts.n_scored + counts.n_invalid == 4 and counts.n_missing == counts.n_total - 4
+    assert sum(run.record.fitted["parse_status"].values()) == 4
+    assert not verify_results(tmp_path)[0].faults
+    assert train_baseline(
+        get_baseline("lora"), TASK, "composition", tmp_path, settings=settings, train_rows=16, limit=4
+    ).already_there
