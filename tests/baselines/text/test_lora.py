@@ -339,3 +339,34 @@ def test_a_run_ends_in_a_record_that_verifies_and_keeps_what_was_written(chat: P
     assert train_baseline(
         get_baseline("lora"), TASK, "composition", tmp_path, settings=settings, train_rows=16, limit=4
     ).already_there
+
+
+@pytest.mark.parametrize("form", ["head", "instruction"])
+def test_activations_computed_again_change_nothing(form: str, chat: Path, tmp_path: Path) -> None:
+    train = rows(8, texts=["NaCl", "K", "Si", "GaN"] * 2)
+    settings = {"form": form, "max_length": 200, "epochs": 1, "learning_rate": 1e-2}
+    kept, again = (
+        lora.fit(
+            data_of(modality="composition", train=train, validation=rows(1)),
+            adapters(tmp_path / f"work{checkpointing}", chat, **settings, gradient_checkpointing=checkpointing),
+        )
+        for checkpointing in (False, True)
+    )
+    assert again.facts["validation_error"] == pytest.approx(kept.facts["validation_error"], abs=1e-5)
+
+
+def test_gguf_files_are_found(tmp_path: Path) -> None:
+    from llm4mat_bench.baselines.text.checkpoints import local_checkpoint
+
+    with pytest.raises(UsageError, match="no such file"):
+        local_checkpoint(str(tmp_path / "a.gguf"))
+    (tmp_path / "a.gguf").write_bytes(b"GGUF")
+    found = lora.resolve(lora.Settings(model_id=str(tmp_path)))
+    assert found.model_revision == lora.resolve(lora.Settings(model_id=str(tmp_path / "a.gguf"))).model_revision
+    (tmp_path / "b.gguf").write_bytes(b"other")
+    with pytest.raises(UsageError, match="2 GGUF files; name the one"):
+        local_checkpoint(str(tmp_path))
+    assert lora.resolve(lora.Settings(model_id=str(tmp_path / "b.gguf"))).model_revision != found.model_revision
+    pytest.importorskip("gguf")
+    with pytest.raises(UsageError, match="cannot be loaded"):
+        lora.fit(data_of(), adapters(tmp_path / "work", tmp_path / "b.gguf"))
