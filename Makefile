@@ -7,10 +7,15 @@ BIN    := $(VENV)/bin
 PYTEST_ARGS ?= -n auto
 # What the tests need. Those of fine-tuned models pass over where PyTorch is not there:
 # `make test TEST_EXTRAS=baselines,describe,dev` does without its gigabytes.
-TEST_EXTRAS ?= baselines,describe,dev,finetune,graphs
+TEST_EXTRAS ?= baselines,describe,dev,finetune,graphs,harness
 # What `make test-pythons` runs: all of Python 3.12 and 3.13 that are found, each under another kernel of OpenBLAS.
 OTHER_PYTHONS ?= 3.12:Haswell 3.13:Nehalem
 OTHER_TESTS   ?= tests
+
+# vLLM has an environment of its own: it needs older libraries.
+VLLM_VENV ?= .venv-vllm
+SMALL_MODEL := build/SmolLM2-135M-Instruct-Q4_1
+PORT ?= 8000
 
 UV := $(shell command -v uv 2>/dev/null)
 # pip's own folder of local packages, where one is set up, serves uv as well.
@@ -19,10 +24,10 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: docs help demo test test-pythons test-wheel lint format typecheck constraints clean
+.PHONY: docs help demo test test-pythons test-wheel test-vllm serve-demo lint format typecheck constraints clean
 
 help:  ## say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 ..."; exit 1; }
@@ -69,6 +74,16 @@ else
 endif
 	cd build/wheel && venv/bin/llm4mat-bench demo --out demo && test -s demo/leaderboard/index.html
 
+$(VLLM_VENV)/.installed: setup.cfg pyproject.toml $(wildcard scripts/serve_demo/*.txt scripts/serve_demo/*.sh scripts/serve_demo/vllm_name/*.toml)
+	scripts/serve_demo/set_up.sh $(VLLM_VENV) $(PYTHON)
+	@touch $@
+
+$(SMALL_MODEL)/config.json: $(VLLM_VENV)/.installed
+	$(VLLM_VENV)/bin/python scripts/serve_demo/model_folder.py $(SMALL_MODEL)
+
+serve-demo: $(SMALL_MODEL)/config.json  ## serve a small real model with vLLM on this machine, to be asked with `llm4mat-bench prompt`
+	@$(PYTHON) scripts/serve_demo/serve.py --vllm $(VLLM_VENV)/bin/vllm --folder $(SMALL_MODEL) --port $(PORT)
+
 lint: $(VENV)/.installed-$(TEST_EXTRAS) typecheck  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -92,4 +107,4 @@ constraints:  ## write constraints.txt anew from the newest versions that fit (t
 	mv build/constraints.txt constraints.txt
 
 clean:  ## remove what the commands above made
-	rm -rf $(VENV) .venv-3.* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) .venv-3.* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -55,11 +55,11 @@ class ModelManifest(BaseModel):
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model that has learnt one task.
+    """A model that has learnt one task, or several such models asked as one.
 
     Attributes:
-        manifest: What it is.
-        folder: Where it lies.
+        manifest: What it is; of several, the first.
+        folder: Where it lies; of several, the first.
         fitted: What does the work.
     """
 
@@ -80,12 +80,27 @@ class TrainedModel:
         Raises:
             DataError: A text cannot be read.
         """
-        return self.fitted.predict(texts if isinstance(texts, Texts) else Texts(list(texts)))
+        return self.fitted.predict(_as_texts(texts))
+
+    def predict_each(self, texts: Sequence[str | None]) -> NDArray[np.float64]:
+        """Answers of each model, where this stands for several, for example the seeds of one.
+
+        Returns:
+            Shape ``(models, n)``; `predict` gives the mean over the first axis.
+        """
+        from .ensembles import MeanOf
+
+        asked = _as_texts(texts)
+        return self.fitted.predict_each(asked) if isinstance(self.fitted, MeanOf) else self.fitted.predict(asked)[None]
 
     def positive(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Which scores say the positive class: those over one half, or over 0 for logits."""
         chosen: NDArray[np.bool_] = scores > (0.5 if self.manifest.score_kind == "probability" else 0.0)
         return chosen
+
+
+def _as_texts(texts: Sequence[str | None]) -> Texts:
+    return texts if isinstance(texts, Texts) else Texts(list(texts))
 
 
 def describe_model(
@@ -139,16 +154,7 @@ def load_saved_model(folder: Path) -> TrainedModel:
         DataError: A file is missing or damaged.
     """
     home = _home(folder)
-    manifest = _read_manifest(home / MANIFEST)
-    for name, file in manifest.files.items():
-        path = home / name
-        # By its name, not by where it leads: the files of the Hub's cache are links.
-        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
-            raise DataError(f"{home / MANIFEST}: {name} is not a file of this folder")
-        if not path.is_file():
-            raise DataError(f"{path}: missing; train again or copy the whole folder")
-        if path.stat().st_size != file.size_bytes or file_sha256(path) != file.sha256:
-            raise DataError(f"{path}: changed since it was saved; train again or copy it once more")
+    manifest = read_whole_manifest(home)
     baseline = get_baseline(manifest.model)
     if baseline.declaration.revision != manifest.revision:
         raise UsageError(
@@ -162,6 +168,25 @@ def load_saved_model(folder: Path) -> TrainedModel:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{home}: {manifest.model} cannot read what is saved there ({one_line(error)})") from error
+
+
+def read_whole_manifest(home: Path) -> ModelManifest:
+    """Read what a saved model says of itself, and look whether all its files are there as they were.
+
+    Raises:
+        DataError: The manifest cannot be read, or a file is missing or changed.
+    """
+    manifest = _read_manifest(home / MANIFEST)
+    for name, file in manifest.files.items():
+        path = home / name
+        # By its name, not by where it leads: the files of the Hub's cache are links.
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            raise DataError(f"{home / MANIFEST}: {name} is not a file of this folder")
+        if not path.is_file():
+            raise DataError(f"{path}: missing; train again or copy the whole folder")
+        if path.stat().st_size != file.size_bytes or file_sha256(path) != file.sha256:
+            raise DataError(f"{path}: changed since it was saved; train again or copy it once more")
+    return manifest
 
 
 def _home(folder: Path) -> Path:

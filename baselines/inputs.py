@@ -35,12 +35,16 @@ class Question(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What a model answered: the value (None where there is none) and, where it failed, why."""
+    """What a model answered: the value (None where there is none) and, where it failed, why.
+
+    Where several models are asked as one, the value is their mean and ``spread`` their standard deviation.
+    """
 
     place: str
     name: str
     value: float | None
     error: str | None
+    spread: float | None = None
 
 
 def read_questions(inputs: Sequence[str], modality: Modality, column: str | None = None) -> Iterator[Question]:
@@ -89,7 +93,7 @@ def predict_all(model: TrainedModel, questions: Iterable[Question]) -> Iterator[
 def _predict(model: TrainedModel, batch: list[Question]) -> Iterator[Prediction]:
     asked = [question for question in batch if question.error is None]
     try:
-        values = iter(model.predict([question.text for question in asked]).tolist()) if asked else iter(())
+        answers = model.predict_each([question.text for question in asked]) if asked else np.empty((1, 0))
     except LLM4MatError as error:
         if len(batch) > 1:
             for question in batch:
@@ -97,13 +101,15 @@ def _predict(model: TrainedModel, batch: list[Question]) -> Iterator[Prediction]
         else:
             yield Prediction(batch[0].place, batch[0].name, None, one_line(error))
         return
+    spreads = answers.std(axis=0, ddof=1).tolist() if len(answers) > 1 else [None] * answers.shape[1]
+    values = iter(zip(answers.mean(axis=0).tolist(), spreads, strict=True))
     for question in batch:
         if question.error is not None:
             yield Prediction(question.place, question.name, None, question.error)
             continue
-        value = next(values)
+        value, spread = next(values)
         if np.isfinite(value):
-            yield Prediction(question.place, question.name, value, None)
+            yield Prediction(question.place, question.name, value, None, spread)
         else:
             why = None if question.text is None else model.fitted.reason(question.text)
             yield Prediction(question.place, question.name, None, why or "the model has no answer")

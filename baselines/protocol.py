@@ -57,6 +57,9 @@ class Declaration(BaseModel):
     pretraining_overlap: PretrainingOverlap = Field(
         default="none", description="whether what it was pretrained on holds test rows; goes into the record"
     )
+    several_processes: bool = Field(
+        default=False, description="`fit` may run in several processes at a time, as `accelerate launch` starts them"
+    )
     score_kind: Literal["probability", "logit"] = Field(
         default="probability", description="what `predict` gives in classification"
     )
@@ -205,10 +208,12 @@ class Fitted(ABC):
     Attributes:
         parameters: Number of fitted parameters, None where that is no meaningful number.
         facts: Facts on the fit worth keeping in the record, for example the number of trees.
+        progress: Told how `predict` goes on, where that takes long; a run sets it.
     """
 
     parameters: int | None = None
     facts: Mapping[str, JsonValue] = {}
+    progress: Progress = staticmethod(silent)
 
     @abstractmethod
     def predict(self, texts: Texts) -> NDArray[np.float64]:
@@ -219,7 +224,7 @@ class Fitted(ABC):
             answer.
         """
 
-    def answer(self, texts: Texts, progress: Progress = silent) -> Answers:  # noqa: ARG002
+    def answer(self, texts: Texts) -> Answers:
         """Answer the test rows of a run: `predict`, and what there is to keep beside it.
 
         Of a model that writes, ``raw_output`` and ``parse_status`` (``missing`` where there was nothing to answer): an

@@ -1,5 +1,7 @@
 """Run a model on a task: load, fit, save, predict, score, and leave one folder with predictions, record and model."""
 
+import os
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +13,21 @@ from pydantic import ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
 from ..dataset_builder.dataset_folder import load_task
-from ..errors import DataError, UsageError
+from ..errors import DataError, LLM4MatError, UsageError
 from ..files import replace_folder
 from ..metrics.results.controls import other_crystals
 from ..metrics.results.predictions import answer_columns
-from ..metrics.results.record import ModelIdentity, ResultRecord, RunConfig, TrainingProtocol
+from ..metrics.results.record import RESULT_FILE, ModelIdentity, ResultRecord, RunConfig, TrainingProtocol, read_record
 from ..metrics.results.runs import FinishedRun, OpenRun, open_run
 from ..metrics.results.truth import read_data_record
 from ..processors import available_processors
 from ..progress import Progress, silent
-from .artifacts import copy_model, describe_model
+from . import processes
+from .artifacts import MODEL_FOLDER, copy_model, describe_model, read_whole_manifest
 from .controls import train_subset
 from .presets import preset_settings
 from .protocol import Answers, Context, Settings, Split, TaskData
-from .registry import Baseline, check_installed, check_reads
+from .registry import Baseline, check_installed, check_reads, library_versions
 
 Control = Literal["none", "shuffled"]
 _SAVED = "fitted"
@@ -132,26 +135,95 @@ def train_baseline(
         raise UsageError(f"--train-rows {train_rows}: {task.name} has {config.data.n_train} training rows")
     run = open_run(config, results, overwrite=overwrite)
     if isinstance(run, FinishedRun):
+        processes.share(None)
         return Run(run.folder, run.record, already_there=True)
     with run:
         splits = load_task(task, modality, data, revision=revision, progress=progress)
         train, validation, test = (Split(name, splits[name]) for name in ("train", "validation", "test"))
         if train_rows is not None:
             train = train_subset(train, train_rows, seed)
-        context = Context(settings, seed, run.work, progress, threads or available_processors())
-        saved = _fitted(baseline, TaskData(task, modality, train, validation), context, run)
+        context = Context(settings, seed, run.work, progress, threads or _threads())
+        whole = None if overwrite else _whole_run(baseline, config, results)
+        learnt = TaskData(task, modality, train, validation)
+        saved = _fitted(baseline, learnt, context, run, whole)
         record = _answered(baseline, saved, test, run, progress)
     return Run(run.folder, record, already_there=False)
 
 
-def _fitted(baseline: Baseline, data: TaskData, context: Context[Settings], run: OpenRun) -> Path:
-    """Fit and save, unless a call that was killed while it predicted has done so."""
+def train_along(
+    baseline: Baseline,
+    task: Task,
+    modality: Modality,
+    *,
+    seed: int = 0,
+    data: str | None = None,
+    revision: str | None = None,
+    train_rows: int | None = None,
+    threads: int | None = None,
+) -> None:
+    """What a process does that is not the first: wait until that one trains, and train with it.
+
+    Arguments are those of `train_baseline`. All else, settings among it, the first process says.
+    """
+    processes.check_can(baseline)
+    shared = processes.share(None)
+    if shared is None:  # the run was there, or what it needs had been trained before
+        return
+    settings = baseline.settings_model.model_validate(shared["settings"])
+    splits = load_task(task, modality, data, revision=revision)
+    train, validation = (Split(name, splits[name]) for name in ("train", "validation"))
+    if train_rows is not None:
+        train = train_subset(train, train_rows, seed)
+    context = Context(settings, seed, Path(shared["work"]), threads=threads or _threads())
+    baseline.fit(TaskData(task, modality, train, validation), context)
+    processes.leave()
+
+
+def _threads() -> int:
+    """Threads for this process, where several share the machine."""
+    return max(1, available_processors() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
+def _whole_run(baseline: Baseline, config: RunConfig, results: Path) -> Path | None:
+    """The model of a finished run that was trained just so and asked otherwise: a control or a trial trains nothing.
+
+    It is taken only if it is whole and what trained it is what would train it now.
+    """
+    asked = config.protocol.model_copy(update={"control": "none", "limit": None})
+    whole = config.model_copy(update={"protocol": asked})
+    folder = results / whole.place
+    if whole == config or not (folder / RESULT_FILE).is_file():
+        return None
+    try:
+        if read_record(folder / RESULT_FILE).config_sha256 != whole.sha256:
+            return None
+        manifest = read_whole_manifest(folder / MODEL_FOLDER)
+    except LLM4MatError:
+        return None
+    return folder / MODEL_FOLDER if manifest.libraries == library_versions(baseline) else None
+
+
+def _fitted(
+    baseline: Baseline, data: TaskData, context: Context[Settings], run: OpenRun, whole: Path | None = None
+) -> Path:
+    """Fit and save, unless a call that was killed while it predicted has done so, or another run trained the same."""
     saved = run.work / _SAVED
     if not saved.is_dir():
-        fitted = baseline.fit(data, context)
+        fitted = None
+        if whole is None:
+            processes.share({"work": str(context.work.resolve()), "settings": context.settings.model_dump(mode="json")})
+            fitted = baseline.fit(data, context)
+            processes.leave()
+        else:
+            processes.share(None)
         with replace_folder(saved) as temporary:
-            fitted.save(temporary)
+            if fitted is not None:
+                fitted.save(temporary)
+            elif whole is not None:
+                shutil.copytree(whole, temporary, dirs_exist_ok=True)
             describe_model(temporary, baseline, data.task, data.modality, context, run.config.run_id)
+    else:
+        processes.share(None)
     return saved
 
 
@@ -167,7 +239,8 @@ def _answered(baseline: Baseline, saved: Path, test: Split, run: OpenRun, progre
     asked = len(test) if protocol.limit is None else min(protocol.limit, len(test))
     progress("predicting", 0, asked)
     model = baseline.load(saved)
-    answers = model.answer(texts[:asked], progress)
+    model.progress = progress
+    answers = model.answer(texts[:asked])
     values = np.full(len(test), np.nan)
     values[:asked] = _checked(baseline, answers.values, asked)
     declaration = baseline.declaration

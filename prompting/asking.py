@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from .engines.interface import Answer, Engine, NoAnswerError, Question, ServerGoneError
+from .engines.interface import Answer, Engine, NoAnswerError, PostponedError, Question, ServerGoneError
 from .store import AnswerStore
 
 _OTHERS_SECONDS = 0.2
@@ -37,14 +39,40 @@ Seen = Callable[[Asked, Answer, bool], None]
 """Called with each answer, and whether it came now; may raise to stop."""
 
 
+class Unanswered(NamedTuple):
+    """Questions without an answer.
+
+    Attributes:
+        failures: Why, one line each.
+        postponed: How many others will be answered later.
+    """
+
+    failures: list[str]
+    postponed: int
+
+
+_Task = asyncio.Task[tuple[Asked, Answer]]
+
+
 @dataclass
 class _Flight:
-    """What is under way."""
+    """What is under way. Tasks say themselves when they are done: nobody looks through all of them."""
 
-    tasks: "set[asyncio.Task[tuple[Asked, Answer]]]" = field(default_factory=set)
+    tasks: set[_Task] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
+    landed: deque[_Task] = field(default_factory=deque)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
     failures: list[str] = field(default_factory=list)
+    postponed: int = 0
     in_a_row: int = 0
+
+    def add(self, task: _Task) -> None:
+        self.tasks.add(task)
+        task.add_done_callback(self._land)
+
+    def _land(self, task: _Task) -> None:
+        self.landed.append(task)
+        self.news.set()
 
 
 async def ask_missing(
@@ -53,7 +81,7 @@ async def ask_missing(
     questions: Iterable[Asked],
     seen: Seen,
     afford: Callable[[int], None] = lambda _in_flight: None,
-) -> list[str]:
+) -> Unanswered:
     """Ask what has no answer yet.
 
     When it stops early, what is in flight is waited for and kept, since it is paid; only a server that is gone is not
@@ -67,7 +95,7 @@ async def ask_missing(
         afford: Asked before each question, with how many are in flight; raises to stop.
 
     Returns:
-        Why questions got no answer, one line each.
+        What got no answer.
 
     Raises:
         EngineError: No question is answered any more.
@@ -87,7 +115,7 @@ async def ask_missing(
                     passed += 1
                     if passed % _BREATH == 0:
                         await asyncio.sleep(0)
-                        _collect(flight, {task for task in flight.tasks if task.done()}, seen)
+                        _collect(flight, seen)
                     continue
                 afford(len(flight.tasks))
                 if not _begin(engine, store, asked, flight, seen):
@@ -106,7 +134,7 @@ async def ask_missing(
         except Exception:
             await asyncio.gather(*flight.tasks, return_exceptions=True)  # their answers are in the store then
             raise
-    return flight.failures
+    return Unanswered(flight.failures, flight.postponed)
 
 
 def _begin(engine: Engine, store: AnswerStore, asked: Asked, flight: _Flight, seen: Seen) -> bool:
@@ -125,7 +153,7 @@ def _begin(engine: Engine, store: AnswerStore, asked: Asked, flight: _Flight, se
         seen(asked, answer, False)
         return True
     flight.keys.add(asked.key)
-    flight.tasks.add(asyncio.create_task(_answered(engine, store, asked, flight)))
+    flight.add(asyncio.create_task(_answered(engine, store, asked, flight)))
     return True
 
 
@@ -140,18 +168,26 @@ async def _answered(engine: Engine, store: AnswerStore, asked: Asked, flight: _F
 
 
 async def _wait(flight: _Flight, seen: Seen, timeout: float | None = None) -> None:
-    done, _ = await asyncio.wait(flight.tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    _collect(flight, done, seen)
+    if not flight.landed:
+        flight.news.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await flight.news.wait()
+    _collect(flight, seen)
 
 
-def _collect(flight: _Flight, done: "set[asyncio.Task[tuple[Asked, Answer]]]", seen: Seen) -> None:
-    flight.tasks -= done
+def _collect(flight: _Flight, seen: Seen) -> None:
+    done = list(flight.landed)
+    flight.landed.clear()
+    flight.tasks.difference_update(done)
     trouble: Exception | None = None
     for task in done:
         try:
             asked, answer = task.result()
             flight.in_a_row = 0
             seen(asked, answer, True)
+        except PostponedError:
+            flight.postponed += 1
         except NoAnswerError as error:
             flight.failures.append(str(error))
             flight.in_a_row += 1

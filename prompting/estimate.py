@@ -9,6 +9,7 @@ from ..dataset_builder.catalogue import Modality, Task
 from ..errors import DataError
 from ..metrics.results.record import Control
 from .messages import Message
+from .perturbations import perturbation
 from .questions import read_questions
 from .render import Renderer
 from .run import PromptSettings, about_tokens
@@ -62,7 +63,8 @@ def estimate(
         DataError: No row has a text.
     """
     room = None if settings.context is None or counter is None else settings.context - settings.max_tokens
-    renderer = Renderer(load_template(settings.template), task, modality, counter=counter, room=room)
+    asked_task = perturbation(control, task, modality, seed).task
+    renderer = Renderer(load_template(settings.template), asked_task, modality, counter=counter, room=room)
     shots = ShotSettings(rule=settings.shot_rule, count=settings.shots, seed=seed)
     questions = read_questions(
         task, modality, renderer, shots, data=data, revision=revision, control=control, limit=limit

@@ -1,6 +1,7 @@
 """What came of the questions: values read from answers, and the columns of the predictions file."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,10 +34,12 @@ class Outcomes:
         task: What is asked for.
         rows: Test rows, ``n``.
         samples: How often each is asked, ``s``.
+        back: Converts a number that was asked for in another unit.
     """
 
-    def __init__(self, task: Task, rows: int, samples: int) -> None:
+    def __init__(self, task: Task, rows: int, samples: int, *, back: Callable[[float], float] | None = None) -> None:
         self.task = task
+        self._back = back
         self.rows = rows
         self.samples = samples
         self.keys: list[bytes | None] = [None] * (rows * samples)
@@ -64,7 +67,8 @@ class Outcomes:
         parsed = parse_answer(answer.text, self.task, finish_reason=reason)
         self.statuses[row * self.samples + sample] = parsed.status
         if parsed.value is not None:
-            self.values[row, sample] = float(parsed.value)
+            value = float(parsed.value)
+            self.values[row, sample] = value if self._back is None else self._back(value)
             if self.task.kind == "classification":
                 sure = positive_probability(answer.tokens, answer.text, parsed.span, bool(parsed.value), self.task)
                 self.probabilities[row, sample] = np.nan if sure is None else sure

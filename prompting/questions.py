@@ -1,7 +1,8 @@
 """The questions of one run: test rows with their shots, rendered one at a time from texts that stay on disk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from ..dataset_builder.dataset_folder import load_task, read_labels
 from ..metrics.results.controls import other_crystals
 from ..metrics.results.record import Control
 from ..progress import Progress, silent
+from .perturbations import perturbation
 from .render import Prompt, Renderer
 from .shots import Example, Shots, ShotSettings, choose_shots
 
@@ -32,12 +34,24 @@ class TaskRows(Sequence[Example]):
         rows: Columns ``material_id``, ``text`` and ``target``, memory-mapped.
         is_class: Targets are classes.
         order: Which row's text each row has; None for its own.
+        change: Makes another text of a row's id and text.
+        scale: What targets are multiplied by.
     """
 
-    def __init__(self, rows: "Dataset", *, is_class: bool, order: NDArray[np.int64] | None = None) -> None:
+    def __init__(
+        self,
+        rows: "Dataset",
+        *,
+        is_class: bool,
+        order: NDArray[np.int64] | None = None,
+        change: Callable[[str, str], str] | None = None,
+        scale: Fraction = Fraction(1),
+    ) -> None:
         self._rows = rows.with_format("arrow")
         self._texts = (rows if order is None else rows.select(order)).with_format("arrow")
         self._is_class = is_class
+        self._change = change
+        self._scale = scale
         self._piece: tuple[int, list[Example]] = (0, [])
 
     def __len__(self) -> int:
@@ -60,10 +74,17 @@ class TaskRows(Sequence[Example]):
     def _read(self, start: int, end: int) -> list[Example]:
         own, texts = self._rows[start:end], self._texts[start:end]
         triples = zip(own["material_id"].to_pylist(), texts["text"].to_pylist(), own["target"].to_pylist(), strict=True)
-        return [
-            Example(one, text, bool(target) if self._is_class and target is not None else target)
-            for one, text, target in triples
-        ]
+        return [Example(one, self._text(one, text), self._target(target)) for one, text, target in triples]
+
+    def _text(self, material_id: str, text: str | None) -> str | None:
+        return text if self._change is None or not text else self._change(material_id, text)
+
+    def _target(self, target: float | bool | None) -> float | bool | None:
+        if target is None:
+            return None
+        if self._is_class:
+            return bool(target)
+        return target if self._scale == 1 else float(Fraction(target) * self._scale)
 
 
 @dataclass(frozen=True)
@@ -135,7 +156,8 @@ def read_questions(
         settings: Which shots, how many, and the seed, that of the control too.
         data: Folder that `llm4mat-bench build` wrote, or a dataset repo on the Hub; None for the embedded sample.
         revision: Revision of the Hub repo.
-        control: ``shuffled`` shows each question another test crystal's text.
+        control: ``shuffled`` shows each question another test crystal's text; ``sentences`` and ``unit`` as
+            `perturbation` says, in the shots too. The renderer is that of the perturbed task.
         limit: Ask only so many test rows.
         progress: Called as the work goes on.
 
@@ -146,7 +168,8 @@ def read_questions(
     splits = load_task(task, modality, data, revision=revision, progress=progress)
     is_class = task.kind == "classification"
     order = other_crystals(len(splits["test"]), settings.seed) if control == "shuffled" else None
-    test = TaskRows(splits["test"], is_class=is_class, order=order)
+    changed = perturbation(control, task, modality, settings.seed)
+    test = TaskRows(splits["test"], is_class=is_class, order=order, change=changed.change)
     shots, formulas = None, None
     if settings.count:
         progress("choosing shots", 0, 0)
@@ -157,7 +180,10 @@ def read_questions(
             formulas = TaskRows(views["test"], is_class=is_class, order=order)
         complete = _complete(task, data, revision) if settings.rule == "fixed_published" else None
         shots = choose_shots(
-            TaskRows(splits["train"], is_class=is_class), settings, formulas=training_formulas, complete=complete
+            TaskRows(splits["train"], is_class=is_class, change=changed.change, scale=changed.scale),
+            settings,
+            formulas=training_formulas,
+            complete=complete,
         )
     asked = len(test) if limit is None else min(limit, len(test))
     return Questions(test, asked, shots, formulas, renderer)

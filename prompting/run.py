@@ -16,9 +16,10 @@ from ..metrics.results.runs import FinishedRun, OpenRun, open_run
 from ..metrics.results.truth import read_data_record
 from ..progress import Progress, silent
 from .asking import Asked, ask_missing
-from .engines.interface import Answer, Engine, EngineInfo, Question, ServerGoneError
+from .engines.interface import Answer, Engine, EngineInfo, PostponedError, Question, ServerGoneError
 from .outcomes import Outcomes
 from .parser import PARSER_VERSION
+from .perturbations import perturbation
 from .published import PublishedShots
 from .published_questions import PublishedQuestions, published_shots, read_published_questions
 from .questions import Questions, read_questions
@@ -133,7 +134,8 @@ def prompt_task(
         store: Where answers are and go.
         settings: How it is asked.
         seed: Of shots, samples and the control.
-        control: ``shuffled`` shows each question another test crystal's text.
+        control: ``shuffled`` shows each question another test crystal's text, ``sentences`` those of its
+            description in another order; ``unit`` asks for another unit and converts the answers back.
         limit: Ask only so many test rows: a trial, which is not ranked.
         data: Folder that `llm4mat-bench build` wrote, or a dataset repo on the Hub; None for the embedded sample.
         revision: Revision of the Hub repo.
@@ -147,6 +149,7 @@ def prompt_task(
         UsageError: The call is wrong, or the data is not at hand.
         DataError: The data is damaged.
         EngineError: The model cannot be asked.
+        PostponedError: Answers come later; nothing is wrong.
         StoppedError: Going on would only cost.
         LLM4MatError: Questions got no answer.
     """
@@ -156,8 +159,9 @@ def prompt_task(
     template = load_template(settings.template)
     if prompts is not None:
         published = check_published(settings, control)
+    changed = perturbation(control, task, modality, seed)
     watch = Watch(
-        task,
+        changed.task,
         structured=settings.structured,
         keep_going=spending.keep_going,
         prices=spending.prices,
@@ -171,8 +175,8 @@ def prompt_task(
     room = None if context is None else context - settings.max_tokens
     if room is not None and room < 1:
         raise UsageError(f"--max-tokens {settings.max_tokens} leaves no room for a prompt in {context} tokens")
-    renderer = Renderer(template, task, modality, counter=counter, room=room)
-    asking = Asking(task, settings, seed, info, published=prompts is not None)
+    renderer = Renderer(template, changed.task, modality, counter=counter, room=room)
+    asking = Asking(changed.task, settings, seed, info, published=prompts is not None)
     progress(f"looking at {task.name}", 0, 0)
     config = RunConfig.of(
         task,
@@ -219,7 +223,7 @@ def prompt_task(
                 limit=limit,
                 progress=progress,
             )
-        outcomes = Outcomes(task, len(questions.test), settings.samples)
+        outcomes = Outcomes(changed.task, len(questions.test), settings.samples, back=changed.back)
         try:
             _ask(engine, store, questions, asking, outcomes, watch, progress)
         except BaseException:
@@ -346,13 +350,15 @@ def _ask(
             progress("invalid", watch.invalid, watch.answered)
 
     progress("asking", 0, total)
-    failures = asyncio.run(ask_missing(engine, store, all_questions(), seen, watch.afford))
+    failures, postponed = asyncio.run(ask_missing(engine, store, all_questions(), seen, watch.afford))
     progress("asking", total, total)
     if failures:
         raise LLM4MatError(
             f"{len(failures)} of {total} questions got no answer ({failures[0]}); all others are kept, the "
             "same command asks these again"
         )
+    if postponed:
+        raise PostponedError(f"{postponed} of {total} questions wait for their answers")
 
 
 def _finish(

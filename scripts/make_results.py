@@ -73,7 +73,7 @@ class Group:
 
 def label_of(record: ResultRecord) -> str:
     """The model, and the checkpoint that it started from."""
-    checkpoint = record.protocol.settings.get("model_id")
+    checkpoint = record.protocol.settings.get("model_id") or record.protocol.settings.get("pretrained")
     name = PurePath(str(checkpoint)).name if checkpoint else ""
     return f"{record.model.id} ({name})" if name and name not in record.model.id else record.model.id
 

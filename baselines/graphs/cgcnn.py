@@ -91,7 +91,8 @@ def fit(data: TaskData, context: Context[Settings]) -> "FittedGraphs":
     """
     import torch
 
-    torch.set_num_threads(context.threads)
+    # OMP_NUM_THREADS counts: on a busy machine, threads that wait for each other cost tenfold.
+    torch.set_num_threads(min(context.threads, torch.get_num_threads()))
     return _published(context.settings) if context.settings.pretrained is not None else _trained(data, context)
 
 

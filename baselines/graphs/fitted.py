@@ -71,7 +71,11 @@ class FittedGraphs(Fitted):
         """
         values = np.full(len(texts), np.nan)
         store = GraphStore(self.state.graphs)
-        places = store.find(texts, keep=False)
+        # Processes only within a run: those of a user's script would run that script again.
+        in_run = self.progress is not silent
+        places = store.find(
+            texts, step="crystal graphs, test", progress=self.progress, processes=0 if in_run else 1, keep=False
+        )
         usable, _ = usable_rows(store, places, self.elements)
         answers = answers_of(self.network, store, places[usable])
         values[usable] = finish(answers, self.state)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import DataError, UsageError
+from ..processes import count, first_before_others
 from ..protocol import Context, Declaration, Split, TaskData
 from .settings import TextSettings
 
@@ -24,6 +25,7 @@ def declare(name: str, title: str, *libraries: str) -> Declaration:
         revision="1",
         modalities=("composition", "cif", "description"),
         extra="finetune",
+        several_processes=True,
         pretraining_overlap="unknown",
         libraries=("torch", "transformers", "accelerate", "safetensors", "tokenizers", *libraries),
     )
@@ -93,8 +95,9 @@ def fine_tune(
     encode = EncodeTexts(TextEncoder(tokenizer, reading.steps, reading.stop_words, first_token, max_length))
 
     context.progress("tokenizing", 0, 0)
-    train, without_text, cut = encode_rows(data.train.rows, encode, "train", context.threads)
-    validation, _, _ = encode_rows(data.validation.rows, encode, "validation", context.threads)
+    with first_before_others():
+        train, without_text, cut = encode_rows(data.train.rows, encode, "train", context.threads)
+        validation, _, _ = encode_rows(data.validation.rows, encode, "validation", context.threads)
     best = train_network(
         network,
         train,
@@ -126,6 +129,7 @@ def fine_tune(
             "mean_tokens": float(column(train, "length").mean()),
             "added_tokens": list(new_tokens),
             **network.facts(),
+            **({"processes": count()} if count() > 1 else {}),
         },
     )
     return (keep or FittedText)(
@@ -149,6 +153,7 @@ def prepare(data: TaskData, context: "Context[Any]") -> dict[str, float]:
         _refuse_one_class(data.train, data.task.name)
     scale = {"mean": 0.0, "deviation": 1.0} if classes else _scale_of(data.train, data.task.name)
     _refuse_emulation(context.settings)
+    _refuse_uneven(context.settings)
     quiet()
     torch.set_num_threads(context.threads)
     # Before anything random: new embeddings, the head, dropout.
@@ -172,6 +177,12 @@ def whole_network(
     encoder = load_encoder(settings.model_id, settings.model_revision, config)
     fit_embeddings(encoder, tokenizer, settings)
     return CrystalNetwork(encoder, settings.pooling, settings.dropout, classes=classes)
+
+
+def _refuse_uneven(settings: TextSettings) -> None:
+    """A batch is that of all processes together, so that their number changes no setting of a run."""
+    if settings.batch_size % count():
+        raise UsageError(f"batch_size {settings.batch_size} cannot be shared by {count()} processes: give a multiple")
 
 
 def _scale_of(train: Split, task: str) -> dict[str, float]:

@@ -13,7 +13,8 @@ from ...answers.parser import PARSER_VERSION, parse_answer
 from ...dataset_builder.catalogue import Task
 from ...errors import DataError, UsageError, said_value
 from ...files import write_json, write_text
-from ...progress import Progress, silent
+from ...progress import Progress
+from ..processes import count, first_before_others
 from ..protocol import Answers, Context, Fitted, TaskData, Texts
 from .adapters import adapted_model, load_adapted, to_processor
 from .answering import (
@@ -87,7 +88,7 @@ class TaughtModel(Fitted):
         """
         return self.answer(texts).values
 
-    def answer(self, texts: Texts, progress: Progress = silent) -> Answers:
+    def answer(self, texts: Texts) -> Answers:
         """Answer each text, and keep what was written and how it was read."""
         values = np.full(len(texts), np.nan)
         written: list[str | None] = [None] * len(texts)
@@ -104,7 +105,7 @@ class TaughtModel(Fitted):
                 most=self.state.most_tokens,
                 pad_id=self.tokenizer.pad_token_id,
                 precision=self.state.precision,
-                done=partial(_tell, progress, start, len(texts)),
+                done=partial(_tell, self.progress, start, len(texts)),
             )
             for at, output in zip(there, outputs, strict=True):
                 text = self.tokenizer.decode(output.ids, skip_special_tokens=True)
@@ -193,8 +194,9 @@ def teach(data: TaskData, context: Context[Any]) -> TaughtModel:
     most = _SPARE_TOKENS + _longest_answer(data, tokenizer, form, settings.digits)
     max_length = longest(settings, config, tokenizer, spare=most)
     encode = EncodeAnswers(ChatEncoder(tokenizer, form, reading, max_length), data.task, settings.digits)
-    train, without_text, cut = encode_rows(data.train.rows, encode, "train", context.threads)
-    validation, _, _ = encode_rows(data.validation.rows, encode, "validation", context.threads)
+    with first_before_others():
+        train, without_text, cut = encode_rows(data.train.rows, encode, "train", context.threads)
+        validation, _, _ = encode_rows(data.validation.rows, encode, "validation", context.threads)
     best = train_network(
         network,
         train,
@@ -225,6 +227,7 @@ def teach(data: TaskData, context: Context[Any]) -> TaughtModel:
             "mean_tokens": float(column(train, "length").mean()),
             "added_tokens": list(new_tokens),
             **network.facts(),
+            **({"processes": count()} if count() > 1 else {}),
         },
     )
     return TaughtModel(network, tokenizer, state, reading, history(context.work))

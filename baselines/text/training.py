@@ -16,6 +16,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerContr
 
 from ...files import replace_folder, write_json
 from ...progress import Progress
+from ..processes import count, first_before_others, wait
 from .batches import LikeLengths
 from .encoding import column
 from .fitted import ROWS_A_CHUNK, WEIGHTS_FILE, finish, logits_of
@@ -74,7 +75,7 @@ def train_network(
     """
     arguments = TrainingArguments(
         output_dir=str(work / "checkpoints"),
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=settings.batch_size // count(),
         gradient_accumulation_steps=settings.gradient_accumulation,
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
@@ -107,7 +108,10 @@ def train_network(
     )
     trainer.remove_callback(PrinterCallback)
     trainer.prepare(settings=settings, score=score, seed=seed, work=work)
-    trainer.train(resume_from_checkpoint=last_checkpoint(work))
+    with first_before_others():
+        checkpoint = last_checkpoint(work)
+    trainer.train(resume_from_checkpoint=checkpoint)
+    wait()
     best = Best.model_validate_json((work / BEST / BEST_FILE).read_bytes())
     network.load_weights(work / BEST / WEIGHTS_FILE)
     return best
@@ -161,6 +165,7 @@ class _Trainer(Trainer):
         self.log(found)
         if self.is_world_process_zero():
             self._keep(network, Best(step=self.state.global_step, epoch=self.state.epoch or 0.0, error=error))
+        wait()  # the callback reads what was kept
         self.control: TrainerControl = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
         network.train()
         return found
@@ -198,10 +203,13 @@ class _Bookkeeping(TrainerCallback):
     def on_log(self, args: Any, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any) -> None:  # noqa: ANN401, ARG002
         if logs and "loss" in logs:
             self.loss = float(logs["loss"])
+        if not state.is_world_process_zero:
+            return
         with (self.work / HISTORY).open("a", encoding="utf-8") as handle:
             handle.write(json.dumps({"step": state.global_step, "epoch": state.epoch, **(logs or {})}) + "\n")
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
+        wait()  # each process writes its random state
         if state.is_world_process_zero:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             write_json(folder / COMPLETE, {"step": state.global_step})

@@ -15,6 +15,7 @@ from .check import check
 from .console import err
 from .demo import demo
 from .describe import describe
+from .export import export
 from .leaderboard import leaderboard
 from .models import models
 from .plan import plan
@@ -82,6 +83,7 @@ for command in (
     predict,
     prompt,
     report,
+    export,
     score,
     submit,
     verify,

@@ -1,7 +1,7 @@
 """``leaderboard``: a static page of verified results."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,6 +16,15 @@ def leaderboard(
     data: PlacesOption = None,
     source: OldSourceOption = None,
     workers: WorkersOption = None,
+    plots: Annotated[bool, typer.Option(help="Draw parity, ROC, element and learning plots for each task.")] = True,
+    duplicates: Annotated[
+        bool,
+        typer.Option(help="Score without duplicates of training rows too: reads all texts of the data once."),
+    ] = True,
+    published: Annotated[
+        Literal["beside", "all", "none"],
+        typer.Option(help="Published rows: for sources with runs, for all sources, for none."),
+    ] = "beside",
     check_published: Annotated[
         bool,
         typer.Option(
@@ -42,7 +51,16 @@ def leaderboard(
         raise UsageError("give the folder of results, for example results/")
     truths = open_places(data, source)
     with show_progress(quiet=as_json) as progress:
-        written = write_leaderboard(results, folder, truths, progress, workers=workers or cores())
+        written = write_leaderboard(
+            results,
+            folder,
+            truths,
+            progress,
+            workers=workers or cores(),
+            plots=plots,
+            duplicates=duplicates,
+            reported=published,
+        )
     tell_unused(truths)
     refused = [{"folder": visible(str(one.folder)), "faults": list(one.faults)} for one in written.refused]
     if as_json:

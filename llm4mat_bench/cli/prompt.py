@@ -1,6 +1,7 @@
 """``prompt``: ask a language model the questions of tasks."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,10 +14,15 @@ from .places import PlacesOption, places_of
 from .train import ModalityOption, PatternsArgument, ResultsOption, RevisionOption, read_modalities
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..dataset_builder.catalogue import Modality, Task
     from ..prompting.engines.interface import Engine
     from ..prompting.run import PromptRun, PromptSettings, Spending
     from ..prompting.tokens import Counter
+
+
+_CONTROLS = ("shuffled", "sentences", "unit")
 
 
 def prompt(
@@ -25,8 +31,26 @@ def prompt(
     modality: ModalityOption = "composition",
     results: ResultsOption = Path("results"),
     engine: Annotated[
-        str, typer.Option(help="openai: any server of that kind (vLLM, llama.cpp, a vendor); hf: a folder, here.")
+        str,
+        typer.Option(
+            help="openai: any server of that kind (vLLM, llama.cpp, a vendor); vllm: in this process; ray: vLLM on a "
+            "Ray cluster; batch: files for `vllm run-batch` and vendors' queues; hf: transformers, here."
+        ),
     ] = "openai",
+    engine_option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=JSON", help="An argument of vLLM's engine (vllm, ray), such as dtype."),
+    ] = None,
+    ray: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Of the Ray cluster (ray): local, auto, HOST:6379.")
+    ] = "local",
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="Copies of the model on the cluster (ray).")] = 1,
+    batch: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where batch files are and go [batch in --out].")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Write what a batch left unanswered into a new one (batch).")
+    ] = False,
     base_url: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Address of the server: http://localhost:8000/v1 [OPENAI_BASE_URL]."),
@@ -60,7 +84,12 @@ def prompt(
     body: Annotated[
         list[str] | None, typer.Option("--body", metavar="NAME=JSON", help="A further field of each request.")
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Requests in flight.")] = 16,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1_000_000, metavar="N", help="Questions in flight [openai: 16, vllm: 256, ray: 20,000]."
+        ),
+    ] = None,
     timeout: Annotated[
         float, typer.Option(min=0.1, metavar="SECONDS", help="The longest that a request takes.")
     ] = 300.0,
@@ -69,7 +98,12 @@ def prompt(
         Path | None, typer.Option(metavar="FILE", help="Where answers are kept [answers.sqlite in --out].")
     ] = None,
     control: Annotated[
-        str | None, typer.Option(metavar="shuffled", help="shuffled: each question shows another crystal's text.")
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="shuffled: each question shows another crystal's text; sentences: its own in another order; unit: "
+            "another unit is asked for.",
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Ask only so many test rows: a trial, which is not ranked.")
@@ -95,11 +129,12 @@ def prompt(
     """
     from ..dataset_builder.catalogue import match_tasks
     from ..metrics.results.places import data_of
+    from ..prompting.engines.choice import EngineChoice, make_engine
     from ..prompting.run import Spending, read_prompt_settings
     from ..prompting.watch import Prices
 
-    if control not in (None, "none", "shuffled"):
-        raise UsageError(f"--control {control}: there is one, shuffled")
+    if control not in (None, "none", *_CONTROLS):
+        raise UsageError(f"--control {control}: there are {', '.join(_CONTROLS)}")
     settings = read_prompt_settings(
         template=template,
         shots=shots,
@@ -112,7 +147,7 @@ def prompt(
         samples=samples,
         logprobs=logprobs,
         context=context,
-        extra=_fields(body or []),
+        extra=_fields(body or [], "--body"),
     )
     places = places_of(data, None)
     wanted = [(task, view, data_of(task, places)) for task in match_tasks(tasks) for view in read_modalities(modality)]
@@ -122,7 +157,7 @@ def prompt(
         settings,
         spending,
         seed,
-        "shuffled" if control == "shuffled" else "none",
+        control or "none",
         limit,
         results,
         store or results / "answers.sqlite",
@@ -136,14 +171,21 @@ def prompt(
     if dry_run:
         _show(call, wanted, as_json=as_json)
         return
-    asker = _engine(
-        engine,
-        model,
-        base_url=base_url,
-        key_name=api_key_env,
-        concurrency=concurrency,
-        timeout=timeout,
-        tries=tries,
+    asker = make_engine(
+        EngineChoice(
+            name=engine,
+            model=model,
+            concurrency=concurrency,
+            base_url=base_url,
+            key_name=api_key_env,
+            timeout=timeout,
+            tries=tries,
+            options=_fields(engine_option or [], "--engine-option"),
+            ray_address=ray,
+            workers=workers,
+            batch_folder=batch or results / "batch",
+            batch_again=again,
+        )
     )
     _run(call, asker, wanted, as_json=as_json)
 
@@ -166,14 +208,19 @@ class _Call:
 
 
 def _run(call: _Call, engine: "Engine", wanted: "list[tuple[Task, Modality, str | None]]", *, as_json: bool) -> None:
-    from ..prompting.engines.interface import EngineError
+    from ..prompting.engines.interface import EngineError, PostponedError
     from ..prompting.run import prompt_task
     from ..prompting.store import AnswerStore
     from .progress import show_progress
 
     runs: list[PromptRun] = []
     failed: list[dict[str, str]] = []
-    with AnswerStore(call.store) as store, show_progress(quiet=as_json) as progress:
+    waiting: list[dict[str, str]] = []
+    with (
+        _finishing(engine, as_json=as_json),
+        AnswerStore(call.store) as store,
+        show_progress(quiet=as_json) as progress,
+    ):
         for number, (task, view, data) in enumerate(wanted):
             try:
                 run = prompt_task(
@@ -199,6 +246,8 @@ def _run(call: _Call, engine: "Engine", wanted: "list[tuple[Task, Modality, str 
                     raise
                 rest = f"{error}. {len(wanted) - number} of {len(wanted)} runs are missing; the same command makes them"
                 raise EngineError(rest) from error
+            except PostponedError as error:
+                waiting.append({"task": task.name, "modality": view, "waiting": str(error)})
             except LLM4MatError as error:
                 if len(wanted) == 1:
                     raise
@@ -206,12 +255,31 @@ def _run(call: _Call, engine: "Engine", wanted: "list[tuple[Task, Modality, str 
                 err.print(f"{task.name} {view}: {error}", markup=False, highlight=False, soft_wrap=True)
             else:
                 runs.append(run)
-    _tell(runs, failed, call, as_json=as_json, single=len(wanted) == 1)
+    _tell(runs, failed, waiting, call, as_json=as_json, single=len(wanted) == 1)
     if failed:
         raise typer.Exit(1)
 
 
-def _tell(runs: "list[PromptRun]", failed: list[dict[str, str]], call: _Call, *, as_json: bool, single: bool) -> None:
+@contextmanager
+def _finishing(engine: "Engine", *, as_json: bool) -> "Iterator[None]":
+    """Let an engine end its work after all runs, whatever came of them, and say what is to be done next."""
+    try:
+        yield
+    finally:
+        said = engine.finish()
+        if said and not as_json:
+            err.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell(
+    runs: "list[PromptRun]",
+    failed: list[dict[str, str]],
+    waiting: list[dict[str, str]],
+    call: _Call,
+    *,
+    as_json: bool,
+    single: bool,
+) -> None:
     from .tables import score_table
 
     said = [
@@ -220,7 +288,7 @@ def _tell(runs: "list[PromptRun]", failed: list[dict[str, str]], call: _Call, *,
         for run in runs
     ]
     if as_json:
-        print_json(said[0] if single else {"runs": said, "failed": failed})
+        print_json(said[0] if single and said else {"runs": said, "failed": failed, "waiting": waiting})
         return
     for run in runs:
         if run.already_there:
@@ -244,20 +312,6 @@ def _numbers(run: "PromptRun") -> str:
     return line if counts["cost_now"] is None else f"{line}, {counts['cost_now']:.4f} to pay"
 
 
-def _engine(
-    name: str, model: str, *, base_url: str | None, key_name: str, concurrency: int, timeout: float, tries: int
-) -> "Engine":
-    if name == "hf":
-        from ..prompting.engines.hf import LocalModel
-
-        return LocalModel(Path(model))
-    if name == "openai":
-        from ..prompting.engines.openai_server import OpenAIServer
-
-        return OpenAIServer(model, base_url, key_name=key_name, concurrency=concurrency, timeout=timeout, tries=tries)
-    raise UsageError(f"--engine {name}: there are openai and hf")
-
-
 def _counter(name: str | None) -> "Counter | None":
     if name is None:
         return None
@@ -266,16 +320,16 @@ def _counter(name: str | None) -> "Counter | None":
     return load_counter(name)
 
 
-def _fields(written: list[str]) -> dict[str, Any]:
+def _fields(written: list[str], option: str) -> dict[str, Any]:
     found = {}
     for one in written:
         name, equals, value = one.partition("=")
         if not equals or not name.strip():
-            raise UsageError(f"--body {one}: write NAME=JSON")
+            raise UsageError(f"{option} {one}: write NAME=JSON")
         try:
             found[name.strip()] = json.loads(value)
         except ValueError as error:
-            raise UsageError(f"--body {one}: {value!r} is no JSON; texts stand in quotation marks") from error
+            raise UsageError(f"{option} {one}: {value!r} is no JSON; texts stand in quotation marks") from error
     return found
 
 

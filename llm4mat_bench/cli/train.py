@@ -94,8 +94,9 @@ def train(
     The same call again finds the finished runs and goes on with the others. With several tasks, modalities or seeds, a
     run that fails is told and passed over, and the end is a table of what is there.
     """
+    from ..baselines import processes
     from ..baselines.registry import check_installed, get_baseline
-    from ..baselines.run import read_settings
+    from ..baselines.run import read_settings, train_along
     from ..baselines.sweep import Options, runs_wanted
     from ..dataset_builder.catalogue import match_tasks
 
@@ -120,6 +121,14 @@ def train(
         # A preset of which something was changed is not that preset.
         preset=preset if chosen == read_settings(baseline, read_pairs(checkpoint), preset) else None,
     )
+    if processes.count() > 1 and (len(wanted) != 1 or ray is not None):
+        raise UsageError("several processes train one run at a time: name one task, one modality, one seed, no --ray")
+    if processes.rank():
+        one = wanted[0]
+        train_along(
+            baseline, one.task, one.modality, seed=one.seed, data=one.data, revision=revision, train_rows=train_rows
+        )
+        return
     for line in left_out:
         err.print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
     if len(wanted) == 1 and ray is None:

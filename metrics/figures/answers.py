@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .style import LINE, MARK, MOST_VECTORS, SECOND, corner_note, new_figure, styled, with_unit
+from .style import LINE, MARK, MOST_VECTORS, SECOND, corner_note, new_figure, square_panels, styled, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,8 +37,8 @@ def parity(runs: Sequence[Answers], unit: str | None) -> "Figure":
         runs: At least one.
         unit: Unit of both axes.
     """
-    figure = new_figure(4.0 * len(runs), 4.2)
-    panels = figure.subplots(1, len(runs), squeeze=False)[0]
+    # The map of many points has a bar beside it.
+    figure, panels = square_panels(len(runs), measured=any(len(run.targets) > _MOST_POINTS for run in runs))
     for axes, run in zip(panels, runs, strict=True):
         _draw_parity(axes, run, unit)
     return figure

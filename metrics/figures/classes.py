@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .answers import Answers, Floats
-from .style import LINE, MARK, SECOND, corner_note, new_figure, styled
+from .style import LINE, MARK, SECOND, corner_note, new_figure, square_panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,8 +21,8 @@ def roc(runs: Sequence[Answers]) -> "Figure":
     Args:
         runs: At least one; targets 0 or 1, answers higher for the positive class.
     """
-    figure = new_figure(4.0 * len(runs), 4.2)
-    for axes, run in zip(figure.subplots(1, len(runs), squeeze=False)[0], runs, strict=True):
+    figure, panels = square_panels(len(runs))
+    for axes, run in zip(panels, runs, strict=True):
         false, true = roc_points(run.targets, run.answers)
         kept = np.unique(np.linspace(0, len(false) - 1, min(len(false), _MOST_CORNERS)).astype(int))
         axes.plot([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1)

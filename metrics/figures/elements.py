@@ -69,8 +69,8 @@ def periodic_table(counts: NDArray[np.int64], means: Floats, label: str, title: 
     from matplotlib.colors import Normalize
     from matplotlib.patches import Rectangle
 
-    figure = new_figure(8.4, 4.6)
-    axes = figure.subplots()
+    figure = new_figure(8.4, 4.4, measured=False)
+    axes, bar = figure.add_axes((0.01, 0.01, 0.86, 0.9)), figure.add_axes((0.9, 0.2, 0.015, 0.6))
     shown = means[counts >= FEW] if (counts >= FEW).any() else means[counts > 0]
     low, high = (float(np.quantile(shown, 0.02)), float(np.quantile(shown, 0.98))) if len(shown) else (0.0, 1.0)
     scale = ScalarMappable(Normalize(low, high if high > low else low + (abs(low) or 1.0)), colormaps["YlOrRd"])
@@ -96,5 +96,5 @@ def periodic_table(counts: NDArray[np.int64], means: Floats, label: str, title: 
     axes.axis("off")
     axes.set_title(title, parse_math=False)
     axes.text(2.2, 0.75, f"small numbers: materials; hatched: fewer than {FEW}", fontsize=7, color=INK)
-    figure.colorbar(scale, ax=axes, label=label, shrink=0.7, extend="both")
+    figure.colorbar(scale, cax=bar, label=label, extend="both")
     return figure

@@ -3,7 +3,8 @@
 import functools
 import io
 import re
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,11 +75,27 @@ def styled(draw: Callable[_P, _T]) -> Callable[_P, _T]:
     return drawn
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure, sizes in inches."""
+def new_figure(width: float, height: float, *, measured: bool = True) -> "Figure":
+    """An empty figure.
+
+    Args:
+        width: In inches.
+        height: In inches.
+        measured: Let matplotlib find margins that hold all text, which takes as long as drawing all of it twice.
+    """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout="constrained" if measured else None)
+
+
+def square_panels(count: int, *, measured: bool = False) -> "tuple[Figure, Sequence[Axes]]":
+    """A figure with square panels side by side, four inches each."""
+    figure = new_figure(4.0 * count, 4.2, measured=measured)
+    panels = figure.subplots(1, count, squeeze=False)[0]
+    if not measured:
+        width = 4.0 * count
+        figure.subplots_adjust(left=0.65 / width, right=1 - 0.15 / width, bottom=0.13, top=0.88, wspace=0.85 / 3.2)
+    return figure, panels
 
 
 def with_unit(name: str, unit: str | None) -> str:
@@ -101,7 +118,9 @@ def figure_bytes(figure: "Figure", form: str, *, transparent: bool = False) -> b
     """
     buffer = io.BytesIO()
     metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
-    with house_style():
+    with house_style(), warnings.catch_warnings():
+        # Names in other scripts: an SVG keeps them as text, which the reader's fonts draw.
+        warnings.filterwarnings("ignore", message="Glyph")
         figure.savefig(buffer, format=form, dpi=150, transparent=transparent, metadata=metadata)
     return buffer.getvalue()
 

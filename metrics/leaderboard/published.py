@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ...dataset_builder.catalogue import Kind, Modality, Source
 from ..published import Publication, PublishedTable, check_averages, get_publication, get_published_table
 from ..published.tables import PublishedRow
-from .entries import Cell, Entry
+from .models import Cell, Entry
 
 DATASET = "as published"
 
@@ -76,6 +76,7 @@ def _cell(value: float | None, publication: Publication, kind: Kind, note: str |
         low=None,
         high=None,
         published=text,
+        published_value=value,
         coverage=None,
         hard_labels=hard,
         runs=(),

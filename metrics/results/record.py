@@ -25,7 +25,8 @@ _LARGEST = 4 << 20
 
 ModelKind = Literal["finetuned", "prompted", "gnn", "classical", "dummy", "other"]
 """``other`` is what a submission says whose author does not name the kind."""
-Control = Literal["none", "shuffled"]
+Control = Literal["none", "shuffled", "sentences", "unit"]
+TrainingControl = Literal["none", "shuffled"]
 PretrainingOverlap = Literal["none", "known", "unknown"]
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._+-]*"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -87,7 +88,9 @@ class TrainingProtocol(RecordPart):
     settings: dict[str, JsonValue]
     seed: Count
     preset: Name | None = Field(default=None, description="name that the settings go by, for example 'published'")
-    control: Control = Field(default="none", description="shuffled: every test crystal got another crystal's text")
+    control: TrainingControl = Field(
+        default="none", description="shuffled: every test crystal got another crystal's text"
+    )
     limit: Positive | None = Field(default=None, description="only so many test rows were asked: a trial")
     train_rows: Positive | None = Field(default=None, description="only so many training rows were used")
 
@@ -103,7 +106,11 @@ class PromptProtocol(RecordPart):
     parser_version: Name
     shots: Count = 0
     preset: Name | None = Field(default=None, description="name that the settings go by, for example 'published'")
-    control: Control = Field(default="none", description="shuffled: every question held another crystal's text")
+    control: Control = Field(
+        default="none",
+        description="shuffled: every question held another crystal's text; sentences: those of each description in "
+        "another order; unit: another unit was asked for, the answers are converted back",
+    )
     limit: Positive | None = Field(default=None, description="only so many test rows were asked: a trial")
 
 

@@ -26,6 +26,15 @@ def read_answer(content: bytes, latency: float, tries: int) -> Answer:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise BadAnswerError(f"an answer that is no JSON ({content[:40]!r})") from error
+    return read_completion(value, latency, tries)
+
+
+def read_completion(value: object, latency: float = 0.0, tries: int = 1) -> Answer:
+    """Read a chat completion, as `read_answer` does.
+
+    Raises:
+        BadAnswerError: It is none.
+    """
     if not isinstance(value, dict):
         raise BadAnswerError("an answer that is no JSON object")
     choices = value.get("choices")

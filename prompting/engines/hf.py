@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
-from ...files import file_sha256
 from ..tokens import Counter, TokenizerCounter
 from .interface import KEPT_POSITIONS, Answer, Engine, EngineError, EngineInfo, Question, TokenChoice, well_formed
+from .model_folders import folder_revision
 
 _WEIGHTS = "*.safetensors"
 
@@ -63,11 +63,7 @@ class LocalModel(Engine):
 
     @cached_property
     def _revision(self) -> str:
-        files = sorted(
-            path for path in self.folder.iterdir() if path.suffix in (".safetensors", ".json", ".jinja", ".model")
-        )
-        lines = "".join(f"{path.name} {file_sha256(path)}\n" for path in files)
-        return hashlib.sha256(lines.encode()).hexdigest()[:16]
+        return folder_revision(self.folder)
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:

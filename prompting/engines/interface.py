@@ -13,7 +13,7 @@ from ...errors import LLM4MatError
 from ..messages import Message, messages_sha256
 from ..tokens import Counter
 
-EngineName = Literal["openai", "hf"]
+EngineName = Literal["openai", "vllm", "ray", "batch", "hf"]
 KEPT_POSITIONS = 64
 """Of how many tokens, the last ones, an answer keeps what else could have stood there."""
 
@@ -28,6 +28,10 @@ class ServerGoneError(EngineError):
 
 class NoAnswerError(LLM4MatError):
     """One question got no answer however often it was asked; others may."""
+
+
+class PostponedError(NoAnswerError):
+    """A question's answer will come later; nothing is wrong."""
 
 
 class _Part(BaseModel):
@@ -135,6 +139,10 @@ class Engine(ABC):
 
     def counter(self) -> Counter | None:
         """Counts the model's tokens; None where the engine cannot."""
+        return None
+
+    def finish(self) -> str | None:
+        """Called when all runs of a call are over, also those that failed: what the user is to do next, if anything."""
         return None
 
     async def open(self) -> None:  # noqa: B027 - an engine may need none

@@ -6,11 +6,12 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ...errors import UsageError, said_value, unknown_name
 from .chat_answers import BadAnswerError, read_answer
+from .chat_requests import request_body
 from .interface import Answer, Engine, EngineError, EngineInfo, NoAnswerError, Question, ServerGoneError
 from .waiting import back_off, retry_after
 
@@ -169,32 +170,14 @@ class OpenAIServer(Engine):
 
     async def _post(self, client: "httpx2.AsyncClient", question: Question) -> tuple[int, Mapping[str, str], bytes]:
         content = bytearray()
-        async with client.stream("POST", f"{self.url}/chat/completions", json=self._body(question)) as response:
+        async with client.stream(
+            "POST", f"{self.url}/chat/completions", json=request_body(question, self.model, self._length_name)
+        ) as response:
             async for piece in response.aiter_bytes():
                 content += piece
                 if len(content) > _LARGEST:
                     break
         return response.status_code, response.headers, bytes(content)
-
-    def _body(self, question: Question) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": [message.model_dump() for message in question.messages],
-            "temperature": question.temperature,
-            self._length_name: question.max_tokens,
-        }
-        if question.top_p != 1:
-            body["top_p"] = question.top_p
-        if question.stop:
-            body["stop"] = list(question.stop)
-        if question.seed is not None:
-            body["seed"] = question.seed
-        if question.top_logprobs:
-            body |= {"logprobs": True, "top_logprobs": question.top_logprobs}
-        if question.answer_schema is not None:
-            schema = {"name": "answer", "schema": question.answer_schema, "strict": True}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return body | question.extra
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}

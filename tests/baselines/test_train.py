@@ -173,3 +173,32 @@ def test_a_broken_model_writes_nothing(
     assert called.status == 1
     assert "for 115 test rows, or infinite ones" in " ".join(called.err.split())
     assert not list(tmp_path.rglob("result.json"))
+
+
+def test_a_control_trains_nothing_where_its_whole_run_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends in the same answers as one that trains for itself; a whole run that is damaged is not taken."""
+    from llm4mat_bench.baselines import composition_gbm
+
+    baseline, task = get_baseline("composition_gbm"), get_task(TASK)
+    quick = read_settings(baseline, {"n_estimators": "20"})
+    alone = train_baseline(baseline, task, "composition", tmp_path / "one", settings=quick, control="shuffled")
+    whole = train_baseline(baseline, task, "composition", tmp_path / "two", settings=quick)
+
+    def trained_again(*_: object) -> None:
+        raise AssertionError
+
+    with monkeypatch.context() as never:
+        never.setattr(composition_gbm, "fit", trained_again)
+        control = train_baseline(baseline, task, "composition", tmp_path / "two", settings=quick, control="shuffled")
+        trial = train_baseline(baseline, task, "composition", tmp_path / "two", settings=quick, limit=5)
+        with pytest.raises(AssertionError):
+            train_baseline(baseline, task, "composition", tmp_path / "two", settings=quick, seed=1, limit=5)
+        trees = next(path for path in (whole.folder / "model").iterdir() if path.name != "model.json")
+        trees.write_text(trees.read_text() + "\n")
+        with pytest.raises(AssertionError):
+            train_baseline(baseline, task, "composition", tmp_path / "two", settings=quick, limit=6)
+    assert control.folder.name == alone.folder.name
+    files = [(one.folder / "predictions.parquet").read_bytes() for one in (control, alone, whole)]
+    assert files[0] == files[1] != files[2]
+    assert trial.record.counts.n_scored == 5
+    assert json.loads((control.folder / "model" / "model.json").read_text())["run_id"] == control.record.run_id

@@ -1,17 +1,19 @@
-"""The leaderboard: averages as published, seeds, hard labels, tampered runs, and the page in a real browser."""
+"""The leaderboard: averages as published, seeds, hard labels, tampered runs, and what stands in its pages."""
 
+import csv
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from forgery import forge_record
+from toy_runs import toy_answers, toy_run
 
 from llm4mat_bench import get_task
 from llm4mat_bench.baselines.registry import get_baseline
@@ -19,57 +21,108 @@ from llm4mat_bench.baselines.run import read_settings, train_baseline
 from llm4mat_bench.dataset_builder.catalogue import get_source
 from llm4mat_bench.files import file_sha256
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
-from llm4mat_bench.metrics.leaderboard.entries import entries_of, sound_runs, weighted_mean
-from llm4mat_bench.metrics.leaderboard.plots import forest_plot, parity_plot, roc_plot
+from llm4mat_bench.metrics.leaderboard.entries import entries_of, sound_runs
+from llm4mat_bench.metrics.leaderboard.ranking import compare
+from llm4mat_bench.metrics.leaderboard.resampling import (
+    N_RESAMPLES,
+    packed,
+    resampled_auc,
+    resampled_mad_mae,
+    unpacked,
+    weights_of,
+)
+from llm4mat_bench.metrics.leaderboard.seen import seen_in_training
+from llm4mat_bench.metrics.results.record import record_sha256
+from llm4mat_bench.metrics.results.truth import read_truth
 from llm4mat_bench.metrics.results.verify import verify_results
 
-PUBLISHED = Path(__file__).resolve().parents[3] / "shared" / "data" / "published_results.json"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+@pytest.fixture(scope="module")
+def board(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_leaderboard(trained, tmp_path_factory.mktemp("page") / "board").page.parent
 
 
-@pytest.fixture
-def board(trained: Path, tmp_path: Path) -> Path:
-    return write_leaderboard(trained, tmp_path / "board").page.parent
+class Page(HTMLParser):
+    """What a page loads and leads to, what it would run, and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.links: list[str] = []
+        self.inline_scripts = 0
+        self.handlers: list[str] = []
+        self.text = ""
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.handlers += [name for name in values if name.startswith("on")]
+        if tag == "a":
+            self.links.append(values.get("href", ""))
+        elif tag in ("img", "script", "iframe", "link"):
+            self.loaded += [values[name] for name in ("src", "href") if name in values]
+            self.inline_scripts += tag == "script" and "src" not in values
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
 
 
-def test_the_page_shows_the_recomputed_scores(board: Path, trained: Path) -> None:
-    page = (board / "index.html").read_text()
+def pages(board: Path) -> list[Path]:
+    return sorted(board.rglob("*.html"))
+
+
+def test_the_pages_show_the_recomputed_scores_and_lead_to_their_records(board: Path, trained: Path) -> None:
+    first = (board / "index.html").read_text()
     for one in verify_results(trained):
         assert one.record is not None
         whole = one.record.metrics.whole
         score = whole.mad_mae if one.record.metrics.kind == "regression" else whole.roc_auc
-        assert f"{score.value:.3f}" in page
-        assert one.record.run_id in page
-        assert one.record.predictions.sha256[:16] in page
+        page = Page(board / "tasks" / f"{one.record.task}.html")
+        assert f"{score.value:.3f}" in first and f"{score.value:.3f}" in page.text
+        assert score.interval is not None
+        assert f"[{score.interval.low:.3f}, {score.interval.high:.3f}]" in page.text
+        assert one.record.predictions.sha256[:12] in page.text
+        (record,) = {link for link in page.links if one.record.record_sha256[:32] in link}
+        shown = json.loads((board / "tasks" / "sample" / record).read_text())
+        assert shown["run_id"] == one.record.run_id
+        assert record_sha256(shown) == shown["record_sha256"] == one.record.record_sha256
 
 
-def test_the_page_needs_nothing_from_elsewhere(board: Path) -> None:
-    found: list[str] = []
+def test_every_link_leads_somewhere_and_nothing_comes_from_elsewhere(board: Path) -> None:
+    found = pages(board)
+    assert {path.parent.name for path in found} == {"board", "sources", "sample", "models"}
+    for path in found:
+        page = Page(path)
+        assert not page.inline_scripts and not page.handlers
+        for name in page.loaded:
+            assert name == "data:," or (path.parent / name).is_file(), (path, name)
+        for link in page.links:
+            if not link.startswith("https://doi.org/"):
+                file, _, anchor = link.partition("#")
+                target = (path.parent / file) if file else path
+                assert target.resolve().is_file(), (path, link)
+                assert target.resolve().is_relative_to(board.resolve())
+                if anchor and "=" not in anchor and anchor != "main":
+                    assert f'id="{anchor}"' in target.read_text()
 
-    class Loaded(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            values = dict(attrs)
-            if tag in ("img", "script", "link", "iframe"):
-                found.extend(str(values[name]) for name in ("src", "href") if name in values)
 
-    Loaded().feed((board / "index.html").read_text())
-    assert len(found) == 4
-    assert all((board / name).is_file() for name in found)
+def test_the_same_results_give_the_same_bytes_and_old_files_go(trained: Path, tmp_path: Path) -> None:
+    results = Path(shutil.copytree(trained, tmp_path / "results"))
 
+    def write(name: str) -> dict[Path, str]:
+        board = write_leaderboard(results, tmp_path / name).page.parent
+        return {path.relative_to(board): file_sha256(path) for path in board.rglob("*") if path.is_file()}
 
-def test_the_same_results_give_the_same_bytes(trained: Path, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        write_leaderboard(trained, tmp_path / name)
-    hashes = [
-        {
-            path.relative_to(tmp_path / name): file_sha256(path)
-            for path in (tmp_path / name).rglob("*")
-            if path.is_file()
-        }
-        for name in ("one", "two")
-    ]
-    assert hashes[0] == hashes[1]
-    assert len(hashes[0]) == 6
+    first = write("one")
+    assert first == write("two")
+    (tmp_path / "one" / "mine.txt").write_text("left alone")
+    (tmp_path / "one" / "README.md").write_text("mine too")
+    shutil.rmtree(results / "sample" / "is_stable")
+    less = write("one")
+    assert Path("tasks/sample/is_stable.html") in first and Path("tasks/sample/is_stable.html") not in less
+    assert len([path for path in less if path.parts[0] == "records"]) == 2
+    assert (tmp_path / "one" / "mine.txt").exists()
+    assert (tmp_path / "one" / "README.md").read_text() == "mine too"
 
 
 def test_a_tampered_run_is_named_and_left_out(trained: Path, tmp_path: Path, call: Callable[..., Any]) -> None:
@@ -81,18 +134,26 @@ def test_a_tampered_run_is_named_and_left_out(trained: Path, tmp_path: Path, cal
     called = call("leaderboard", results, "--out", tmp_path / "board")
     assert called.status == 1
     assert "left out" in called.err
-    page = (tmp_path / "board" / "index.html").read_text()
-    assert "1 run left out" in page
-    assert "1234" not in re.sub(r"the record says [\d.]+", "", page)
+    for path in pages(tmp_path / "board"):
+        page = Page(path).text
+        assert "1234" not in re.sub(r"the record says [\d.]+", "", page)
+        assert str(tmp_path) not in path.read_text(), "the builder's folders are nobody's business"
+    assert "1 run left out" in (tmp_path / "board" / "index.html").read_text()
 
 
-def test_foreign_text_is_escaped(trained: Path, tmp_path: Path) -> None:
-    results = Path(shutil.copytree(trained, tmp_path / "results"))
-    folder = next(results.glob("sample/band_gap/*/dummy-*"))
-    forge_record(folder, lambda record: record["model"].update(id="<script>alert(1)</script>"))
-    page = write_leaderboard(results, tmp_path / "board").page.read_text()
-    assert "<script>alert(1)" not in page
-    assert "&lt;script&gt;alert(1)" in page
+def test_foreign_text_is_escaped_in_every_file(tmp_path: Path) -> None:
+    evil = "</script><script>alert(1)</script>"
+    for seed in (0, 1):
+        folder = toy_run(tmp_path / "r", model=evil, seed=seed, settings={evil: f"=cmd|{evil}", "rate": seed})
+        forge_record(folder, lambda record: record["provenance"].update(started_at=evil))
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board").page.parent
+    for path in board.rglob("*"):
+        if path.suffix in (".html", ".svg", ".js"):
+            assert "<script>alert" not in path.read_text(), path
+    assert all(not Page(path).inline_scripts for path in pages(board))
+    (row, *_) = list(csv.DictReader((board / "leaderboard.csv").open()))
+    assert row["model"] == evil
+    assert not any(cell.startswith(("=", "@", "+")) for cell in row.values())
 
 
 def seeds(tmp_path: Path, model: str) -> Path:
@@ -110,7 +171,8 @@ def test_seeds_become_a_mean_and_a_deviation(tmp_path: Path) -> None:
     cell = entry.cells["sample/band_gap"]
     assert cell.value == pytest.approx(np.mean(values))
     assert cell.interval == f"± {np.std(values, ddof=1):.3f} over 3 seeds"
-    assert len(cell.runs) == 3
+    assert cell.spread == "seeds"
+    assert len(cell.runs) == len(cell.proofs) == 3
 
 
 def test_no_mean_over_seeds_with_identical_predictions(tmp_path: Path) -> None:
@@ -121,107 +183,149 @@ def test_no_mean_over_seeds_with_identical_predictions(tmp_path: Path) -> None:
     assert "±" not in cell.interval
 
 
-@pytest.mark.skipif(not PUBLISHED.exists(), reason="the published tables are not beside the repository")
-def test_the_weighted_mean_reproduces_the_published_averages() -> None:
-    """All but two of the published averages follow from the published tables by our weighting."""
-    published = json.loads(PUBLISHED.read_text())
-    checked, off = 0, 0
-    for position, column in enumerate(published["aggregate"]["columns"]):
-        name, kind = column.split("/")
-        table = published["per_task"][name]
-        of_kind = [prop.kind == kind for prop in get_source(name).properties]
-        kinds = {prop.published_label: prop.kind for prop in get_source(name).properties}
-        samples = {prop.published_label: prop.samples for prop in get_source(name).properties}
-        assert len(of_kind) == len(table["tasks"])
-        for row in published["aggregate"]["rows"]:
-            mate = next(r for r in table["rows"] if (r["input"], r["model"]) == (row["input"], row["model"]))
-            pairs = [(v, samples[t]) for v, t in zip(mate["values"], table["tasks"], strict=True) if kinds[t] == kind]
-            stated = row["values"][position]
-            if stated is None or any(value is None for value, _ in pairs):
-                continue
-            checked += 1
-            off += abs(weighted_mean(*zip(*pairs, strict=True)) - stated) > 0.0101
-    assert checked > 100
-    assert off <= 2
+def cells(board: Path, task: str = "sample/band_gap") -> dict[str, dict[str, Any]]:
+    (source,) = json.loads((board / "leaderboard.json").read_text())
+    return {entry["model"]: entry["cells"][task] for entry in source["entries"]}
 
 
-def test_plots_are_well_formed_and_complete() -> None:
-    from xml.etree import ElementTree
-
-    random = np.random.default_rng(0)
-    true = random.normal(size=300)
-    answers = true + random.normal(size=300)
-    answers[:7] = np.nan
-    few = ElementTree.fromstring(parity_plot(true, answers, "eV", "a < b"))
-    assert sum(part.tag.endswith("circle") for part in few.iter()) == 293
-    assert any("7 without an answer" in (part.text or "") for part in few.iter())
-    many = parity_plot(np.repeat(true, 100), np.repeat(true, 100), None, "many")
-    assert len(many) < 100_000
-    ElementTree.fromstring(many)
-    ElementTree.fromstring(parity_plot(np.ones(5), np.ones(5), "eV", "constant"))
-    ElementTree.fromstring(roc_plot((true > 0).astype(float), answers, "roc"))
-    ElementTree.fromstring(forest_plot([("a & b", 2.0, 1.5, 2.5), ("c", 1.0, None, None)], 1.0, "MAD:MAE", "forest"))
-
-
-@pytest.mark.filterwarnings("error")
-def test_values_at_the_ends_of_the_range_stop_no_plot() -> None:
-    from xml.etree import ElementTree
-
-    targets = np.linspace(0, 1, 20)
-    absurd = [np.full(20, 1e308), np.where(targets > 0.5, 1e308, -1e308), np.full(20, np.nan), np.full(20, 5e-324)]
-    for answers in absurd:
-        for drawing in (parity_plot(targets, answers, "eV", "x"), roc_plot((targets > 0.5) * 1.0, answers, "x")):
-            ElementTree.fromstring(drawing)
-            assert "nan" not in drawing and "inf" not in drawing.replace("infinite", "")
-    ElementTree.fromstring(forest_plot([("a", 1e308, -1e308, None), ("b", 1.0, 0.5, 1e308)], 1.0, "MAD:MAE", "x"))
+def test_places_best_and_ties(tmp_path: Path) -> None:
+    """Perfect answers are first; what the test materials cannot tell from the best is marked, and nothing else."""
+    true = read_truth(get_task("sample/band_gap")).test_targets
+    noise = np.random.default_rng(0).normal(size=(3, len(true)))
+    toy_run(tmp_path / "r", model="good", answers=true + 0.3 * noise[0])
+    toy_run(tmp_path / "r", model="as good", answers=true + 0.302 * noise[1])
+    toy_run(tmp_path / "r", model="poor", answers=true + 1.5 * noise[2])
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False).page.parent
+    found = cells(board)
+    assert {found[name]["place"] for name in ("good", "as good")} == {1, 2}
+    assert sum(cell["best"] for cell in found.values()) == 1
+    assert [cell["tied"] for cell in found.values()].count(True) == 1
+    assert found["poor"]["place"] == 3 and not found["poor"]["tied"]
+    toy_run(tmp_path / "r", model="perfect", answers=true)
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False).page.parent
+    found = cells(board)
+    assert (found["perfect"]["place"], found["perfect"]["best"], found["perfect"]["text"]) == (1, True, "∞")
+    text = (board / "tasks/sample/band_gap.html").read_text()
+    assert text.index(">perfect<") < text.index(">good<")
+    assert "beyond the scale" in text
 
 
-def test_the_roc_curve_encloses_the_auc() -> None:
-    import sklearn.metrics
-
-    random = np.random.default_rng(1)
-    labels = random.integers(0, 2, 400).astype(float)
-    scores = np.round(labels + random.normal(size=400), 1)
-    points = re.search(r'points="([^"]+)"', roc_plot(labels, scores, "roc"))
-    assert points is not None
-    x, y = np.array([point.split(",") for point in points[1].split()], dtype=float).T
-    area = np.trapezoid((y[0] - y) / (y[0] - y[-1]), (x - x[0]) / (x[-1] - x[0]))
-    assert area == pytest.approx(sklearn.metrics.roc_auc_score(labels, scores), abs=2e-3)
+def test_two_settings_of_one_model_are_told_apart(tmp_path: Path) -> None:
+    for depth in (3, 4):
+        toy_run(tmp_path / "r", settings={"depth": depth, "rate": 0.1}, answers=toy_answers(noise=depth))
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False).page.parent
+    for name in ("index.html", "sources/sample.html", "tasks/sample/band_gap.html"):
+        text = Page(board / name).text
+        assert "depth 3" in text and "depth 4" in text
+        assert "rate" not in text, "what is equal does not tell them apart"
 
 
-@pytest.mark.chromium
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_the_page_sorts_and_filters_in_a_browser(board: Path, tmp_path: Path) -> None:
-    """Click a heading and a filter in headless Chromium and read the page back."""
-    page = board / "index.html"
-    probe = (
-        "<script>window.addEventListener('load', () => {"
-        "const name = () => document.querySelector('tbody tr th').dataset.sort;"
-        "const heads = [...document.querySelectorAll('thead th')];"
-        "const head = heads.find(h => h.textContent.includes('gap'));"
-        "const before = name(); head.querySelector('button').click(); const down = name();"
-        "head.querySelector('button').click(); const up = name(); const order = head.ariaSort;"
-        "document.querySelector('.filters button[data-modality=cif]').click();"
-        "const hidden = [...document.querySelectorAll('tbody tr')].every(r => r.hidden);"
-        "const wide = document.documentElement.scrollWidth <= window.innerWidth;"
-        "const images = [...document.querySelectorAll('details[open] img')].every(i => i.complete && i.naturalWidth);"
-        "document.title = JSON.stringify({before, down, up, order, hidden, wide, images});});</script></body>"
+def test_published_rows_stand_beside_ours_and_are_not_ranked(tmp_path: Path) -> None:
+    toy_run(tmp_path / "r")
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False, reported="all").page.parent
+    assert len(list(board.glob("tasks/*/*.html"))) == 66
+    page = Page(board / "tasks/mp/band_gap.html").text
+    assert "Reported in the publication, not recomputed" in page
+    for source in json.loads((board / "leaderboard.json").read_text()):
+        assert all(entry["origin"] == "recomputed" for entry in source["entries"])
+        assert all(cell["place"] is None for entry in source["reported"] for cell in entry["cells"].values())
+    rows = list(csv.DictReader((board / "leaderboard.csv").open()))
+    assert sum(row["origin"] == "published" for row in rows) == 13 * 65
+    assert all(
+        row["ranked"] == "False" and row["data_checked"] == "False" for row in rows if row["origin"] == "published"
     )
-    copy = page.with_name("probe.html")
-    copy.write_text(page.read_text().replace("</body>", probe))
-    command = [
-        str(CHROMIUM),
-        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-        *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-        *(f"--user-data-dir={tmp_path / 'profile'}", "--window-size=390,844", "--dump-dom", copy.as_uri()),
-    ]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
-    title = re.search(r"<title>(\{.*?\})</title>", dom)
-    assert title is not None
-    seen = json.loads(title[1].replace("&quot;", '"'))
-    assert seen["down"].startswith("composition_gbm")
-    assert seen["up"].startswith("dummy")
-    assert seen["order"] == "ascending"
-    assert seen["hidden"]
-    assert seen["images"]
-    assert seen["wide"], "the page is wider than a phone"
+
+
+def test_weights_follow_from_the_id_alone_and_are_poisson() -> None:
+    ids = pa.array([f"mp-{number}" for number in range(4000)])
+    weights = weights_of(ids, 0, 40)
+    assert weights.mean() == pytest.approx(1, abs=0.01)
+    assert weights.var() == pytest.approx(1, abs=0.03)
+    assert (weights == 0).mean() == pytest.approx(np.exp(-1), abs=0.01)
+    some = pa.array(["mp-7", "mp-3999", "mp-7"])
+    np.testing.assert_array_equal(weights_of(some, 5, 3), weights[5:8][:, [7, 3999, 7]])
+    assert abs(np.corrcoef(weights)[np.triu_indices(40, 1)]).max() < 0.07
+
+
+def test_resampled_scores_are_those_of_the_resampled_materials() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    random = np.random.default_rng(3)
+    ids = pa.array([f"x{number}" for number in range(60)])
+    true, answers = random.normal(size=60), random.normal(size=(2, 60))
+    labels, scores = (true > 0) * 1.0, np.round(answers, 1)
+    ratios, areas = resampled_mad_mae(ids, true, answers), resampled_auc(ids, labels, scores)
+    assert ratios.shape == areas.shape == (2, N_RESAMPLES)
+    for number in (0, 24, 25, N_RESAMPLES - 1):
+        weight = weights_of(ids, number, 1)[0].astype(int)
+        drawn = np.repeat(np.arange(60), weight)
+        t, a = true[drawn], answers[1][drawn]
+        assert ratios[1, number] == pytest.approx(np.abs(t - t.mean()).mean() / np.abs(a - t).mean())
+        assert areas[1, number] == pytest.approx(roc_auc_score(labels[drawn], scores[1][drawn]))
+
+
+def test_a_paired_comparison_is_right_as_often_as_it_says() -> None:
+    """Two equally good models: the interval of their difference holds 0 some 95 times in 100."""
+    random = np.random.default_rng(4)
+    held = 0
+    for trial in range(60):
+        ids = pa.array([f"{trial}-{number}" for number in range(150)])
+        true = random.normal(size=150)
+        shared = random.normal(size=150)
+        answers = true + shared + 0.5 * random.normal(size=(2, 150))
+        drawn = resampled_mad_mae(ids, true, answers)
+        found = compare(*(np.abs(true - true.mean()).mean() / np.abs(a - true).mean() for a in answers), *drawn)
+        held += not found.real
+    assert 51 <= held <= 60
+
+
+def test_packing_loses_nothing_that_matters() -> None:
+    values = np.random.default_rng(5).normal(3, 1, N_RESAMPLES)
+    one = packed(values)
+    assert one is not None
+    np.testing.assert_allclose(unpacked(one), values, atol=np.ptp(values) / 65535)
+    assert packed(np.array([1.0, np.inf])) is None
+    assert packed(np.ones(3)) is not None
+
+
+def test_duplicates_of_training_rows_are_found_and_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    truth = read_truth(get_task("sample/band_gap"))
+    found = seen_in_training(truth.files)
+    assert found is not None and len(found) == 0, "the sample has none"
+    chosen = truth.test_ids.slice(0, 10)
+    answers = toy_answers()
+    answers[:10] = truth.test_targets[:10]  # memorised
+    toy_run(tmp_path / "r", answers=answers)
+    from llm4mat_bench.metrics.leaderboard import build
+
+    monkeypatch.setattr(build, "seen_in_training", lambda files, progress: chosen)
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False).page.parent
+    (cell,) = cells(board).values()
+    kept_true, kept = truth.test_targets[10:], answers[10:]
+    expected = np.abs(kept_true - kept_true.mean()).mean() / np.abs(kept - kept_true).mean()
+    assert cell["unseen"]["value"] == pytest.approx(expected)
+    assert cell["unseen"]["value"] < cell["value"]
+    page = Page(board / "tasks/sample/band_gap.html").text
+    assert f"10 of {len(answers)} test materials" in page and f"{expected:.3f}" in page
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False, duplicates=False).page.parent
+    assert "is not known" in Page(board / "tasks/sample/band_gap.html").text
+
+
+def test_rows_beyond_those_of_a_page_come_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from llm4mat_bench.metrics.leaderboard import page
+
+    monkeypatch.setattr(page, "MOST_ROWS", 2)
+    for number in range(4):
+        toy_run(tmp_path / "r", model=f"m{number}", answers=toy_answers(noise=number))
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False).page.parent
+    text = (board / "index.html").read_text()
+    assert text.count("<tr data-m") == 2 and "2 more rows are not shown" in text
+    assert (board / "data/rows/index.js").read_text().count("<tr data-m") == 2
+    assert 'data-rest="data/rows/index.js"' in text
+
+
+def test_a_space_card_lies_beside_the_page(board: Path) -> None:
+    import yaml
+
+    front = yaml.safe_load((board / "README.md").read_text().split("---")[1])
+    assert front["sdk"] == "static" and front["app_file"] == "index.html"

@@ -32,6 +32,11 @@ NAMES = {
     "x" * 200: "x" * 119 + "…",
     "Ünïcode ☃ 模型": "Ünïcode ☃ 模型",
 }
+PAGE_FILES = {
+    *("index.html", "compare.html", "leaderboard.csv", "leaderboard.json", "files.json", "README.md"),
+    *("assets/page.css", "assets/page.js", "assets/compare.js", "data/compare/index.js"),
+    *("sources/sample.html", "tasks/sample/band_gap.html", "models/.html", "records/.json", "plots/.svg"),
+}
 
 
 class Read(HTMLParser):
@@ -39,7 +44,7 @@ class Read(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.text = ""
+        self.text, self.links = "", ""
         self.loaded: list[str] = []
         self.scripts = 0
         self.handlers: list[str] = []
@@ -48,6 +53,7 @@ class Read(HTMLParser):
         self.scripts += tag == "script"
         self.loaded += [str(value) for name, value in attrs if name == "src"]
         self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        self.links += " ".join(str(value) for name, value in attrs if name == "href")
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -61,20 +67,26 @@ def read(page: Path) -> Read:
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_a_name_is_shown_and_not_obeyed(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("matplotlib")  # for the plots
     toy_run(tmp_path / "results", model=name)
     board = write_leaderboard(tmp_path / "results", tmp_path / "board")
     assert board.n_runs == 1 and not board.refused
     page = read(board.page)
     assert NAMES[name] in page.text
     assert page.scripts == 1 and not page.handlers
-    assert all(re.fullmatch(r"plots/[0-9a-f]{24}\.svg", one) for one in page.loaded)
-    for plot in page.loaded:
-        ElementTree.parse(board.page.parent / plot)
-    assert not {"\x00", "\u202e", "\x1b"} & set(board.page.read_text())
-    assert "zero\u200bwidth" not in board.page.read_text()
-    written = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(written) == 5
-    assert {path.parts[0] for path in written} == {"results", "board"}
+    assert page.loaded == ["assets/page.js"]
+    folder = board.page.parent
+    for file in folder.rglob("*"):
+        if file.suffix in (".html", ".js", ".svg", ".csv"):
+            assert not {"\x00", "\u202e", "\x1b"} & set(file.read_text()), file
+            assert "zero\u200bwidth" not in file.read_text()
+    for plot in (folder / "plots").iterdir():
+        assert re.fullmatch(r"[0-9a-f]{24}\.svg", plot.name)
+        ElementTree.parse(plot)
+    # No name becomes a path: whatever the model is called, the files differ by hashes alone.
+    written = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    assert {re.sub(r"[0-9a-f]{2}/|[0-9a-f]{16,32}", "", name) for name in written} == PAGE_FILES
+    assert {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")} == {"results", "board"}
 
 
 def test_names_on_the_terminal_are_spelt_out(tmp_path: Path, call: Callable[..., Any]) -> None:
@@ -100,20 +112,22 @@ def test_two_runs_show_their_own_plots(tmp_path: Path) -> None:
     change_record(other, lambda record: record.update(run_id=first.name, modality="composition"))
     board = write_leaderboard(results, tmp_path / "board")
     assert [one.folder for one in board.refused] == [other]
-    page = read(board.page)
-    assert len(set(page.loaded)) == board.n_runs == 2
-    drawings = [(board.page.parent / plot).read_text() for plot in page.loaded]
-    assert len(set(drawings)) == 2
+    assert board.n_runs == 2
+    page = read(board.page.parent / "tasks" / "sample" / "band_gap.html")
+    records = set(re.findall(r"records/[0-9a-f]{2}/[0-9a-f]{32}\.json", page.links))
+    assert len(records) == 2
+    for record in records:
+        assert json.loads((board.page.parent / record).read_text())["model"]["id"] in ("first", "second")
 
 
 def test_copies_of_one_run_count_once(tmp_path: Path) -> None:
     folder = toy_run(tmp_path / "results")
     shutil.copytree(folder, tmp_path / "results" / "copy")
-    board = write_leaderboard(tmp_path / "results", tmp_path / "board")
+    write_leaderboard(tmp_path / "results", tmp_path / "board")
     (source,) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
     (entry,) = source["entries"]
     assert len(entry["cells"]["sample/band_gap"]["runs"]) == 1
-    assert len(read(board.page).loaded) == 1
+    assert len(list((tmp_path / "board" / "records").rglob("*.json"))) == 1
 
 
 @pytest.mark.parametrize(

@@ -355,7 +355,7 @@ def test_what_is_shown_was_computed_and_not_read(run: Path, tmp_path: Path) -> N
     (source,) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
     cell = source["entries"][0]["cells"]["sample/band_gap"]
     assert (cell["low"], cell["high"]) == (honest.whole.mad_mae.interval.low, honest.whole.mad_mae.interval.high)
-    page = (tmp_path / "board" / "index.html").read_text()
+    page = (tmp_path / "board" / "tasks" / "sample" / "band_gap.html").read_text()
     assert f"[{cell['low']:.3f}, {cell['high']:.3f}]" in page
     stated = json.loads((run / "result.json").read_text())["metrics"]["whole"]["mad_mae"]["interval"]
     assert f"[{stated['low']:.3f}, {stated['high']:.3f}]" not in page

@@ -1,0 +1,163 @@
+"""From rows to what the pages show: a board a source, and one line a model over all of them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from statistics import fmean
+from typing import NamedTuple
+
+from ...dataset_builder.catalogue import Kind, Source, Task
+from .examine import Examined
+from .models import Cell, Entry
+from .ranking import Comparison, compare, ranked
+from .resampling import Floats, unpacked
+
+KINDS: tuple[Kind, ...] = ("regression", "classification")
+Found = Mapping[tuple[str, str], Examined]
+
+
+class SourceBoard(NamedTuple):
+    """The rows of one source: ranked ones, those that were printed, those that are not ranked, and its tasks."""
+
+    source: Source
+    ranked: tuple[Entry, ...]
+    reported: tuple[Entry, ...]
+    apart: tuple[Entry, ...]
+    tasks: tuple[Task, ...]
+    kinds: tuple[Kind, ...]
+
+    @property
+    def groups(self) -> list[tuple[str, tuple[Entry, ...]]]:
+        """The three kinds of rows, empty ones left out."""
+        named = (("ranked", self.ranked), ("reported", self.reported), ("apart", self.apart))
+        return [(name, entries) for name, entries in named if entries]
+
+
+class Line(NamedTuple):
+    """One model with one setting over all sources."""
+
+    entry: Entry
+    means: dict[tuple[str, Kind], Cell]
+    overall: float | None
+    n_sources: int
+    place: int | None = None
+
+
+def board_of(
+    source: Source, entries: Sequence[Entry], reported: Sequence[Entry], apart: Sequence[Entry], found: Found
+) -> SourceBoard:
+    """Put places, scores without duplicates and ties into the rows of a source."""
+    everyone = (*entries, *reported, *apart)
+    tasks = tuple(task for task in source.tasks if any(task.name in entry.cells for entry in everyone))
+    cells: dict[str, dict[str, Cell]] = defaultdict(dict)
+    for task in tasks:
+        name = task.name
+        column = ranked(entries, partial(_cell, name), partial(resamples, found, name))
+        for id_, cell in column.items():
+            one = found.get((task.name, id_))
+            cells[id_][task.name] = cell.model_copy(update={"unseen": one.unseen}) if one is not None else cell
+    means: dict[str, dict[Kind, Cell]] = defaultdict(dict)
+    for kind in KINDS:
+        for id_, cell in ranked(entries, partial(_mean, kind)).items():
+            means[id_][kind] = cell
+    marked = tuple(entry.model_copy(update={"cells": cells[entry.id], "means": means[entry.id]}) for entry in entries)
+    kinds = tuple(kind for kind in KINDS if any(kind in entry.means for entry in everyone))
+    return SourceBoard(source, marked, tuple(reported), tuple(apart), tasks, kinds)
+
+
+def _cell(task: str, entry: Entry) -> Cell | None:
+    return entry.cells.get(task)
+
+
+def _mean(kind: Kind, entry: Entry) -> Cell | None:
+    return entry.means.get(kind)
+
+
+def resamples(found: Found, task: str, entry: Entry) -> Floats | None:
+    """Scores of a row over the shared resamples."""
+    one = found.get((task, entry.id))
+    return unpacked(one.resamples) if one is not None and one.resamples is not None else None
+
+
+def lines_of(boards: Sequence[SourceBoard], group: str) -> list[Line]:
+    """One line a model and setting over all sources, best first.
+
+    Lines with more complete sources come first, then those with the higher mean over the sources they have. A mean over
+    all sources stands only where a line has all.
+
+    Args:
+        boards: The sources.
+        group: Which rows: ``ranked``, ``reported`` or ``apart``.
+    """
+    entries: dict[tuple[str, ...], list[tuple[str, Entry]]] = defaultdict(list)
+    taken: set[tuple[str, str]] = set()
+    for board in boards:
+        for entry in getattr(board, group):
+            # Two places of one source's data are two lines.
+            twice = (entry.line or entry.id, board.source.id) in taken
+            taken.add((entry.line or entry.id, board.source.id))
+            key = (entry.line or entry.id, *entry.apart, entry.dataset if twice else "")
+            entries[key].append((board.source.id, entry))
+    all_sources = [board.source.id for board in boards if "regression" in board.kinds]
+    lines = []
+    for its in entries.values():
+        means = {(source, kind): cell for source, entry in its for kind, cell in entry.means.items()}
+        of_sources = [means.get((source, "regression")) for source in all_sources]
+        values = [cell.value for cell in of_sources if cell is not None and cell.value is not None]
+        overall = fmean(values) if values and len(values) == len(all_sources) else None
+        lines.append(Line(_joined([entry for _, entry in its]), means, overall, len(values)))
+    lines.sort(key=_order)
+    return _with_places(lines) if group == "ranked" else lines
+
+
+def _joined(entries: Sequence[Entry]) -> Entry:
+    """The entry that stands for a line: parameters only where they are the same everywhere."""
+    parameters = {entry.parameters for entry in entries}
+    cells = {name: cell for entry in entries for name, cell in entry.cells.items()}
+    one = parameters.pop() if len(parameters) == 1 else None
+    return entries[0].model_copy(update={"parameters": one, "cells": cells})
+
+
+def _order(line: Line) -> tuple[float, ...]:
+    values = [cell.rank for cell in line.means.values() if cell.perfect or cell.value is not None]
+    parts = [cell.partial for cell in line.means.values() if cell.partial is not None]
+    of_values = fmean(values) if values else float("-inf")
+    return (-line.n_sources, -of_values, -len(line.entry.cells), -fmean(parts) if parts else float("inf"))
+
+
+def _with_places(lines: Sequence[Line]) -> list[Line]:
+    found: list[Line] = []
+    for number, line in enumerate(lines, start=1):
+        same = bool(found) and _order(found[-1]) == _order(line)
+        found.append(line._replace(place=found[-1].place if same else number))
+    return found
+
+
+def compare_entries(
+    first: Entry, second: Entry, tasks: Sequence[Task], found: Found
+) -> tuple[Comparison, list[Task]] | None:
+    """Compare two rows over the tasks that both have, as means weighted by samples, in pairs.
+
+    Returns:
+        The comparison and its tasks; None where they share none.
+    """
+    common, weights = [], []
+    scores: tuple[list[float], list[float]] = ([], [])
+    drawn: tuple[list[Floats], list[Floats]] = ([], [])
+    for task in tasks:
+        pair = [(entry.cells.get(task.name), resamples(found, task.name, entry)) for entry in (first, second)]
+        if len({one.labels_sha256 for entry in (first, second) if (one := found.get((task.name, entry.id)))}) != 1:
+            continue
+        if any(cell is None or cell.value is None or values is None for cell, values in pair):
+            continue
+        common.append(task)
+        weights.append(float(task.property.samples))
+        for place, (cell, values) in enumerate(pair):
+            scores[place].append(cell.value)  # type: ignore[union-attr, arg-type]
+            drawn[place].append(values)  # type: ignore[arg-type]
+    if not common:
+        return None
+    total = sum(weights)
+    means = [sum(w * s for w, s in zip(weights, its, strict=True)) / total for its in scores]
+    over = [sum((w * d for w, d in zip(weights, its, strict=True)), start=0.0 * its[0]) / total for its in drawn]
+    return compare(means[0], means[1], over[0], over[1]), common

@@ -1,0 +1,37 @@
+"""A question as the body of a request for a chat completion: what servers and batch files share."""
+
+from typing import Any
+
+from .interface import Question
+
+LENGTH_NAMES = ("max_tokens", "max_completion_tokens")
+"""How the longest answer is called; newer models of some vendors know only the second."""
+
+
+def request_body(question: Question, model: str, length_name: str = LENGTH_NAMES[0]) -> dict[str, Any]:
+    """Write the body of a request.
+
+    Args:
+        question: What is asked.
+        model: Name of the model on the server.
+        length_name: How the server calls the longest answer.
+    """
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [message.model_dump() for message in question.messages],
+        "temperature": question.temperature,
+    }
+    if not any(name in question.extra for name in LENGTH_NAMES):
+        body[length_name] = question.max_tokens
+    if question.top_p != 1:
+        body["top_p"] = question.top_p
+    if question.stop:
+        body["stop"] = list(question.stop)
+    if question.seed is not None:
+        body["seed"] = question.seed
+    if question.top_logprobs:
+        body |= {"logprobs": True, "top_logprobs": question.top_logprobs}
+    if question.answer_schema is not None:
+        schema = {"name": "answer", "schema": question.answer_schema, "strict": True}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return body | question.extra

@@ -1,0 +1,1 @@
+"""The benchmark's questions for other harnesses: lm-evaluation-harness, lighteval, Inspect."""

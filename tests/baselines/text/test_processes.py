@@ -1,0 +1,57 @@
+"""One run in two processes, as launchers start them: one verified record, or one line that says why not."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+import tiny_models
+
+from llm4mat_bench.baselines import processes
+from llm4mat_bench.baselines.registry import get_baseline
+from llm4mat_bench.errors import UsageError
+from llm4mat_bench.metrics.results.verify import verify_results
+
+
+def launch(*words: object) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    if sys.platform == "linux":
+        environment["GLOO_SOCKET_IFNAME"] = "lo"
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "llm4mat_bench.cli"]
+    return subprocess.run(
+        [sys.executable, *launcher, "train", *map(str, words)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1200,
+    )
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_run(tmp_path: Path) -> None:
+    bert = tiny_models.tiny_bert(tmp_path / "bert")
+    settings = ["--set", "epochs=2", "--set", "batch_size=64", "--train-rows", "160", "--set", "checkpoint_steps=2"]
+    words = ["encoder", "sample/band_gap", "--model-id", bert, *settings, "--out", tmp_path / "results"]
+    done = launch(*words)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("MAD:MAE") == 1  # the others are silent
+    [verified] = verify_results(tmp_path / "results")
+    assert not verified.faults and verified.record is not None
+    assert verified.record.fitted["processes"] == 2
+    assert [path.name for path in verified.folder.parent.iterdir()] == [verified.folder.name]
+
+
+def test_a_model_of_one_process_refuses_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    processes.check_can(get_baseline("dummy"))
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert (processes.count(), processes.rank()) == (2, 1)
+    processes.check_can(get_baseline("encoder"))
+    with pytest.raises(UsageError, match="trains in one process"):
+        processes.check_can(get_baseline("dummy"))
