@@ -52,10 +52,12 @@ def test_adapters_that_are_killed_end_in_the_same_answers(tmp_path: Path) -> Non
     pytest.importorskip("peft")
     checkpoint = tiny_models.tiny_chat(tmp_path / "chat")
     assert run("lora", tmp_path / "whole", checkpoint, tmp_path / "whole.json") == 0
-    for stop in (2, 11):
+    for stop in (11,):
         assert run("lora", tmp_path / "killed", checkpoint, tmp_path / "killed.json", stop) == -signal.SIGKILL
-    weights = tmp_path / "killed/checkpoints/checkpoint-10/model.safetensors"
+    from safetensors import safe_open
+
     # Of a model of which little is trained, little is written.
-    assert weights.stat().st_size < (checkpoint / "model.safetensors").stat().st_size
+    with safe_open(tmp_path / "killed/checkpoints/checkpoint-9/model.safetensors", "pt") as weights:
+        assert all("lora_" in name or "trainable_tokens" in name for name in weights.keys())  # noqa: SIM118
     assert run("lora", tmp_path / "killed", checkpoint, tmp_path / "killed.json") == 0
     assert (tmp_path / "killed.json").read_text() == (tmp_path / "whole.json").read_text()
