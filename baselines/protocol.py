@@ -57,6 +57,11 @@ class Declaration(BaseModel):
     pretraining_overlap: PretrainingOverlap = Field(
         default="none", description="whether what it was pretrained on holds test rows; goes into the record"
     )
+    steps: str | None = Field(
+        default=None,
+        description="what a fit reports its progress in, where each of many steps (trees) goes over all rows and it "
+        "may stop before the last; `plan` times one and foretells their number",
+    )
     several_processes: bool = Field(
         default=False, description="`fit` may run in several processes at a time, as `accelerate launch` starts them"
     )

@@ -181,7 +181,7 @@ def _line(
     if rate is not None and passes.trained:
         # What is spent on a row grows with its text, but for formulas, which are short everywhere.
         longer = lengths.scale if modality != "composition" else 1.0
-        core_hours = passes.seeds * (rate.seconds_a_run + rate.seconds_a_row * longer * rows["train"]) / 3600
+        core_hours = passes.seeds * rate.core_seconds(rows["train"], longer) / 3600
     gpu_hours = None if prices.gpu_rate is None else tokens / prices.gpu_rate / 3600
     return Line(
         task=task.name,
@@ -310,9 +310,17 @@ def _notes(
     if passes.trained and passes.epochs == 1 and prices.gpu_rate is not None:
         notes.append("One pass over the training rows; --epochs for more.")
     for rate in (rates or {}).values():
+        steps = rate.steps
         notes.append(
             f"{rate.model} on {rate.modality}: {rate.seconds_a_run:.2f} core-seconds a run and "
             f"{1e3 * rate.seconds_a_row:.3f} ms a training row, measured on {rate.rows[0]} and {rate.rows[1]} rows "
             f"of the sample on {rate.processor}, and taken to grow in proportion (--measure measures again)."
+            if steps is None
+            else f"{rate.model} on {rate.modality}: {rate.seconds_a_run:.2f} core-seconds a run, "
+            f"{1e3 * rate.seconds_a_row:.3f} ms a training row, and steps: {steps.taken[0]} and {steps.taken[1]} on "
+            f"{rate.rows[0]} and {rate.rows[1]} rows of the sample, {steps.number(1_000_000, rate.rows):,.0f} expected "
+            f"on a million (of {steps.most} at most), {1e3 * steps.each(0):.1f} ms each and "
+            f"{steps.each(1_000_000) - steps.each(0):.2f} µs a row, timed on {steps.rows[0]:,} and "
+            f"{steps.rows[1]:,} rows on {rate.processor} (--measure measures again)."
         )
     return notes

@@ -348,6 +348,7 @@ def _ask(
         progress("asking", done, total)
         if paid:
             progress("invalid", watch.invalid, watch.answered)
+            watch.tell(total - done, progress)
 
     progress("asking", 0, total)
     failures, postponed = asyncio.run(ask_missing(engine, store, all_questions(), seen, watch.afford))

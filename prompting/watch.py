@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ..dataset_builder.catalogue import Task
 from ..errors import LLM4MatError, UsageError, said_value
+from ..progress import Progress
 from .engines.interface import Answer
 from .parser import Answer as Parsed
 
@@ -128,6 +129,22 @@ class Watch:
                 f"--max-cost {self._max_cost:g}: {self.cost:.4g} are spent on {self.paid} answers, and the next ones "
                 "would cost more; the answers are kept, the same command asks on"
             )
+
+    def tell(self, left: int, progress: Progress) -> None:
+        """Report the tokens and the money of this call so far, of what they will be if the rest is as the answers yet.
+
+        Args:
+            left: Answers to come.
+            progress: Who is told.
+        """
+        if not self.paid:
+            return
+        more = left / self.paid
+        tokens = self.prompt_tokens + self.completion_tokens
+        progress("tokens", tokens, tokens + round(tokens * more))
+        if self.prices.prompt or self.prices.completion:
+            thousandths = round(1000 * self.cost)
+            progress("cost, in thousandths", thousandths, thousandths + round(1000 * self.cost * more))
 
     @property
     def summary(self) -> Mapping[str, JsonValue]:

@@ -23,7 +23,7 @@ from scipy import stats
 
 from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.dataset_builder.catalogue import MODALITIES
-from llm4mat_bench.metrics.headline import HEADLINE, whole_headline, written, written_interval
+from llm4mat_bench.metrics.headline import HEADLINE, headline, whole_headline, written, written_interval
 from llm4mat_bench.metrics.results.predictions import read_predictions
 from llm4mat_bench.metrics.results.record import PREDICTIONS_FILE, RESULT_FILE, ResultRecord, read_record
 from llm4mat_bench.metrics.results.verify import find_runs, verify_results
@@ -96,6 +96,8 @@ def command_of(records: Sequence[ResultRecord]) -> str:
         words += ["--train-rows", str(protocol.train_rows)] if protocol.train_rows is not None else []
     else:
         words += ["--shots", str(protocol.shots), "--template", protocol.template_id]
+        words += ["--structured"] if protocol.settings.get("structured") else []
+        words += ["--max-tokens", str(protocol.settings["max_tokens"])] if "max_tokens" in protocol.settings else []
     words += ["--control", protocol.control] if protocol.control != "none" else []
     words += ["--limit", str(protocol.limit)] if protocol.limit is not None else []
     return shlex.join(words)
@@ -145,7 +147,7 @@ def controls_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterato
     yield "| task | modality | model | seed | its own text | another crystal's text | interval | command |"
     yield "|---|---|---|---|---|---|---|---|"
     for group in groups:
-        if group.first.protocol.control == "none":
+        if group.first.protocol.control == "none" or group.first.protocol.limit is not None:
             continue
         for run in group.runs:
             own = _same_but(run, groups, control="none")
@@ -158,6 +160,32 @@ def controls_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterato
                 "not kept" if own is None else written(whole_headline(own.record.metrics)),
                 written(score),
                 written_interval(score),
+                f"[{number[group]}]",
+            )
+
+
+def asked_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterator[str]:
+    """Language models that were asked some of the test rows: how many answers are valid, and the score among these."""
+    yield "| task | modality | model | shots | answers | text | asked | valid | their score | interval | command |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
+    for group in groups:
+        protocol = group.first.protocol
+        if protocol.kind != "prompt" or protocol.limit is None:
+            continue
+        for run in group.runs:
+            metrics = run.record.metrics
+            score = headline(metrics.published)
+            yield _row(
+                run.record.task,
+                run.record.modality,
+                group.label,
+                str(protocol.shots),
+                "held to a schema" if protocol.settings.get("structured") else "free",
+                "another crystal's" if protocol.control == "shuffled" else "its own",
+                str(protocol.limit),
+                str(metrics.n_scored),
+                written(score),
+                "–" if score is None else written_interval(score),
                 f"[{number[group]}]",
             )
 
@@ -186,7 +214,7 @@ def curves_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterator[
     yield from (line for _, line in sorted(lines))
 
 
-def pairs_table(groups: Sequence[Group], _: dict[Group, int]) -> Iterator[str]:
+def pairs_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterator[str]:
     """Differences of the error on the same test rows, with 95 % intervals (Student's t over the rows)."""
     yield "| task | first | second | error of the first minus the second's | 95 % interval | says |"
     yield "|---|---|---|---|---|---|"
@@ -201,8 +229,8 @@ def pairs_table(groups: Sequence[Group], _: dict[Group, int]) -> Iterator[str]:
             better = first if mean < 0 else second
             yield _row(
                 first.first.task,
-                f"{first.label}, {first.first.modality}",
-                f"{second.label}, {second.first.modality}",
+                f"{first.label}, {first.first.modality} [{number[first]}]",
+                f"{second.label}, {second.first.modality} [{number[second]}]",
                 _with_unit(mean, first.first.unit),
                 f"[{mean - half:.3f}, {mean + half:.3f}]",
                 f"{_short(better, first, second)} is better" if abs(mean) > half else "cannot be told apart",
@@ -222,6 +250,7 @@ TABLES: dict[str, Callable[[Sequence[Group], dict[Group, int]], Iterator[str]]] 
     "pairs": pairs_table,
     "controls": controls_table,
     "curves": curves_table,
+    "asked": asked_table,
     "commands": commands_list,
 }
 
@@ -275,8 +304,8 @@ def _same_but(run: Run, groups: Sequence[Group], **changes: object) -> Run | Non
 
 
 def _worth_comparing(first: Group, second: Group) -> bool:
-    """The views of one model with each other, and every model with the reference."""
-    views = first.label == second.label and first.first.modality != second.first.modality
+    """The views of one model with the same settings, and every model with the reference."""
+    views = first.first.protocol.settings == second.first.protocol.settings and first.label == second.label
     return views or (first.first.model.id == REFERENCE) != (second.first.model.id == REFERENCE)
 
 

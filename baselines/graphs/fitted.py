@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 
 from ...errors import DataError
 from ...files import write_json
@@ -89,7 +90,7 @@ class FittedGraphs(Fitted):
     def save(self, folder: Path) -> None:
         """Write the weights with the table of elements, the state and, of a trained network, its learning curve."""
         tensors = {name: tensor.contiguous().cpu() for name, tensor in self.network.state_dict().items()}
-        save_file({**tensors, _ELEMENTS: torch.from_numpy(self.elements)}, str(folder / WEIGHTS_FILE))
+        (folder / WEIGHTS_FILE).write_bytes(to_bytes({**tensors, _ELEMENTS: torch.from_numpy(self.elements)}))
         if self.history:
             write_json(folder / HISTORY_FILE, self.history)
             draw_learning_curve(

@@ -1,5 +1,6 @@
 """Train a graph network: one loop, whose whole state is one small file, so that a killed one goes on bit for bit."""
 
+import io
 import math
 from pathlib import Path
 from typing import Any
@@ -143,8 +144,11 @@ class _State:
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state_all(),
         }
+        # In memory first: what writes to a file itself does not say that the disk is full.
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
         with replace_file(self.path) as temporary:
-            torch.save(content, temporary)
+            temporary.write_bytes(buffer.getbuffer())
 
     def resume(self) -> None:
         """Go on from what was written, if anything was.

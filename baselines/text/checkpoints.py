@@ -60,11 +60,11 @@ def resolve_revision(model_id: str, revision: str | None) -> str:
         return found
     from httpx2 import HTTPError
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         sha = HfApi().model_info(model_id, revision=revision).sha
-    except (HTTPError, HFValidationError, OSError) as error:
+    except (HfHubHTTPError, HTTPError, HFValidationError, OSError) as error:
         raise UsageError(
             f"{model_id}: neither a folder nor a model repo that can be reached ({said(error, 200)})"
         ) from error

@@ -21,8 +21,9 @@ from .models import models
 from .plan import plan
 from .plot import plot
 from .predict import predict
+from .probe import probe
 from .prompt import prompt
-from .push import app as push
+from .push_results import app as push
 from .report import report
 from .score import score
 from .stats import stats
@@ -82,6 +83,7 @@ for command in (
     train,
     predict,
     prompt,
+    probe,
     report,
     export,
     score,

@@ -11,7 +11,9 @@ from .places import OldSourceOption, PlacesOption, WorkersOption, cores, open_pl
 
 
 def leaderboard(
-    results: Annotated[Path | None, typer.Argument(help="Folder of results.", show_default=False)] = None,
+    results: Annotated[
+        Path | None, typer.Argument(help="Folder of results, or a repo on the Hub.", show_default=False)
+    ] = None,
     folder: Annotated[Path, typer.Option("--out", "-o", help="Folder for the page.")] = Path("leaderboard"),
     data: PlacesOption = None,
     source: OldSourceOption = None,
@@ -50,6 +52,10 @@ def leaderboard(
     if results is None:
         raise UsageError("give the folder of results, for example results/")
     truths = open_places(data, source)
+    if not results.exists():
+        from ..hub.predictions_push import results_folder
+
+        results = results_folder(str(results))
     with show_progress(quiet=as_json) as progress:
         written = write_leaderboard(
             results,

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ..dataset_builder.catalogue import Modality
 from ..errors import DataError, UsageError
 from .console import JsonOption, err, out, print_json
 from .places import OldSourceOption, PlacesOption, open_places
@@ -30,7 +29,10 @@ def plot(
         Path, typer.Option("--out", "-o", help="Folder for the figures, or one file (.png, .svg) for one figure.")
     ] = Path("plots"),
     task: Annotated[str | None, typer.Option(help="Only this task.")] = None,
-    modality: Annotated[Modality | None, typer.Option("--modality", "-m", help="Only this modality.")] = None,
+    modality: Annotated[
+        Literal["composition", "cif", "description"] | None,
+        typer.Option("--modality", "-m", help="Only this modality."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Only the model of this id.")] = None,
     form: Annotated[
         Literal["both", "png", "svg"], typer.Option("--format", help="What is written into a folder.")

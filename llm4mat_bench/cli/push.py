@@ -63,7 +63,7 @@ def dataset(
     check_repo_name(repo)
     with _reading(folder, quiet=as_json) as watch:
         summary = check_dataset_folder(folder, watch)
-    _tell(f"{folder}: {len(summary.configs)} configs, {summary.rows:,} rows, {len(summary.files)} files; sound")
+    tell(f"{folder}: {len(summary.configs)} configs, {summary.rows:,} rows, {len(summary.files)} files; sound")
     result = push_folder(
         folder,
         summary,
@@ -74,9 +74,9 @@ def dataset(
         message=message,
         delete=delete,
         dry_run=dry_run,
-        tell=_tell,
+        tell=tell,
     )
-    print_json(_record(result)) if as_json else _print(result)
+    print_json(result_record(result)) if as_json else print_result(result)
 
 
 @app.command()
@@ -115,12 +115,13 @@ def metrics(
         message=message,
         delete=delete,
         dry_run=dry_run,
-        tell=_tell,
+        tell=tell,
     )
-    print_json(_record(result)) if as_json else _print(result)
+    print_json(result_record(result)) if as_json else print_result(result)
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
+    """Say a step on standard error."""
     err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -134,7 +135,8 @@ def _reading(folder: Path, *, quiet: bool) -> Iterator[Advance]:
         yield advance_of("checking the tables", total, progress)
 
 
-def _record(result: "PushResult") -> dict[str, object]:
+def result_record(result: "PushResult") -> dict[str, object]:
+    """What a push did, for a program to read."""
     plan = result.plan
     counts = {state: sum(file.state == state for file in plan.files) for state in _STATES}
     return {
@@ -149,7 +151,8 @@ def _record(result: "PushResult") -> dict[str, object]:
 _STATES = ("new", "changed", "unchanged", "removed")
 
 
-def _print(result: "PushResult") -> None:
+def print_result(result: "PushResult") -> None:
+    """Say what a push did."""
     from rich.filesize import decimal
     from rich.table import Table
 
@@ -180,5 +183,7 @@ def _print(result: "PushResult") -> None:
     lines.append(f"dry run: nothing was written. {result.url}" if result.dry_run else result.url)
     if not result.dry_run and result.commit:
         lines[-1] += f"  commit {result.commit[:12]}"
+    if result.pull_request:
+        lines.append(f"pull request: {result.pull_request}")
     for line in lines:
         out.print(line, markup=False, highlight=False, soft_wrap=True)

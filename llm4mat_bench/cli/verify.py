@@ -10,7 +10,7 @@ from .places import OldSourceOption, PlacesOption, WorkersOption, cores, open_pl
 
 
 def verify(
-    results: Annotated[Path, typer.Argument(help="A run's folder, or a folder of many.")],
+    results: Annotated[Path, typer.Argument(help="A run's folder, a folder of many, or a repo on the Hub.")],
     data: PlacesOption = None,
     source: OldSourceOption = None,
     workers: WorkersOption = None,
@@ -26,6 +26,10 @@ def verify(
     from .progress import show_progress
 
     truths = open_places(data, source)
+    if not results.exists():
+        from ..hub.predictions_push import results_folder
+
+        results = results_folder(str(results))
     with show_progress(quiet=as_json) as progress:
         found = verify_results(results, truths, progress, workers=workers or cores())
     tell_unused(truths)

@@ -63,7 +63,7 @@ def explain(error: BaseException, *, repo: str, doing: str) -> str:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
     endpoint = constants.ENDPOINT
-    for cause in _chain(error):
+    for cause in causes(error):
         if isinstance(cause, HfHubHTTPError):
             status = cause.response.status_code
             return _one_line(_explain_status(status, cause.server_message or "", repo, doing, endpoint))
@@ -88,7 +88,7 @@ def client_was_closed(error: BaseException) -> bool:
     On a refused connection the library closes its HTTP client, under the uploads of its other threads, whose retries
     then end in a RuntimeError that names no network at all (huggingface_hub 2.4.0).
     """
-    return any(isinstance(cause, RuntimeError) and "client has been closed" in str(cause) for cause in _chain(error))
+    return any(isinstance(cause, RuntimeError) and "client has been closed" in str(cause) for cause in causes(error))
 
 
 def not_logged_in(endpoint: str) -> str:
@@ -131,7 +131,8 @@ def _explain_status(status: int, said: str, repo: str, doing: str, endpoint: str
             return f"{doing} {repo}: the Hub refused ({status}). {answer}"
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it came from."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:

@@ -101,6 +101,7 @@ class PushResult(_Record):
         created: Whether the repository was made by this push.
         commit: The commit that holds the files now; none in a dry run of a repository that is not there yet.
         url: The repository's page.
+        pull_request: The page of the pull request that was opened instead of changing the branch.
     """
 
     plan: PushPlan
@@ -108,6 +109,7 @@ class PushResult(_Record):
     created: bool
     commit: str | None
     url: str
+    pull_request: str | None = None
 
 
 class FolderSummary(_Record):

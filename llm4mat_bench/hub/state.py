@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from .errors import HubError, hub_errors, not_logged_in
+from .patience import patiently
 from .records import HubState, RemoteFile, RepoType
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def read_state(api: "HfApi", repo: str, repo_type: RepoType, revision: str) -> H
 
     with hub_errors(repo, "looking at"):
         try:
-            info = api.repo_info(repo, repo_type=repo_type)
+            info = patiently(lambda: api.repo_info(repo, repo_type=repo_type))
         except HfHubHTTPError as error:
             # With a token, a missing repository is 404 and a refused token 401; without one, a missing repository and
             # a private one are both 401. The library's own error class for the latter depends on the address.
@@ -68,12 +69,14 @@ def read_state(api: "HfApi", repo: str, repo_type: RepoType, revision: str) -> H
         commit, branch_exists = info.sha, True
         if revision != "main":
             try:
-                commit = api.repo_info(repo, repo_type=repo_type, revision=revision).sha
+                commit = patiently(lambda: api.repo_info(repo, repo_type=repo_type, revision=revision)).sha
             except RevisionNotFoundError:
                 branch_exists = False
         if commit is None:
             raise HubError(f"looking at {repo}: the Hub names no commit for {revision}")
-        entries = api.list_repo_tree(repo, repo_type=repo_type, revision=commit, recursive=True)
+        entries = patiently(
+            lambda: list(api.list_repo_tree(repo, repo_type=repo_type, revision=commit, recursive=True))
+        )
         files = [
             RemoteFile(
                 path=entry.path, size=entry.size, blob_id=entry.blob_id, sha256=entry.lfs.sha256 if entry.lfs else None

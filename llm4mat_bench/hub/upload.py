@@ -7,21 +7,23 @@ the Hub under its own hash as soon as it is uploaded, before any commit, so that
 not send it again (with Xet, the storage is asked chunk by chunk; without, file by file).
 """
 
-import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..dataset_builder.dataset_folder.layout import CARD
 from ..errors import UsageError
-from .errors import HubError, client_was_closed, explain, hub_errors
+from . import patience
+from .errors import HubError, causes, explain, hub_errors
+from .patience import may_pass, patiently, wait_of
 from .plan import git_blob_id_of, make_plan
 from .preflight import stale_but_read
 from .records import FileChange, FolderSummary, HubState, PushPlan, PushResult, RepoType
 from .state import check_repo_name, hub_api, read_state, require_token
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitInfo, CommitOperationAdd, HfApi
+    from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi
 
 # An upload is finished (findable by the next call) batch by batch: small enough to lose little, large enough to keep
 # the library's upload threads busy.
@@ -41,6 +43,8 @@ def push_folder(
     message: str | None = None,
     delete: bool = False,
     dry_run: bool = False,
+    made_from: str | None = None,
+    create_pr: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> PushResult:
     """Make a repository on the Hub hold what a folder holds, sending only what differs.
@@ -55,6 +59,9 @@ def push_folder(
         message: The commit's message.
         delete: Whether to delete files on the Hub that are not in the folder.
         dry_run: Only look: nothing is written, here or there.
+        made_from: The commit whose files went into the folder (a card that was merged), if any: where the branch has
+            moved on since, nothing is sent.
+        create_pr: Open a pull request instead of changing the branch, for a repository of others.
         tell: Takes a line for the user on each step.
 
     Returns:
@@ -68,7 +75,15 @@ def push_folder(
     if not dry_run:
         require_token()
     api = hub_api()
+    # Predictions beside a model are meant: they are what its card's numbers are computed from.
+    warnings.filterwarnings("ignore", "It seems that you are about to commit a data file", UserWarning)
+    if create_pr and revision != "main":
+        raise UsageError("a pull request is opened against main: leave out --revision")
     state = read_state(api, repo, repo_type, revision)
+    if made_from is not None and state.commit != made_from:
+        raise HubError(f"{repo}: somebody else changed it meanwhile. Look at it, then push again.")
+    if create_pr and not state.exists and not dry_run:
+        raise UsageError(f"{repo} is not there (or not visible to you): a pull request needs a repository")
     if state.exists and private is not None and private != state.private:
         now, wanted = ("private", "public") if state.private else ("public", "private")
         raise UsageError(
@@ -100,12 +115,22 @@ def push_folder(
     if not state.exists:
         tell(f"making the {'private' if plan.private else 'public'} {repo_type} repository {repo}")
         with hub_errors(repo, "making"):
-            api.create_repo(repo, repo_type=repo_type, private=plan.private, space_sdk=summary.space_sdk)
+            # A lost answer may have made it; that somebody else did meanwhile is seen by its visibility and its files.
+            tried = False
+
+            def make() -> None:
+                nonlocal tried
+                again, tried = tried, True
+                api.create_repo(
+                    repo, repo_type=repo_type, private=plan.private, space_sdk=summary.space_sdk, exist_ok=again
+                )
+
+            patiently(make)
         state = read_state(api, repo, repo_type, revision)
     if not state.branch_exists:
         tell(f"making the branch {revision}")
         with hub_errors(repo, f"making the branch {revision} of"):
-            api.create_branch(repo, repo_type=repo_type, branch=revision, exist_ok=True)
+            patiently(lambda: api.create_branch(repo, repo_type=repo_type, branch=revision, exist_ok=True))
         state = read_state(api, repo, repo_type, revision)
     created = not plan.exists
     if state.commit != plan.parent_commit:
@@ -113,9 +138,14 @@ def push_folder(
     if plan.empty:
         return PushResult(plan=plan, dry_run=False, created=created, commit=state.commit, url=url)
 
-    additions = _upload(api, folder, plan, summary, tell)
+    additions = _upload(api, folder, plan, summary, tell, create_pr=create_pr)
     tell(f"committing {len(plan.having('send'))} files" + _and_deletions(plan))
-    commit = _commit(api, plan, additions, message or default_message(summary))
+    text = message or default_message(summary)
+    if create_pr:
+        commit, request, branch = _open_request(api, plan, additions, text)
+        _verify(api, plan.model_copy(update={"revision": branch}), state, additions, commit)
+        return PushResult(plan=plan, dry_run=False, created=False, commit=commit, url=url, pull_request=request)
+    commit = _commit(api, plan, additions, text)
     _verify(api, plan, state, additions, commit)
     return PushResult(plan=plan, dry_run=False, created=created, commit=commit, url=url)
 
@@ -147,11 +177,18 @@ def _validate_card(repo: str, repo_type: RepoType, folder: Path) -> None:
 
     with hub_errors(repo, f"checking the card {CARD} of"):
         content = (folder / CARD).read_text(encoding="utf-8")
-        RepoCard(content).validate(repo_type=repo_type)
+        card = RepoCard(content, ignore_metadata_errors=True)  # what people wrote is for the Hub to judge
+        patiently(lambda: card.validate(repo_type=repo_type))
 
 
 def _upload(
-    api: "HfApi", folder: Path, plan: PushPlan, summary: FolderSummary, tell: Callable[[str], None]
+    api: "HfApi",
+    folder: Path,
+    plan: PushPlan,
+    summary: FolderSummary,
+    tell: Callable[[str], None],
+    *,
+    create_pr: bool = False,
 ) -> "list[CommitOperationAdd]":
     """Put the content of the large files into the Hub's storage; the small ones travel in the commit."""
     from huggingface_hub import CommitOperationAdd
@@ -169,25 +206,44 @@ def _upload(
         for operation in operations:
             if sha256 := summary.sha256.get(operation.path_in_repo):
                 operation.upload_info.sha256 = bytes.fromhex(sha256)  # else the library reads the file once more
-        _store(api, plan, operations)
+        _store(api, plan, operations, create_pr=create_pr)
         additions += operations
         sent += size
     return additions
 
 
-def _store(api: "HfApi", plan: PushPlan, operations: "list[CommitOperationAdd]") -> None:
-    """Upload a batch; the library waits out network faults itself, save for one that its own threads make."""
+def _store(api: "HfApi", plan: PushPlan, operations: "list[CommitOperationAdd]", *, create_pr: bool) -> None:
+    """Upload a batch; the library waits out most faults itself, and asks again for what did not arrive whole."""
+
+    def upload() -> None:
+        api.preupload_lfs_files(
+            plan.repo,
+            operations,
+            repo_type=plan.repo_type,
+            revision=plan.revision,
+            create_pr=create_pr,
+            free_memory=False,
+        )
+
     with hub_errors(plan.repo, "uploading to"):
-        for last in (False, False, True):
-            try:
-                api.preupload_lfs_files(
-                    plan.repo, operations, repo_type=plan.repo_type, revision=plan.revision, free_memory=False
-                )
-            except RuntimeError as error:
-                if last or not client_was_closed(error):
-                    raise
-            else:
-                return
+        try:
+            patiently(upload)
+        except Exception as error:
+            if not _arrived_damaged(error):
+                raise
+            patiently(upload)
+
+
+def _arrived_damaged(error: Exception) -> bool:
+    """Say whether the storage refused a content because it has not the hash that it was announced with."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return any(
+        isinstance(cause, HfHubHTTPError)
+        and cause.response.status_code == 400
+        and cause.response.request.method == "PUT"
+        for cause in causes(error)
+    )
 
 
 def batches(files: Sequence[FileChange]) -> Iterator[list[FileChange]]:
@@ -209,10 +265,7 @@ def _commit(api: "HfApi", plan: PushPlan, additions: "list[CommitOperationAdd]",
 
     ``parent_commit`` lets the Hub refuse where somebody else has pushed since the plan was made.
     """
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
-    deletions = [CommitOperationDelete(file.path) for file in plan.having("delete")]
-    operations: list[CommitOperationAdd | CommitOperationDelete] = [*additions, *deletions]
+    operations = _operations(plan, additions)
     for wait in (*_COMMIT_WAITS, None):
         try:
             info: CommitInfo = api.create_commit(
@@ -225,24 +278,43 @@ def _commit(api: "HfApi", plan: PushPlan, additions: "list[CommitOperationAdd]",
             )
             return str(info.oid)
         except Exception as error:
-            failure, passing = explain(error, repo=plan.repo, doing="committing to"), _may_pass(error)
+            failure, passing = explain(error, repo=plan.repo, doing="committing to"), may_pass(error)
+            seconds = wait_of(error, wait or 0.0)
         if wait is None or not passing:
             raise HubError(failure)
-        time.sleep(wait)
+        patience.pause(seconds)
         state = read_state(api, plan.repo, plan.repo_type, plan.revision)
         if state.commit is not None and state.commit != plan.parent_commit and not _differences(additions, plan, state):
             return state.commit
     raise AssertionError("the last try returns or raises")
 
 
-def _may_pass(error: Exception) -> bool:
-    """Say whether a commit that failed so may succeed, or may even have been made."""
-    import httpx2
-    from huggingface_hub.errors import HfHubHTTPError
+def _open_request(
+    api: "HfApi", plan: PushPlan, additions: "list[CommitOperationAdd]", message: str
+) -> tuple[str, str, str]:
+    """Open a pull request with the commit; once only, since each call would open another.
 
-    if isinstance(error, HfHubHTTPError):
-        return error.response.status_code >= 500
-    return isinstance(error, httpx2.TransportError)
+    Returns:
+        The commit, the address of the request and its branch.
+    """
+    with hub_errors(plan.repo, "opening a pull request at"):
+        info = api.create_commit(
+            plan.repo,
+            _operations(plan, additions),
+            commit_message=message,
+            repo_type=plan.repo_type,
+            parent_commit=plan.parent_commit,
+            create_pr=True,
+        )
+    return str(info.oid), str(info.pr_url), str(info.pr_revision)
+
+
+def _operations(
+    plan: PushPlan, additions: "list[CommitOperationAdd]"
+) -> "list[CommitOperationAdd | CommitOperationDelete]":
+    from huggingface_hub import CommitOperationDelete
+
+    return [*additions, *(CommitOperationDelete(file.path) for file in plan.having("delete"))]
 
 
 def _differences(additions: "list[CommitOperationAdd]", plan: PushPlan, state: HubState) -> list[str]:

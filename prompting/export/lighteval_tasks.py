@@ -1,6 +1,6 @@
 """What the task file of lighteval imports: the tasks of a folder, asked by its endpoint mode."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,11 @@ __all__ = ["tasks_in"]
 class ReadAnswer(SampleLevelComputation):
     """Reads one answer with the parser of llm4mat-bench."""
 
-    def compute(self, doc: Doc, model_response: Any, **_: Any) -> Answered:  # noqa: ANN401 - of lighteval
+    def compute(self, doc: Doc, model_response: Any, **_: Any) -> dict[str, Any]:  # noqa: ANN401 - of lighteval
         """Read the first answer to a question."""
         known = doc.specific
         value = read_value(model_response.final_text[0], known["task"])
-        return Answered(value, known["target"], known["training_mean"], known["task"])
+        return Answered(value, known["target"], known["training_mean"], known["task"])._asdict()
 
 
 def tasks_in(folder: Path) -> list[LightevalTaskConfig]:
@@ -42,8 +42,8 @@ def _task(folder: Path) -> LightevalTaskConfig:
         hf_avail_splits=["test"],
         evaluation_splits=["test"],
         metrics=[
-            _metric(METRIC[get_task(settings["task"]).kind], headline_of),
-            _metric("coverage", coverage_of),
+            _metric(METRIC[get_task(settings["task"]).kind], _headline),
+            _metric("coverage", _coverage),
         ],
         generation_size=settings["max_tokens"],
         stop_sequence=[],
@@ -51,17 +51,23 @@ def _task(folder: Path) -> LightevalTaskConfig:
     )
 
 
-def _metric(name: str, aggregate: Any) -> CorpusLevelMetric:  # noqa: ANN401 - a function of all answers
-    def all_of(items: Sequence[Any]) -> float:
-        return float(aggregate([Answered(*one) for one in items]))
-
+def _metric(name: str, aggregate: Callable[[Sequence[Any]], float]) -> CorpusLevelMetric:
     return CorpusLevelMetric(
         metric_name=name,
         higher_is_better=True,
         category=SamplingMethod.GENERATIVE,
         sample_level_fn=ReadAnswer(),
-        corpus_level_fn=all_of,
+        corpus_level_fn=aggregate,
     )
+
+
+# functions of the module, since lighteval sends them to other processes
+def _headline(items: Sequence[Any]) -> float:
+    return headline_of([Answered(**one) for one in items])
+
+
+def _coverage(items: Sequence[Any]) -> float:
+    return coverage_of([Answered(**one) for one in items])
 
 
 def _question(line: dict[str, Any], task_name: str) -> Doc:

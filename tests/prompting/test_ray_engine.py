@@ -1,9 +1,8 @@
-"""Questions in lots over Ray: a stand-in for vLLM's stage on a local Ray, and the real stage where vLLM is."""
+"""Questions in lots over Ray: with a stand-in for vLLM's stage, and the real stage where vLLM is."""
 
 import asyncio
 import importlib.util
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,15 +49,6 @@ def stand_in(row: Row) -> Row:
     return {**from_stage(answered), "__inference_error__": error}
 
 
-def pipeline(rows: list[Row]) -> Iterator[Row]:
-    import ray
-    from ray import cloudpickle
-
-    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # the workers cannot import tests
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    yield from ray.data.from_items(rows, override_num_blocks=2).map(stand_in).iter_rows()
-
-
 def question(text: str, **changes: Any) -> Question:
     return Question(messages=(Message(role="user", content=text),), **changes)
 
@@ -102,18 +92,6 @@ def test_a_row_that_fails_fails_alone() -> None:
     assert lots == [4]
     answers(RayWorkers("tiny", pipeline=here, concurrency=2), *CHECKED)
     assert sum(lots) == 8
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("_quick")
-def test_lots_go_through_ray_data() -> None:
-    from llm4mat_bench.ray_cluster import Cluster
-
-    cluster = Cluster("local")
-    try:
-        check(answers(RayWorkers("tiny", pipeline=pipeline), *CHECKED))
-    finally:
-        cluster.close()
 
 
 @pytest.mark.usefixtures("_quick")

@@ -195,8 +195,8 @@ def test_the_small_model_is_held_to_a_schema_and_cut_where_it_is_told(small: Vll
     }
     held, again, long = answers(
         small,
-        question("Is NaCl stable?", max_tokens=24, answer_schema=schema),
-        question("Is NaCl stable?", max_tokens=24, answer_schema=schema),
+        question("Is NaCl stable?", max_tokens=60, answer_schema=schema),
+        question("Is NaCl stable?", max_tokens=60, answer_schema=schema),
         question("word " * 5000),
     )
     assert held.text == again.text and '"is_stable"' in held.text and held.finish_reason == "stop"

@@ -265,6 +265,19 @@ def test_what_cannot_teach_is_refused(cifs: list[str], tmp_path: Path) -> None:
         fit(data_of(rows(cifs[:9], range(9)), some), tmp_path, learning_rate=1e18)
 
 
+def test_a_full_disk_is_one_line(cifs: list[str], tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    data = data_of(rows(cifs[:9], range(9)), rows(cifs[9:12], range(3)))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(DataError, match=r"checkpoint\.pt cannot be written"):
+            fit(data, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_three_rows_are_enough(cifs: list[str], tmp_path: Path) -> None:
     fitted = fit(data_of(rows(cifs[:3], range(3)), rows(cifs[3:4], [1])), tmp_path)
     assert np.isfinite(fitted.predict(Texts(cifs[:10]))).all()

@@ -205,6 +205,18 @@ def test_what_is_no_encoder_is_refused(tmp_path: Path) -> None:
         encoder.resolve(encoder.Settings())
 
 
+def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx2
+    from huggingface_hub import HfApi
+
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise httpx2.ConnectError("[Errno -2] Name or service not known")
+
+    monkeypatch.setattr(HfApi, "model_info", unreachable)
+    with pytest.raises(UsageError, match="neither a folder nor a model repo that can be reached"):
+        encoder.resolve(encoder.Settings(model_id="no-such/model"))
+
+
 def test_a_checkpoint_is_named_by_its_weights(bert: Path, tmp_path: Path) -> None:
     other = tiny_models.tiny_bert(tmp_path / "other", seed=1)
     first = encoder.resolve(encoder.Settings(model_id=str(bert))).model_revision

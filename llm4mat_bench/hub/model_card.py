@@ -1,0 +1,310 @@
+"""A model card: made from a template, or brought up to date without touching what people wrote in it."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ..dataset_builder.catalogue import Task, get_benchmark, get_task
+from ..dataset_builder.dataset_folder.card_sections import begin_mark, end_mark, put_section
+from ..metrics.headline import HEADLINE
+from ..metrics.leaderboard.entries import Cell, Entry, SoundRun
+from ..metrics.results.names import visible
+from ..metrics.results.record import ResultRecord
+from .front_matter import put_keys, read_block, split_card
+from .model_results import ModelResults
+from .result_entries import Metadata, merged_index
+
+SECTION = "llm4mat-bench-results"
+RECORDS = "results"
+"""Folder of the records in a model repo."""
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+_TAGS = ("llm4mat-bench", "materials-science", "crystal-property-prediction")
+_OVERLAP = {
+    "none": "Its author says that the weights had seen no test material before.",
+    "known": "**The weights had seen test materials before**: scores say less than those of other models.",
+    "unknown": "Whether the weights had seen test materials before is not known.",
+}
+_EXAMPLES = {"composition": "NaCl", "cif": "data_NaCl ...", "description": "NaCl is ..."}
+_REPO = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture in the card: its path in the repo and what it shows."""
+
+    path: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The trained model that the card shows how to load.
+
+    Attributes:
+        run: The run that left it.
+        folder: Its folder in the repo, empty for the one place where it is found by the repo's name alone.
+        others: How many more there are.
+    """
+
+    run: SoundRun
+    folder: str
+    others: int
+
+
+def path_of(record: ResultRecord) -> str:
+    """Folder of a run in a repo."""
+    return str(PurePosixPath(RECORDS, record.task, record.modality, record.run_id))
+
+
+def card_text(
+    present: str | None,
+    repo: str,
+    results: ModelResults,
+    metadata: Metadata,
+    *,
+    weights: Weights | None = None,
+    figures: Sequence[Figure] = (),
+    licence: str | None = None,
+) -> str:
+    """The text of a card.
+
+    Args:
+        present: The card on the Hub, None where there is none: then it is made from the template. Else the marked
+            section is put in place of the older one (or at the end), metadata is set key by key, and all else stays.
+        repo: ``owner/name``.
+        results: The model's results.
+        metadata: What programs read.
+        weights: The trained model, where one goes along.
+        figures: Pictures, by their paths in the repo.
+        licence: Licence of the model, where its owner names one.
+
+    Raises:
+        DataError: The present card's YAML cannot be read, or its section has no end.
+    """
+    section = _section(repo, results, metadata, weights, figures)
+    base = _base_model(results, repo)
+    fresh: dict[str, Any] = {
+        "license": licence,
+        "library_name": "llm4mat-bench" if weights else None,
+        "base_model": base,
+    }
+    if present is None:
+        return _new(repo, results, metadata, section, {name: one for name, one in fresh.items() if one is not None})
+    block, body = split_card(present)
+    where = f"{repo}/README.md"
+    found = read_block(block, where)
+    changes: dict[str, Any] = {name: one for name, one in fresh.items() if one is not None and not found.get(name)}
+    for name, ours in (("tags", _TAGS), ("datasets", metadata.datasets)):
+        changes[name] = _together(found.get(name), ours)
+    changes["model-index"] = merged_index(found.get("model-index"), _model_name(results), metadata.index)
+    changes = {name: one for name, one in changes.items() if one or name in found}
+    return f"---\n{put_keys(block, changes, where)}---\n{put_section(body, section)}"
+
+
+def _new(repo: str, results: ModelResults, metadata: Metadata, section: str, fresh: Mapping[str, Any]) -> str:
+    from huggingface_hub import ModelCard, ModelCardData
+
+    data = ModelCardData(
+        **fresh,
+        tags=list(_TAGS),
+        datasets=list(metadata.datasets) or None,
+        model_name=_model_name(results) if metadata.index else None,
+        eval_results=list(metadata.index) or None,
+    )
+    tasks = _tasks(results)
+    titles = list(dict.fromkeys(task.property.title for task in tasks))
+    card = ModelCard.from_template(
+        data,
+        template_path=str(_TEMPLATES / "model_card.md.j2"),
+        title=markdown(repo.partition("/")[2]),
+        summary=_summary(results),
+        properties=_listed(titles) if len(titles) <= 8 else f"{len(titles)} properties",
+        modalities=_listed(sorted({entry.modality for _, entry in results.rows}), "or"),
+        doi=get_benchmark().citation.doi,
+        section=section,
+    )
+    text = str(card.content)
+    return text if text.endswith("\n") else text + "\n"
+
+
+def _section(
+    repo: str, results: ModelResults, metadata: Metadata, weights: Weights | None, figures: Sequence[Figure]
+) -> str:
+    runs = results.runs
+    sources = list(dict.fromkeys(source.id for source, _ in results.rows))
+    by_id = {source.id: source for source, _ in results.rows}
+    closed = [by_id[one].title for one in sources if by_id[one].licence.commercial_use is False]
+    urls = {run.record.protocol.model_url for run in runs if run.record.protocol.kind == "submission"}
+    rows = [
+        _row(get_task(task), entry, cell, results)
+        for source, entry in results.rows
+        for task, cell in sorted(
+            entry.cells.items(), key=lambda item: [one.name for one in source.tasks].index(item[0])
+        )
+    ]
+    text: str = _template("results_section.md.j2").render(
+        begin=begin_mark(SECTION, "push"),
+        end=end_mark(SECTION),
+        repo=repo,
+        records=RECORDS,
+        loading=_loading(weights),
+        model=markdown(results.model),
+        revision=markdown(results.revision),
+        model_url=markdown(min(urls)) if urls else None,
+        trained=any(run.record.protocol.kind == "training" for run in runs),
+        sources=[by_id[one] for one in sources],
+        non_commercial=_listed(closed),
+        datasets=_listed([f"[{one}](https://huggingface.co/datasets/{one})" for one in metadata.datasets])
+        or _listed(sorted({markdown(entry.dataset) for _, entry in results.rows})),
+        rows=rows,
+        notes=_notes(results),
+        figures=[Figure(one.path, markdown(one.title)) for one in figures],
+        overlap=_OVERLAP[
+            max((run.record.model.pretraining_overlap for run in runs), key=["none", "unknown", "known"].index)
+        ],
+        limits=_limits(results),
+        environment=_environment(results),
+    )
+    return text
+
+
+def _row(task: Task, entry: Entry, cell: Cell, results: ModelResults) -> dict[str, Any]:
+    return {
+        "task": task.name,
+        "modality": entry.modality,
+        "metric": HEADLINE[task.kind] + (" of hard labels" if cell.hard_labels else ""),
+        "score": cell.text,
+        "interval": markdown(cell.interval),
+        "coverage": "" if cell.coverage is None else f"{100 * cell.coverage:.1f} %",
+        "published": cell.published,
+        "links": [f"{path_of(results.run(run).record)}/result.json" for run in cell.runs],
+    }
+
+
+def _loading(weights: Weights | None) -> dict[str, Any] | None:
+    if weights is None:
+        return None
+    record = weights.run.record
+    task = get_task(record.task)
+    answer = f"in {task.unit}" if task.unit else "a number without unit"
+    return {
+        "folder": weights.folder,
+        "task": record.task,
+        "modality": record.modality,
+        "example": _EXAMPLES[record.modality],
+        "answer": answer if task.kind == "regression" else "scores of the positive class",
+        "others": weights.others,
+    }
+
+
+def _notes(results: ModelResults) -> list[str]:
+    found = []
+    for source, entry in results.rows:
+        for kind, mean in entry.means.items():
+            if mean.value is not None:
+                found.append(
+                    f"{source.title}, {entry.modality}: mean {HEADLINE[kind]} {mean.text}, weighted by samples."
+                )
+        found += [
+            f"{task}, {entry.modality}: {markdown(cell.note)}." for task, cell in entry.cells.items() if cell.note
+        ]
+    found += [f"Not shown: {markdown(line)}." for line in results.left_out]
+    return found
+
+
+def _limits(results: ModelResults) -> list[str]:
+    limits = ["Scores hold for crystals like those of the test split; nothing is said of other chemistries or methods."]
+    if any((run.report.coverage) < 1 for run in results.runs):
+        limits.append(
+            "Some test materials have no answer: the column `answered` says how many. They count against the model."
+        )
+    if any(cell.hard_labels for _, entry in results.rows for cell in entry.cells.values()):
+        limits.append("AUC of hard labels is a balanced accuracy and not comparable with an AUC of probabilities.")
+    if any(run.record.protocol.kind == "submission" for run in results.runs):
+        limits.append("The predictions were submitted: how they were made is their author's word.")
+    if any(run.record.provenance.git_dirty for run in results.runs):
+        limits.append("Some runs were made with code that was not committed.")
+    return limits
+
+
+def _environment(results: ModelResults) -> list[str]:
+    seen = [run.record.provenance for run in results.runs]
+    libraries = dict(sorted({name: version for one in seen for name, version in one.libraries.items()}.items()))
+    lines = [
+        f"llm4mat-bench {_listed(sorted({markdown(one.package_version) for one in seen}))}, "
+        f"Python {_listed(sorted({markdown(one.python) for one in seen}))}",
+        _listed([f"{markdown(name)} {markdown(version)}" for name, version in libraries.items()]),
+        _listed(sorted({f"{markdown(one.processor)}, {markdown(one.platform)}" for one in seen})),
+        f"runs: {len(results.runs)}, {sum(one.wall_seconds for one in seen):,.0f} s in all",
+    ]
+    settings = {json.dumps(run.record.protocol.settings, sort_keys=True, ensure_ascii=False) for run in results.runs}
+    lines += [f"settings: `{_code(one)}`" for one in sorted(settings)[:4]]
+    if len(settings) > 4:
+        lines.append(f"{len(settings) - 4} more settings: see the records")
+    seeds = sorted({run.record.protocol.seed for run in results.runs})
+    return [*[line for line in lines if line], f"seeds: {', '.join(map(str, seeds))}"]
+
+
+def _summary(results: ModelResults) -> str:
+    first = results.runs[0].record.model
+    parameters = {run.record.model.parameters for run in results.runs}
+    size = f", {min(one for one in parameters if one):,} parameters" if len(parameters) == 1 and all(parameters) else ""
+    return f"`{_code(results.model)}` (revision `{_code(results.revision)}`, {first.kind}{size}) on LLM4Mat-Bench."
+
+
+def _model_name(results: ModelResults) -> str:
+    return visible(results.model, 200)
+
+
+def _tasks(results: ModelResults) -> list[Task]:
+    return [get_task(task) for _, entry in results.rows for task in entry.cells]
+
+
+def _base_model(results: ModelResults, repo: str) -> str | None:
+    """The checkpoint that a model was trained from or is, where it has the form of a name on the Hub."""
+    protocols = [run.record.protocol for run in results.runs]
+    named = {str(one.settings.get("model_id")) for one in protocols if one.settings.get("model_id")}
+    if any(one.kind == "prompt" for one in protocols):
+        named.add(results.model)
+    named.discard(repo)
+    only = named.pop() if len(named) == 1 else ""
+    return only if _REPO.match(only) and not Path(only).exists() else None
+
+
+def _together(present: Any, ours: Sequence[str]) -> list[Any]:  # noqa: ANN401 - YAML
+    there = list(present) if isinstance(present, list) else ([present] if present else [])
+    return [*there, *(one for one in ours if one not in there)]
+
+
+def markdown(text: str) -> str:
+    """A name that others chose, in Markdown: shown as it is, no markup, no link, no end of a table's cell."""
+    escaped = re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", visible(text, 400))
+    for sign, spelt in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("://", ":\u200b//")):
+        escaped = escaped.replace(sign, spelt)
+    return escaped
+
+
+def _code(text: str) -> str:
+    return visible(text, 1000).replace("`", "'")
+
+
+def _listed(words: Sequence[str], last: str = "and") -> str:
+    return words[0] if len(words) == 1 else (f"{', '.join(words[:-1])} {last} {words[-1]}" if words else "")
+
+
+@cache
+def _template(name: str) -> Any:  # noqa: ANN401 - jinja2 is imported where it is used
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(  # noqa: S701 - Markdown; what others chose is made safe on the way in
+        loader=FileSystemLoader(_TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name)

@@ -1,0 +1,134 @@
+"""A model repo as a folder: card, entries, records and predictions, trained model, figures."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..baselines.artifacts import MANIFEST, MODEL_FOLDER
+from ..errors import DataError
+from ..files import file_sha256, write_text
+from ..metrics.leaderboard.entries import SoundRun
+from ..metrics.results.places import Truths
+from ..metrics.results.record import RESULT_FILE, ResultRecord
+from .model_card import Figure, Weights, card_text, path_of
+from .model_results import ModelResults
+from .records import FolderSummary
+from .result_entries import ENTRIES_FILE, Metadata, merged_entries
+
+CARD = "README.md"
+_MOST_FIGURES = 6
+
+
+def stage_model(
+    folder: Path,
+    repo: str,
+    results: ModelResults,
+    metadata: Metadata,
+    present: dict[str, str],
+    *,
+    truths: Truths,
+    weights: bool = True,
+    figures: bool = True,
+    licence: str | None = None,
+) -> FolderSummary:
+    """Write everything that goes into a model repo into an empty folder.
+
+    Args:
+        folder: The folder.
+        repo: ``owner/name``.
+        results: The model's results.
+        metadata: What programs read.
+        present: Texts of the card and of the entries as they are on the Hub, by path; those that are not there are not
+            among them.
+        truths: Where data is, for figures.
+        weights: Whether trained models go along.
+        figures: Whether to draw figures, where matplotlib is installed.
+        licence: Licence of the model.
+
+    Raises:
+        DataError: What is on the Hub cannot be read, or a file of the run is damaged.
+    """
+    for run in results.runs:
+        _stage_record(folder, run.folder, run.record)
+    shown = _stage_weights(folder, results.runs) if weights else None
+    drawn = _draw(folder, results, truths) if figures else []
+    card = card_text(present.get(CARD), repo, results, metadata, weights=shown, figures=drawn, licence=licence)
+    write_text(folder / CARD, card)
+    if metadata.entries:
+        (folder / ENTRIES_FILE).parent.mkdir(parents=True, exist_ok=True)
+        write_text(
+            folder / ENTRIES_FILE, merged_entries(present.get(ENTRIES_FILE), metadata.entries, f"{repo}/{ENTRIES_FILE}")
+        )
+    return _listed(folder)
+
+
+def stage_predictions(folder: Path, runs: Sequence[tuple[Path, ResultRecord]], card: str) -> FolderSummary:
+    """Write records and predictions of runs into an empty folder, as `verify` reads them, and a card."""
+    for home, record in runs:
+        _stage_record(folder, home, record)
+    write_text(folder / CARD, card)
+    return _listed(folder)
+
+
+def _stage_record(folder: Path, home: Path, record: ResultRecord) -> None:
+    to = folder / path_of(record)
+    to.mkdir(parents=True, exist_ok=True)
+    for name in (RESULT_FILE, record.predictions.file):
+        shutil.copyfile(home / name, to / name)
+
+
+def _listed(folder: Path) -> FolderSummary:
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return FolderSummary(files=tuple(files))
+
+
+def _stage_weights(folder: Path, runs: Sequence[SoundRun]) -> Weights | None:
+    """Copy the trained models that the records name: one to where a repo's name alone finds it, several to their runs.
+
+    Raises:
+        DataError: A file is not the one that the record names.
+    """
+    trained = [run for run in runs if (run.folder / MODEL_FOLDER / MANIFEST).is_file()]
+    for run in trained:
+        home = folder / MODEL_FOLDER if len(trained) == 1 else folder / path_of(run.record) / MODEL_FOLDER
+        for name, sha256 in run.record.artifacts.items():
+            if not name.startswith(f"{MODEL_FOLDER}/"):
+                continue
+            path = run.folder / name
+            if not path.is_file():
+                raise DataError(f"{path}: missing, though the record names it; --no-weights leaves the model out")
+            to = home / Path(name).relative_to(MODEL_FOLDER)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, to)
+            _same(to, sha256, path)
+    if not trained:
+        return None
+    first = trained[0]
+    inside = "" if len(trained) == 1 else f"{path_of(first.record)}/{MODEL_FOLDER}"
+    return Weights(first, inside, len(trained) - 1)
+
+
+def _same(copy: Path, sha256: str, original: Path) -> None:
+    if file_sha256(copy) != sha256:
+        raise DataError(f"{original}: changed since the run (SHA-256 differs); --no-weights leaves the model out")
+
+
+def _draw(folder: Path, results: ModelResults, truths: Truths) -> list[Figure]:
+    from ..metrics.figures.of_runs import draw_run, run_name
+    from ..metrics.figures.style import available, save_figure
+
+    drawn: list[Figure] = []
+    if not available():
+        return drawn
+    for one in results.verified:
+        if len(drawn) == _MOST_FIGURES or one.record is None:
+            break
+        try:
+            figure = draw_run("parity", one, truths)
+        except DataError:
+            continue  # this run has no such figure
+        name = f"figures/{'-'.join([*one.record.task.split('/'), one.record.modality, one.record.run_id])}.png"
+        (folder / name).parent.mkdir(exist_ok=True)
+        save_figure(figure, folder / name)
+        drawn.append(Figure(name, " ".join(run_name(one.record).split())))
+    return drawn

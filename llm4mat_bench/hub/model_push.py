@@ -1,0 +1,148 @@
+"""Publish a model's results as a model repo: card, metadata, records, predictions, the trained model."""
+
+import difflib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..metrics.results.places import Truths
+from ..progress import Progress, silent
+from .benchmark_repo import BenchmarkRepos
+from .errors import HubError, hub_errors
+from .model_card import RECORDS
+from .model_folder import CARD, stage_model
+from .model_results import ModelResults, model_results
+from .patience import patiently
+from .records import HubState, PushResult
+from .result_entries import ENTRIES_FILE, metadata_of
+from .state import check_repo_name, hub_api, read_state
+from .upload import push_folder
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+_LARGEST_TEXT = 4 << 20
+"""Bytes of a card or of entries that are read from the Hub."""
+
+
+@dataclass(frozen=True)
+class ModelPush:
+    """How publishing a model's results ended.
+
+    Attributes:
+        result: Of the push.
+        results: What is shown.
+        diff: What changes in the card and the entries, as a unified diff.
+        left_out: Metadata that was not written, and why.
+    """
+
+    result: PushResult
+    results: ModelResults
+    diff: str
+    left_out: tuple[str, ...]
+
+
+def push_results(
+    results: Path,
+    repo: str,
+    truths: Truths,
+    *,
+    model: str | None = None,
+    row: str | None = None,
+    licence: str | None = None,
+    weights: bool = True,
+    figures: bool = True,
+    private: bool | None = None,
+    revision: str = "main",
+    message: str | None = None,
+    create_pr: bool = False,
+    dry_run: bool = False,
+    progress: Progress = silent,
+    workers: int = 1,
+    tell: Callable[[str], None] = lambda _: None,
+) -> ModelPush:
+    """Publish the results of one model.
+
+    Args:
+        results: Folder of results; every run of the model is verified first.
+        repo: ``owner/name`` of a model repo.
+        truths: Where data is. A dataset repo on the Hub among the places that holds the very data of a run is the one
+            that its metadata points at.
+        model: Name of the model, where there are several.
+        row: Start of the id of a row, where the model was run with several settings.
+        licence: Licence of the model, for a new card or one without.
+        weights: Whether trained models go along.
+        figures: Whether to draw figures.
+        private: Whether a new repo is private (the default).
+        revision: The branch.
+        message: Of the commit.
+        create_pr: Open a pull request instead.
+        dry_run: Write nothing.
+        progress: Told of the verifying.
+        workers: Processes to verify with.
+        tell: Takes a line on each step.
+
+    Raises:
+        UsageError: The call is at fault.
+        DataError: A run does not verify, or what is on the Hub cannot be merged.
+        HubError: The Hub refused, could not be reached, or was changed meanwhile.
+    """
+    check_repo_name(repo)
+    found = model_results(results, truths, model=model, row=row, progress=progress, workers=workers)
+    tell(f"{len(found.runs)} runs of {found.model} verified")
+    api = hub_api()
+    state = read_state(api, repo, "model", revision)
+    present = {name: _text(api, repo, state, name) for name in (CARD, ENTRIES_FILE)}
+    there = {name: text for name, text in present.items() if text is not None}
+    records = f"{api.endpoint}/{repo}/tree/{revision}/{RECORDS}"
+    metadata = metadata_of(found, BenchmarkRepos(truths), records)
+    with tempfile.TemporaryDirectory(prefix="llm4mat-push-") as temporary:
+        folder = Path(temporary)
+        summary = stage_model(
+            folder, repo, found, metadata, there, truths=truths, weights=weights, figures=figures, licence=licence
+        )
+        diff = "".join(_diff(folder, name, there.get(name, "")) for name in (CARD, ENTRIES_FILE))
+        result = push_folder(
+            folder,
+            summary,
+            repo,
+            "model",
+            private=private,
+            revision=revision,
+            message=message or f"LLM4Mat-Bench results of {len(found.runs)} runs",
+            dry_run=dry_run,
+            made_from=state.commit,
+            create_pr=create_pr,
+            tell=tell,
+        )
+    return ModelPush(result, found, diff, metadata.left_out)
+
+
+def _text(api: "HfApi", repo: str, state: HubState, name: str) -> str | None:
+    """The text of a file in a repo at the commit that was listed; None where it is not there.
+
+    Raises:
+        HubError: It cannot be read.
+    """
+    listed = next((file for file in state.files if file.path == name), None)
+    if listed is None:
+        return None
+    if listed.size > _LARGEST_TEXT:
+        raise HubError(f"{repo}/{name}: {listed.size:,} bytes are too many")
+    with hub_errors(repo, f"reading {name} of"):
+        path = patiently(lambda: api.hf_hub_download(repo, name, revision=state.commit))
+        try:
+            return Path(path).read_bytes().decode()
+        except UnicodeDecodeError:
+            raise HubError(f"{repo}/{name}: no UTF-8 text; mend it first") from None
+
+
+def _diff(folder: Path, name: str, before: str) -> str:
+    path = folder / name
+    after = path.read_bytes().decode() if path.is_file() else before
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), f"Hub/{name}", f"new/{name}"
+    )
+    return "".join(line if line.endswith("\n") else line + "\n\\ no newline at the end\n" for line in lines)

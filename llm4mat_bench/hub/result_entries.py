@@ -1,0 +1,212 @@
+"""Results as metadata: ``.eval_results/*.yaml`` and ``model-index``. Only scores of which more is better go there."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from ..dataset_builder.catalogue import Kind, Task
+from ..dataset_builder.dataset_folder.eval_yaml import eval_task_id
+from ..errors import DataError
+from ..metrics.headline import HEADLINE
+from ..metrics.leaderboard.entries import Cell
+from .benchmark_repo import BenchmarkRepo, BenchmarkRepos
+from .model_results import ModelResults
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult, EvalResultEntry
+
+ENTRIES_FILE = ".eval_results/llm4mat-bench.yaml"
+SOURCE_NAME = "LLM4Mat-Bench"
+"""By which our rows are known among others."""
+_TYPES: dict[Kind, tuple[str, str]] = {
+    "regression": ("tabular-regression", "mad_mae"),
+    "classification": ("tabular-classification", "roc_auc"),
+}
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What goes into a model repo for programs to read.
+
+    Attributes:
+        index: Rows of ``model-index``.
+        entries: Entries of ``.eval_results``.
+        datasets: The dataset repos.
+        left_out: What is not among the entries, and why.
+    """
+
+    index: "tuple[EvalResult, ...]"
+    entries: "tuple[EvalResultEntry, ...]"
+    datasets: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def metadata_of(results: ModelResults, repos: BenchmarkRepos, records_url: str) -> Metadata:
+    """Make the metadata of a model's results.
+
+    Args:
+        results: The results.
+        repos: The dataset repos that were given.
+        records_url: Where the records will be.
+    """
+    from huggingface_hub import EvalResult, EvalResultEntry
+
+    index: list[EvalResult] = []
+    entries: list[EvalResultEntry] = []
+    used: dict[str, None] = {}
+    left_out: list[str] = []
+    for source, entry in results.rows:
+        shared: BenchmarkRepo | None = None
+        complete = True
+        for task in source.tasks:
+            cell = entry.cells.get(task.name)
+            if cell is None or cell.value is None:
+                continue
+            run = results.run(cell.runs[0])
+            repo = repos.of(run)
+            complete &= repo is not None and shared in (None, repo)
+            shared = shared or repo
+            index.append(_index_row(EvalResult, task, entry.modality, cell, repo, run.record.data.dataset, records_url))
+            if repo is None:
+                left_out.append(
+                    f"{task.name}, {entry.modality}: no dataset repo on the Hub among --data holds this data"
+                )
+                continue
+            used[repo.repo] = None
+            task_id = eval_task_id(source.id, entry.modality, task.property.name)
+            if task_id not in repo.tasks:
+                left_out.append(f"{task_id} is no task of {repo.repo}'s eval.yaml; push the dataset again")
+                continue
+            entries.append(_entry(EvalResultEntry, repo, task_id, cell, task.kind, results, cell.runs, records_url))
+        mean = entry.means.get("regression")
+        task_id = eval_task_id(source.id, entry.modality)
+        if shared is not None and complete and mean is not None and mean.value is not None and task_id in shared.tasks:
+            runs = tuple(run for cell in entry.cells.values() for run in cell.runs)
+            entries.append(_entry(EvalResultEntry, shared, task_id, mean, "regression", results, runs, records_url))
+    return Metadata(tuple(index), tuple(entries), tuple(used), tuple(left_out))
+
+
+def merged_entries(present: str | None, entries: "Sequence[EvalResultEntry]", where: str) -> str:
+    """The text of an ``.eval_results`` file with our entries in it.
+
+    Entries of others stay, and so do fields of ours that the library does not know (``evaluation_framework``); a token
+    that proves a value goes with the value.
+
+    Args:
+        present: The file as it is on the Hub, None where it is not.
+        entries: Ours.
+        where: The file, for messages.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    from huggingface_hub import eval_result_entries_to_yaml
+
+    try:
+        found = yaml.safe_load(present) if present else []
+    except yaml.YAMLError as error:
+        raise DataError(f"{where}: its YAML cannot be read ({' '.join(str(error).split())}); mend it first") from error
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise DataError(f"{where}: a list of entries is needed; mend it first")
+    merged = [dict(one) for one in found]
+    places = {_task_of(one): place for place, one in enumerate(merged)}
+    for one in eval_result_entries_to_yaml(list(entries)):
+        place = places.get(_task_of(one))
+        if place is None:
+            merged.append(one)
+            continue
+        old = merged[place]
+        new = {**old, **one, "dataset": {**old["dataset"], **one["dataset"]}}
+        if old.get("value") != one["value"]:
+            new.pop("verifyToken", None)
+        merged[place] = new
+    if merged == found and present is not None:
+        return present
+    return yaml.safe_dump(merged, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def merged_index(present: Any, name: str, index: "Sequence[EvalResult]") -> list[dict[str, Any]]:  # noqa: ANN401 - YAML
+    """The value of ``model-index`` with our rows in it: those of others stay as they are.
+
+    Args:
+        present: What the card has, None for nothing.
+        name: Name of the model, where there is no entry yet.
+        index: Our rows.
+    """
+    from huggingface_hub.repocard_data import eval_results_to_model_index
+
+    ours: list[dict[str, Any]] = eval_results_to_model_index(name, list(index))[0]["results"] if index else []
+    if not isinstance(present, list) or not present or not all(isinstance(one, dict) for one in present):
+        return [{"name": name, "results": ours}]
+    place = next((place for place, one in enumerate(present) if one.get("name") == name), 0)
+    first = present[place]
+    others = [one for one in first.get("results") or [] if not _is_ours(one)]
+    return [{**one, "results": [*others, *ours]} if number == place else one for number, one in enumerate(present)]
+
+
+def _is_ours(row: Any) -> bool:  # noqa: ANN401 - whatever the YAML holds
+    source = row.get("source") if isinstance(row, Mapping) else None
+    return isinstance(source, Mapping) and source.get("name") == SOURCE_NAME
+
+
+def _task_of(entry: Mapping[str, Any]) -> tuple[object, object]:
+    dataset = entry.get("dataset")
+    return (dataset.get("id"), dataset.get("task_id")) if isinstance(dataset, Mapping) else (None, None)
+
+
+def _index_row(
+    make: "type[EvalResult]",
+    task: Task,
+    modality: str,
+    cell: Cell,
+    repo: BenchmarkRepo | None,
+    dataset: str,
+    records_url: str,
+) -> "EvalResult":
+    task_type, metric = _TYPES[task.kind]
+    return make(
+        task_type=task_type,
+        task_name=f"{task.property.title} from {modality}",
+        dataset_type=repo.repo if repo else "llm4mat-bench",
+        dataset_name=f"LLM4Mat-Bench {task.name} ({modality}){'' if repo else f', {dataset}'}",
+        dataset_config=f"{task.source.id}-{modality}",
+        dataset_split="test",
+        dataset_revision=repo.commit if repo else None,
+        dataset_args={"task": task.name},
+        metric_type=metric,
+        metric_name=HEADLINE[task.kind] + (" of hard labels" if cell.hard_labels else ""),
+        metric_value=cell.value,
+        source_name=SOURCE_NAME,
+        source_url=records_url,
+    )
+
+
+def _entry(
+    make: "type[EvalResultEntry]",
+    repo: BenchmarkRepo,
+    task_id: str,
+    cell: Cell,
+    kind: Kind,
+    results: ModelResults,
+    runs: Sequence[str],
+    records_url: str,
+) -> "EvalResultEntry":
+    notes = [f"{HEADLINE[kind]} over the whole test set", cell.interval]
+    if not cell.runs:  # a mean
+        notes = [f"mean {HEADLINE[kind]} over the source's regressions, weighted by samples"]
+    if cell.coverage is not None and cell.coverage < 1:
+        notes.append(f"{100 * cell.coverage:.1f} % answered")
+    if cell.hard_labels:
+        notes.append("hard labels: a balanced accuracy")
+    return make(
+        dataset_id=repo.repo,
+        task_id=task_id,
+        dataset_revision=repo.commit,
+        value=cell.value,
+        date=max(results.run(run).record.provenance.started_at for run in runs),
+        source_url=records_url,
+        source_name=SOURCE_NAME,
+        notes="; ".join(note for note in notes if note),
+    )

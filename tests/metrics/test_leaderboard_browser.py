@@ -1,0 +1,181 @@
+"""The leaderboard in a real headless Chromium: sorting, filtering, comparing, by keyboard, at three widths."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chromium import CHROMIUM, Browser, browser
+from forgery import forge_record
+from toy_runs import toy_run
+
+from llm4mat_bench import get_task
+from llm4mat_bench.metrics.leaderboard import page, write_leaderboard
+from llm4mat_bench.metrics.results.truth import read_truth
+
+pytestmark = [
+    pytest.mark.chromium,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+]
+LONG = "organisation/an-uncommonly-long-model-identifier-of-an-encoder-fine-tuned-on-descriptions-v2.1"
+TASKS = ("sample/band_gap", "sample/is_stable")
+EVERY = "[...document.querySelectorAll('tbody tr:not(.title)')]"
+MODELS = f"{EVERY}.filter(r => !r.hidden).map(r => r.querySelector('bdi').textContent + ' ' + r.dataset.m)"
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five models, some in two modalities: one long name, one with gaps, one perfect, one trial."""
+    folder = tmp_path_factory.mktemp("browser")
+    for task in TASKS:
+        true = read_truth(get_task(task)).test_targets
+        classes = get_task(task).kind == "classification"
+        for number, (model, modality, error) in enumerate(
+            [
+                ("best", "description", 0.2),
+                ("best", "cif", 0.9),
+                (LONG, "cif", 0.6),
+                ("gaps", "composition", 0.8),
+                ("perfect", "composition", 0.0),
+                ("trial", "composition", 0.5),
+            ]
+        ):
+            noise = np.random.default_rng(number).normal(size=len(true))
+            answers = (
+                np.clip(0.5 + 0.3 * (true - 0.5) + 0.3 * error * noise, 0.01, 0.99) if classes else true + error * noise
+            )
+            if model == "perfect" and classes:
+                continue
+            limit = 20 if model == "trial" else None
+            answers[limit or (len(answers) - 9 if model == "gaps" else len(answers)) :] = np.nan
+            run = toy_run(folder / "results", task, model=model, modality=modality, answers=answers, limit=limit)
+            kind = "prompted" if model == "gaps" else "finetuned"
+            forge_record(run, lambda record, kind=kind: record["model"].update(kind=kind))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "MOST_ROWS", 4)  # so that one row comes on demand
+        return write_leaderboard(folder / "results", folder / "board").page.parent
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("chromium") / "profile") as started:
+        yield started
+
+
+def sound(chromium: Browser) -> None:
+    assert not chromium.errors
+    assert not chromium.failed
+    assert all(url.startswith(("file:", "data:", "about:")) for url in chromium.asked)
+
+
+@pytest.mark.parametrize("width", [1280, 768, 390])
+def test_pages_fit_their_window(board: Path, chromium: Browser, width: int) -> None:
+    models = sorted(board.glob("models/*.html"))
+    for path in (*(board / name for name in ("index.html", "compare.html", "sources/sample.html")), *models):
+        chromium.open(path, width)
+        assert chromium.run("document.documentElement.scrollWidth <= window.innerWidth"), path
+    chromium.open(board / "tasks/sample/band_gap.html", width, dark=True)
+    assert chromium.run("document.documentElement.scrollWidth <= window.innerWidth")
+    script = (
+        "const images = [...document.images]; images.forEach(i => i.loading = 'eager');"
+        "await Promise.all(images.map(i => i.decode())); return images.map(i => i.naturalWidth > 0)"
+    )
+    drawn = chromium.run(script)
+    assert all(drawn)
+    # The score of the first row is seen without scrolling, whatever the name's length.
+    box = chromium.run("(b => [b.left, b.right])(document.querySelector('tbody td.best').getBoundingClientRect())")
+    assert box[0] >= 0 and box[1] <= width
+    sound(chromium)
+
+
+def test_sorting_by_keyboard(board: Path, chromium: Browser) -> None:
+    chromium.open(board / "tasks/sample/band_gap.html")
+    before = chromium.run(MODELS)
+    assert before[0] == "perfect composition" and before[-1] == "trial composition"
+    assert len(before) == 5, "one row comes on demand"
+    chromium.run("document.querySelector('thead th:nth-child(3) button').focus()")
+    orders = []
+    for order in ("descending", "ascending"):
+        chromium.press("Enter", 13, "\r")
+        chromium.until(f"document.querySelector('thead th:nth-child(3)').ariaSort === '{order}'")
+        orders.append(chromium.run(MODELS))
+    down, up = orders
+    assert len(down) == len(up) == 6
+    assert down[0] == "perfect composition" and down[1] == "best description"
+    assert up[:-1] == down[:-1][::-1] and up[-1] == down[-1] == "trial composition"
+    sound(chromium)
+
+
+def test_empty_cells_stand_last_whichever_way_round(board: Path, chromium: Browser) -> None:
+    chromium.open(board / "sources/sample.html")
+    column = "[...document.querySelectorAll('thead th')].find(h => h.textContent.includes('is_'))"
+    for order in ("descending", "ascending"):
+        chromium.run(f"{column}.querySelector('button').click()")
+        chromium.until(f"{column}.ariaSort === '{order}'")
+        ranked = chromium.run(MODELS)[:-1]
+        assert ranked[-1] == "perfect composition", "it has no such cell"
+    sound(chromium)
+
+
+def test_filters_and_search_bring_in_all_rows(board: Path, chromium: Browser) -> None:
+    chromium.open(board / "index.html")
+
+    def choose(**values: str) -> list[str]:
+        for name, value in values.items():
+            chromium.run(
+                f"const f = document.querySelector('.filters').elements['{name}']; f.value = '{value}';"
+                "f.dispatchEvent(new Event('input', {bubbles: true})); return await loadAll().then(() => 1)"
+            )
+        return chromium.run(MODELS)  # type: ignore[no-any-return]
+
+    chromium.run("document.querySelector('.filters').dispatchEvent(new Event('input')); return await loadAll()")
+    assert sorted(choose(m="cif")) == sorted(["best cif", f"{LONG} cif"])
+    assert "2 of 6 rows" in chromium.run("document.querySelector('output').textContent")
+    assert choose(m="", k="prompted") == ["gaps composition"]
+    assert set(choose(k="", v="complete")) == {"best cif", "best description", f"{LONG} cif", "perfect composition"}
+    assert choose(v="", s="uncommonly FINE-tuned") == [f"{LONG} cif"]
+    assert len(choose(s="")) == 6
+    sound(chromium)
+
+
+def test_two_models_are_compared_in_a_plain_sentence(board: Path, chromium: Browser) -> None:
+    chromium.open((board / "compare.html").as_uri() + "#on=sample/band_gap")
+
+    def verdict(first: str, second: str) -> str:
+        return chromium.run(  # type: ignore[no-any-return]
+            f"const f = document.getElementById('compare'); f.elements.a.value = '{first}';"
+            f"f.elements.b.value = '{second}'; f.dispatchEvent(new Event('change'));"
+            "do { await new Promise(done => setTimeout(done, 50)); } while ('…'.includes(verdict.textContent));"
+            "return verdict.textContent"
+        )
+
+    said = verdict("best · cif", "best · description")
+    assert said.startswith("best · description is better than best · cif on sample/band_gap: MAD:MAE higher by")
+    assert "The difference is real" in said
+    rows = chromium.run("document.querySelectorAll('#by-task tbody tr').length")
+    assert rows == 1
+    assert "one and the same" in verdict("best · cif", "best · cif")
+    said = verdict("gaps · composition", "best · cif")
+    assert "cannot be said" in said or "is better" in said
+    sound(chromium)
+
+
+def test_without_scripts_the_table_stands(board: Path, chromium: Browser) -> None:
+    chromium.script(on=False)
+    try:
+        chromium.open(board / "index.html")
+        assert chromium.run(f"{EVERY}.length") == 5
+        assert chromium.run("document.querySelector('.filters').hidden && !document.querySelector('thead button')")
+    finally:
+        chromium.script(on=True)
+    sound(chromium)
+
+
+def test_tables_tell_readers_that_cannot_see(board: Path, chromium: Browser) -> None:
+    chromium.open(board / "tasks/sample/band_gap.html")
+    assert chromium.run("document.querySelector('table caption').textContent")
+    assert chromium.run("[...document.querySelectorAll('thead th')].every(h => h.scope === 'col')")
+    assert chromium.run("[...document.querySelectorAll('tbody th')].every(h => h.scope.startsWith('row'))")
+    assert chromium.run("[...document.images].every(i => i.alt)")
+    assert chromium.run("[...document.querySelectorAll('input, select')].every(i => i.labels.length)")
+    assert chromium.run("[...document.querySelectorAll('thead button')].every(b => b.ariaLabel)")
