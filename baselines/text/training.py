@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ...errors import DataError
 from ...files import replace_folder, write_json
 from ...progress import Progress
 from ..processes import count, first_before_others, wait
@@ -113,11 +115,24 @@ def train_network(
     trainer.prepare(settings=settings, scale=scale, pad_id=pad_id, seed=seed, work=work)
     with first_before_others():
         checkpoint = last_checkpoint(work)
-    trainer.train(resume_from_checkpoint=checkpoint)
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+    except (RuntimeError, SafetensorError) as error:
+        raise _not_written(work, error) from error
     wait()
     best = Best.model_validate_json((work / BEST / BEST_FILE).read_bytes())
     load_model(network, str(work / BEST / WEIGHTS_FILE), strict=True)
     return best
+
+
+def _not_written(work: Path, error: Exception) -> Exception:
+    """What torch and safetensors say of a full disk, in plain words; any other error as it is."""
+    if any(words in str(error) for words in ("inline_container", "PytorchStreamWriter", "No space left")):
+        return DataError(
+            f"{work}: a checkpoint cannot be written, the disk is full or its quota used up; make room and give the "
+            "same command again, which goes on from the last whole checkpoint"
+        )
+    return error
 
 
 def last_checkpoint(work: Path) -> str | None:

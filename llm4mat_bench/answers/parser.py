@@ -31,6 +31,8 @@ PARSER_VERSION = "1"
 FinishReason = Literal["stop", "length"]
 
 _PLAIN_NUMBER = re.compile(r"\s*([-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*")
+_PLAIN_ANSWER = re.compile(r'\s{0,99}\{ ?"([^"\\{}<>\[\]]{1,99})": ?(-?[0-9]{1,15}(?:\.[0-9]{1,17})?) ?\}\s{0,99}')
+"""The answer that was asked for and nothing else: what all the other rules would read in it, in a fifth of the time."""
 _NOTHING = re.compile(r"[\s{}\[\]()\"'`*_.,:;!?<>/|=#~-]*(?:json)?[\s{}\[\]()\"'`*_.,:;!?<>/|=#~-]*")
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _OPEN_END = re.compile(
@@ -57,6 +59,7 @@ class _Reader:
 
     def __init__(self, task: Task) -> None:
         self.names: Names = names_of(task)
+        self.own_name = task.property.name
         self.classes = Classes(task, self.names) if task.kind == "classification" else None
         self.judge = Judge(task)
         self.read: ReadScalar = self.read_number if self.classes is None else self.classes.read_value
@@ -79,9 +82,20 @@ class _Reader:
 
 
 _READERS: dict[tuple[str, Property], _Reader] = {}
+_last_reader: tuple[Task, _Reader] | None = None
 
 
 def _reader(task: Task) -> _Reader:
+    global _last_reader  # noqa: PLW0603 - most answers are about the task of the one before
+    last = _last_reader  # read once: another thread may put its own there
+    if last is not None and last[0] is task:
+        return last[1]
+    found = _reader_of(task)
+    _last_reader = task, found
+    return found
+
+
+def _reader_of(task: Task) -> _Reader:
     key = (task.source.id, task.property)
     found = _READERS.get(key)
     if found is None:
@@ -115,6 +129,12 @@ def parse_answer(
     reader = _reader(_task_named(task) if isinstance(task, str) else task)
     if not text or not text.strip():
         return Answer(None, "truncated" if finish_reason == "length" else "empty", None)
+    if prompt is None and reader.classes is None:
+        plain = _PLAIN_ANSWER.fullmatch(text)
+        if plain is not None and plain[1] == reader.own_name:
+            read = reader.read_number(text, plain.start(2), plain.end(2), None, False)
+            if read is not None and read.good:
+                return Answer(read.value, read.status, (read.start, read.end))
     cut_off = True if finish_reason == "length" else False if finish_reason is not None else None
     levelled = level(text)
     part = answer_part(levelled, None if prompt is None else level(prompt))

@@ -239,7 +239,7 @@ def _environment(results: ModelResults) -> list[str]:
         f"Python {_listed(sorted({markdown(one.python) for one in seen}))}",
         _listed([f"{markdown(name)} {markdown(version)}" for name, version in libraries.items()]),
         _listed(sorted({f"{markdown(one.processor)}, {markdown(one.platform)}" for one in seen})),
-        f"{len(results.runs)} runs, {sum(one.wall_seconds for one in seen):,.0f} s in all",
+        f"runs: {len(results.runs)}, {sum(one.wall_seconds for one in seen):,.0f} s in all",
     ]
     settings = {json.dumps(run.record.protocol.settings, sort_keys=True, ensure_ascii=False) for run in results.runs}
     lines += [f"settings: `{_code(one)}`" for one in sorted(settings)[:4]]

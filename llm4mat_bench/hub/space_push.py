@@ -5,8 +5,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import yaml
-
 from ..errors import DataError
 from ..files import write_text
 from .errors import hub_errors
@@ -65,7 +63,8 @@ def push_leaderboard(
         for name in paths:
             (staged / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / name, staged / name)
-        write_text(staged / CARD, _card(repo, state))
+        own = (folder / CARD).read_text(encoding="utf-8") if CARD in paths else None
+        write_text(staged / CARD, _card(repo, state, own))
         return push_folder(
             staged,
             FolderSummary(files=tuple(sorted({*paths, CARD})), space_sdk="static"),
@@ -82,21 +81,12 @@ def push_leaderboard(
         )
 
 
-def _card(repo: str, state: HubState) -> str:
+def _card(repo: str, state: HubState, own: str | None) -> str:
+    """The card: that of the Space with what a static Space needs, else the one that the page came with."""
     needed = {"sdk": "static", "app_file": _PAGE}
     if not any(file.path == CARD for file in state.files):
-        metadata = {
-            "title": "LLM4Mat-Bench leaderboard",
-            "emoji": "💎",
-            **needed,
-            "pinned": False,
-            "tags": ["leaderboard"],
-        }
-        text = yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)
-        return (
-            f"---\n{text}---\n\nThe leaderboard of [LLM4Mat-Bench](https://doi.org/10.1088/2632-2153/add3bb): every "
-            "number on it was recomputed from predictions. Written by `llm4mat-bench leaderboard`.\n"
-        )
+        block, body = split_card(own or "---\ntitle: LLM4Mat-Bench leaderboard\n---\n")
+        return f"---\n{put_keys(block, needed, CARD)}---\n{body}"
     with hub_errors(repo, f"reading {CARD} of"):
         path = patiently(lambda: hub_api().hf_hub_download(repo, CARD, repo_type="space", revision=state.commit))
         present = Path(path).read_bytes().decode(errors="strict")

@@ -161,7 +161,7 @@ def run(hub: HubDouble, home: Path, *arguments: str, token: str | None = TOKEN) 
         env={**os.environ, **hub.environment(token, home), "COLUMNS": "160"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

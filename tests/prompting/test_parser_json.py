@@ -112,3 +112,17 @@ def test_depth_is_no_trouble() -> None:
     text = '{"a":' * 2000 + '{"band_gap": 1.5}' + "}" * 2000
     assert parse_answer(text, "mp/band_gap").value == 1.5
     parse_answer('{"band_gap":' * 3000 + "1.5" + "}" * 3000, "mp/band_gap")  # does not raise
+
+
+@given(
+    st.sampled_from(["sample/band_gap", "mp/efermi", "hmof/void_fraction", "jarvis_dft/exfoliation_energy"]),
+    st.from_regex(r"-?[0-9]{1,15}(\.[0-9]{1,17})?", fullmatch=True),
+    st.sampled_from(["", " ", "\n", "\t "]),
+    st.sampled_from([None, "stop", "length"]),
+)
+def test_the_plain_answer_is_read_as_by_all_rules(task: str, number: str, blank: str, reason: str | None) -> None:
+    text = f'{blank}{{"{task.partition("/")[2]}": {number}}}{blank}'
+    quick = parse_answer(text, task, finish_reason=reason)
+    # a prompt, which the answer does not repeat, keeps the quick way out
+    slow = parse_answer(text + "\n\n", task, prompt="Something else.", finish_reason=reason)
+    assert quick == slow

@@ -160,6 +160,28 @@ def test_rows_without_text_are_passed_over_in_training(bert: Path, tmp_path: Pat
     assert fitted.facts["training_rows_without_text"] == 2
 
 
+@pytest.mark.parametrize(
+    ("said", "kind", "wanted"),
+    [
+        ("inline_container.cc:672: unexpected pos 64 vs 0", DataError, "disk is full"),
+        ("shapes", RuntimeError, "shapes"),
+    ],
+)
+def test_a_full_disk_is_one_line(
+    said: str, kind: type[Exception], wanted: str, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What torch says when it cannot write a checkpoint to the end; other errors stay what they are."""
+    import torch
+
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError(said)
+
+    (tmp_path / "work").mkdir()
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(kind, match=wanted):
+        encoder.fit(data_of(), context_of(encoder, tmp_path / "work", bert, epochs=1))
+
+
 def test_three_training_rows_are_enough(bert: Path, tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     fitted = encoder.fit(data_of(train=rows(3), validation=rows(1)), context_of(encoder, tmp_path / "work", bert))

@@ -86,7 +86,7 @@ class PullRequest:
                 env={**os.environ, **names, "PATH": path},
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=300,
                 check=False,
             )
             if done.returncode:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import sklearn.metrics
 from forgery import change_record, forge_record
+from toy_runs import toy_answers, toy_run
 
 from llm4mat_bench.files import file_sha256
 from llm4mat_bench.metrics.results.record import read_record, result_schema
@@ -134,3 +135,23 @@ def test_no_runs_is_an_error(tmp_path: Path, call: Callable[..., Any]) -> None:
 
 def test_the_schema_in_the_docs_is_that_of_the_record() -> None:
     assert (ROOT / "docs" / "result.schema.json").read_text() == result_schema()
+
+
+def test_seeds_with_the_same_predictions_are_named(tmp_path: Path, call: Callable[..., Any]) -> None:
+    first, second = (toy_run(tmp_path, answers=toy_answers(), seed=seed) for seed in (0, 1))
+    toy_run(tmp_path, seed=2)
+    called = call("verify", tmp_path)
+    assert called.status == 0
+    assert f"no two seeds: {second} has the very predictions of {first}" in called.err
+    answer = json.loads(call("verify", tmp_path, "--json").out)
+    assert sorted(str(one["same_predictions_as"]) for one in answer) == [str(first), "None", "None"]
+
+
+def test_data_that_is_not_at_hand_can_be_made_a_fault(run: Path, call: Callable[..., Any]) -> None:
+    assert call("verify", run, "--require-data").status == 0
+    forge_record(run, lambda record: record.update(task="mp/band_gap"))
+    forge_record(run, lambda record: record["data"].update(dataset="elsewhere"))
+    assert call("verify", run).status == 0
+    assert call("verify", run, "--require-data").status == 1
+    (one,) = json.loads(call("verify", run, "--json").out)
+    assert one["sound"] and not one["data_checked"]
