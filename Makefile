@@ -84,7 +84,7 @@ $(SMALL_MODEL)/config.json: $(VLLM_VENV)/.installed
 serve-demo: $(SMALL_MODEL)/config.json  ## serve a small real model with vLLM on this machine, to be asked with `llm4mat-bench prompt`
 	@$(PYTHON) scripts/serve_demo/serve.py --vllm $(VLLM_VENV)/bin/vllm --folder $(SMALL_MODEL) --port $(PORT)
 
-test-vllm: $(VENV)/.installed-$(TEST_EXTRAS)  ## ask a small real model, served by vLLM and in process (passed over where vLLM cannot be set up)
+test-vllm: $(VENV)/.installed-$(TEST_EXTRAS)  ## ask a small real model that vLLM serves (passed over where vLLM cannot be set up)
 	scripts/serve_demo/exchange.sh $(VENV) $(VLLM_VENV) $(SMALL_MODEL)
 
 lint: $(VENV)/.installed-$(TEST_EXTRAS) typecheck  ## ruff and mypy

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A short real exchange with vLLM: the small model is served and asked, then loaded in process. Where vLLM cannot be
+# A short real exchange with vLLM: the small model is served and asked. Where vLLM cannot be
 # installed (no such packages for this machine, no network), it is passed over; where an answer is wrong, it fails.
 #   exchange.sh VENV VLLM_VENV MODEL_FOLDER
 set -euo pipefail
@@ -14,4 +14,3 @@ port=$("$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0
 export VLLM_CPU_KVCACHE_SPACE=${VLLM_CPU_KVCACHE_SPACE:-1}
 "$venv/bin/python" scripts/serve_demo/serve.py --vllm "$vllm_venv/bin/vllm" --folder "$model" --port "$port" \
   -- "$venv/bin/python" -m pytest -n 0 tests/prompting/test_real_server.py
-HF_HUB_OFFLINE=1 "$vllm_venv/bin/python" -m pytest -p no:cacheprovider tests/prompting/test_vllm_engine.py
