@@ -194,6 +194,19 @@ class Context(Generic[SettingsT]):
     threads: int = 1
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a model answered.
+
+    Attributes:
+        values: As `Fitted.predict` gives them, shape ``(n,)``.
+        columns: What else the predictions file shall keep of each answer, such as ``raw_output``.
+    """
+
+    values: NDArray[np.float64]
+    columns: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+
+
 class Fitted(ABC):
     """A model that has learnt.
 
@@ -215,6 +228,14 @@ class Fitted(ABC):
             Shape ``(n,)``: values in the unit of the task, or scores of the positive class; NaN where there is no
             answer.
         """
+
+    def answer(self, texts: Texts) -> Answers:
+        """Answer the test rows of a run: `predict`, and what there is to keep beside it.
+
+        Of a model that writes, ``raw_output`` and ``parse_status`` (``missing`` where there was nothing to answer): an
+        answer in which no value could be read is invalid, not missing.
+        """
+        return Answers(self.predict(texts))
 
     def reason(self, text: str) -> str | None:  # noqa: ARG002
         """Say in a few words why this text gets no answer; None where the model cannot say."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,7 +26,7 @@ from . import processes
 from .artifacts import MODEL_FOLDER, copy_model, describe_model, read_whole_manifest
 from .controls import train_subset
 from .presets import preset_settings
-from .protocol import Context, Settings, Split, TaskData
+from .protocol import Answers, Context, Settings, Split, TaskData
 from .registry import Baseline, check_installed, check_reads, library_versions
 
 Control = Literal["none", "shuffled"]
@@ -239,17 +240,32 @@ def _answered(baseline: Baseline, saved: Path, test: Split, run: OpenRun, progre
     progress("predicting", 0, asked)
     model = baseline.load(saved)
     model.progress = progress
+    answers = model.answer(texts[:asked])
     values = np.full(len(test), np.nan)
-    values[:asked] = _checked(baseline, model.predict(texts[:asked]), asked)
+    values[:asked] = _checked(baseline, answers.values, asked)
     declaration = baseline.declaration
+    columns = answer_columns(run.config.kind, test.material_ids, test.targets, values, declaration.score_kind)
+    facts = dict(model.facts)
+    if (statuses := answers.columns.get("parse_status")) is not None:
+        facts["parse_status"] = dict(sorted(Counter(one or "missing" for one in statuses).items()))
     return run.finish(
-        answer_columns(run.config.kind, test.material_ids, test.targets, values, declaration.score_kind),
+        {**columns, **_beside(answers, len(test))},
         parameters=model.parameters,
-        fitted=dict(model.facts),
+        fitted=facts,
         score_kind=declaration.score_kind,
         libraries=declaration.libraries,
         save=lambda folder: copy_model(saved, folder),
     )
+
+
+def _beside(answers: Answers, rows: int) -> dict[str, object]:
+    """What else is kept of each answer; rows that were not asked have nothing."""
+    import pyarrow as pa
+
+    return {
+        name: pa.array([*column, *[None] * (rows - len(column))], pa.string())
+        for name, column in answers.columns.items()
+    }
 
 
 def _checked(baseline: Baseline, values: NDArray[np.float64], asked: int) -> NDArray[np.float64]:

@@ -1,13 +1,49 @@
 """Find a pretrained model by folder or repo, and say exactly which one it is."""
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ...errors import DataError, UsageError
+from ...errors import DataError, UsageError, said
+from ...files import file_sha256
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+GGUF = ".gguf"
+
+
+class LocalCheckpoint(NamedTuple):
+    """A checkpoint on this machine.
+
+    Attributes:
+        folder: Where it lies.
+        gguf: Name of the GGUF file that holds it whole; None for a folder of transformers.
+    """
+
+    folder: Path
+    gguf: str | None
+
+
+def local_checkpoint(model_id: str) -> LocalCheckpoint | None:
+    """The checkpoint in a folder, or in a GGUF file; None for the name of a repo.
+
+    Raises:
+        UsageError: The folder holds none, or several GGUF files.
+    """
+    place = Path(model_id)
+    if place.suffix == GGUF and place.is_file():
+        return LocalCheckpoint(place.parent, place.name)
+    if not place.is_dir():
+        if model_id.startswith((".", "/", "~")) or place.suffix == GGUF:
+            raise UsageError(f"{model_id}: no such {'file' if place.suffix == GGUF else 'folder'}")
+        return None
+    if (place / "config.json").is_file() and any(any(place.glob(pattern)) for pattern in WEIGHTS):
+        return LocalCheckpoint(place, None)
+    packed = sorted(path.name for path in place.glob(f"*{GGUF}"))
+    if len(packed) > 1:
+        raise UsageError(f"{model_id}: {len(packed)} GGUF files; name the one, such as {place / packed[0]}")
+    if not packed:
+        raise UsageError(f"{model_id}: no checkpoint of transformers (config.json and *.safetensors, or a .gguf file)")
+    return LocalCheckpoint(place, packed[0])
 
 
 def resolve_revision(model_id: str, revision: str | None) -> str:
@@ -16,46 +52,47 @@ def resolve_revision(model_id: str, revision: str | None) -> str:
     Raises:
         UsageError: There is no such folder or repo, or the folder holds other weights than those asked for.
     """
-    folder = Path(model_id)
-    if folder.is_dir():
-        found = folder_sha256(folder)
+    local = local_checkpoint(model_id)
+    if local is not None:
+        found = checkpoint_sha256(local)
         if revision is not None and revision != found:
             raise UsageError(f"{model_id}: its weights are not those of revision {revision} (SHA-256 {found})")
         return found
-    if model_id.startswith((".", "/", "~")):
-        raise UsageError(f"{model_id}: no such folder")
-    import httpx2
+    from httpx2 import HTTPError
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         sha = HfApi().model_info(model_id, revision=revision).sha
-    except (HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError) as error:
-        first = " ".join(str(error).split())[:200]
-        raise UsageError(f"{model_id}: neither a folder nor a model repo that can be reached ({first})") from error
+    except (HfHubHTTPError, HTTPError, HFValidationError, OSError) as error:
+        raise UsageError(
+            f"{model_id}: neither a folder nor a model repo that can be reached ({said(error, 200)})"
+        ) from error
     if sha is None:
         raise UsageError(f"{model_id}: the Hub names no commit")
     return sha
 
 
-def folder_sha256(folder: Path) -> str:
-    """SHA-256 over names and bytes of a checkpoint's configuration and weights.
-
-    Raises:
-        UsageError: There are none.
-    """
-    weights = sorted(path for pattern in WEIGHTS for path in folder.glob(pattern))
-    if not (folder / "config.json").is_file() or not weights:
-        raise UsageError(f"{folder}: no checkpoint of transformers (config.json and *.safetensors)")
+def checkpoint_sha256(local: LocalCheckpoint) -> str:
+    """SHA-256 over names and bytes of a checkpoint's configuration and weights."""
+    if local.gguf is not None:
+        files = [local.folder / local.gguf]
+    else:
+        weights = sorted(path for pattern in WEIGHTS for path in local.folder.glob(pattern))
+        files = [local.folder / "config.json", *weights]
     digest = hashlib.sha256()
-    for path in [folder / "config.json", *weights]:
-        with path.open("rb") as handle:
-            digest.update(f"{path.name} {hashlib.file_digest(handle, 'sha256').hexdigest()}\n".encode())
+    for path in files:
+        digest.update(f"{path.name} {file_sha256(path)}\n".encode())
     return digest.hexdigest()
 
 
-def load_config(model_id: str, revision: str | None) -> Any:  # noqa: ANN401 - a class of transformers
-    """The configuration of an encoder.
+def load_config(model_id: str, revision: str | None, *, decoders: bool = False) -> Any:  # noqa: ANN401 - of transformers
+    """The configuration of a model.
+
+    Args:
+        model_id: Folder, GGUF file or repo.
+        revision: Commit of a repo.
+        decoders: Whether models that generate text will do; else only encoders.
 
     Raises:
         UsageError: The model cannot be found, or is no encoder.
@@ -63,13 +100,30 @@ def load_config(model_id: str, revision: str | None) -> Any:  # noqa: ANN401 - a
     from transformers import AutoConfig
 
     config = _from_pretrained(AutoConfig, model_id, revision)
-    if getattr(config, "is_decoder", False) or any(name.endswith("ForCausalLM") for name in config.architectures or ()):
-        raise UsageError(f"{model_id}: a {config.model_type} generates text and is no encoder; give an encoder")
+    if not decoders and writes_text(config):
+        raise UsageError(
+            f"{model_id}: a {config.model_type} generates text and is no encoder; give an encoder, or train lora"
+        )
     return config
 
 
-def load_tokenizer(model_id: str, revision: str | None) -> Any:  # noqa: ANN401
+def writes_text(config: Any) -> bool:  # noqa: ANN401
+    """Whether a model is a decoder, which reads from left to right and writes on."""
+    from transformers.models.auto import modeling_auto as auto
+
+    if getattr(config, "is_decoder", False) or any(name.endswith("ForCausalLM") for name in config.architectures or ()):
+        return True
+    encoders = {*auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES, *auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES}
+    return config.model_type in auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and config.model_type not in encoders
+
+
+def load_tokenizer(model_id: str, revision: str | None, *, any_padding: bool = False) -> Any:  # noqa: ANN401
     """A fast tokenizer.
+
+    Args:
+        model_id: Folder, GGUF file or repo.
+        revision: Commit of a repo.
+        any_padding: Take the end token for padding where there is none of its own, as decoders often lack one.
 
     Raises:
         UsageError: There is none, or it cannot pad.
@@ -79,23 +133,43 @@ def load_tokenizer(model_id: str, revision: str | None) -> Any:  # noqa: ANN401
     tokenizer = _from_pretrained(AutoTokenizer, model_id, revision)
     if not tokenizer.is_fast:
         raise UsageError(f"{model_id}: its tokenizer has no tokenizer.json (a fast tokenizer is needed)")
+    if tokenizer.pad_token_id is None and any_padding:
+        # What stands at padding is never looked at: it is masked, and comes behind the text.
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if tokenizer.pad_token_id is None:
         raise UsageError(f"{model_id}: its tokenizer has no padding token")
     return tokenizer
 
 
-def load_encoder(model_id: str, revision: str | None, config: Any) -> Any:  # noqa: ANN401
-    """The encoder with its pretrained weights, in float32.
+def load_encoder(
+    model_id: str,
+    revision: str | None,
+    config: Any,  # noqa: ANN401
+    *,
+    writing: bool = False,
+    pooler: bool = False,
+    half: bool = False,
+) -> Any:  # noqa: ANN401
+    """A model with its pretrained weights.
+
+    Args:
+        model_id: Folder, GGUF file or repo.
+        revision: Commit of a repo.
+        config: Its configuration.
+        writing: With the layer that writes tokens, rather than the hidden states alone.
+        pooler: Whether a pooler must be among the weights.
+        half: In bfloat16 rather than float32.
 
     Raises:
         DataError: A weight is missing or has another shape: nothing is filled in silently.
     """
     import torch
+    from transformers import AutoModelForCausalLM
 
-    model, info = _from_pretrained(
-        _auto_class(config), model_id, revision, config=config, dtype=torch.float32, output_loading_info=True
-    )
-    missing = [name for name in info["missing_keys"] if "pooler" not in name]
+    kind = AutoModelForCausalLM if writing else _auto_class(config)
+    dtype = torch.bfloat16 if half else torch.float32
+    model, info = _from_pretrained(kind, model_id, revision, config=config, dtype=dtype, output_loading_info=True)
+    missing = [name for name in info["missing_keys"] if pooler or "pooler" not in name]
     if missing or info["mismatched_keys"]:
         raise DataError(f"{model_id}: weights are missing or of another shape: {', '.join(map(str, missing[:3]))}")
     return model
@@ -116,11 +190,35 @@ def _auto_class(config: Any) -> Any:  # noqa: ANN401
 
 
 def _from_pretrained(kind: Any, model_id: str, revision: str | None, **options: Any) -> Any:  # noqa: ANN401
+    from httpx2 import HTTPError
     from safetensors import SafetensorError
 
-    local = Path(model_id).is_dir()
+    packed = _packed(Path(model_id))
+    if packed is not None:
+        model_id = str(packed.folder)
+        options["gguf_file"] = packed.gguf
+    elif not Path(model_id).is_dir():
+        options["revision"] = revision
     try:
-        return kind.from_pretrained(model_id, revision=None if local else revision, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
-        first = " ".join(str(error).split())[:240]
-        raise UsageError(f"{model_id}: cannot be loaded as {kind.__name__} ({first})") from error
+        return kind.from_pretrained(model_id, trust_remote_code=False, **options)
+    except ImportError as error:
+        hint = "reading GGUF needs the package gguf: pip install gguf" if options.get("gguf_file") else said(error)
+        raise UsageError(f"{model_id}: {hint}") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HTTPError) as error:
+        raise UsageError(f"{model_id}: cannot be loaded as {kind.__name__} ({said(error, 240)})") from error
+
+
+def _packed(place: Path) -> LocalCheckpoint | None:
+    """The GGUF file that a checkpoint lies in; None for folders of transformers, also of a tokenizer alone."""
+    if place.suffix == GGUF or (place.is_dir() and any(place.glob(f"*{GGUF}"))):
+        found = local_checkpoint(str(place))
+        return found if found is not None and found.gguf is not None else None
+    return None
+
+
+def quiet() -> None:
+    """Transformers reports what it loads, at length; we say what went wrong in a line."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 
-def draw_learning_curve(history: Sequence[dict[str, Any]], path: Path, *, classes: bool, squared: bool = False) -> None:
+def draw_learning_curve(
+    history: Sequence[dict[str, Any]], path: Path, *, classes: bool, squared: bool = False, error: str | None = None
+) -> None:
     """Draw training loss and validation error over the epochs.
 
     Args:
@@ -13,6 +15,7 @@ def draw_learning_curve(history: Sequence[dict[str, Any]], path: Path, *, classe
         path: A PNG.
         classes: Whether the validation error is 1 - AUC or a mean absolute error.
         squared: Whether the training loss of values is the squared error.
+        error: What the validation error is, where it is neither.
     """
     from matplotlib.figure import Figure
 
@@ -24,7 +27,8 @@ def draw_learning_curve(history: Sequence[dict[str, Any]], path: Path, *, classe
     loss.set_xlabel("epoch")
     words = "cross entropy" if classes else f"{'squared' if squared else 'absolute'} error, z-scores"
     loss.set_ylabel(f"training loss ({words})", color="tab:blue")
-    error = loss.twinx()
-    error.plot(*zip(*checked, strict=True), color="tab:orange", marker=".") if checked else None
-    error.set_ylabel("validation " + ("1 - AUC" if classes else "MAE in the unit of the task"), color="tab:orange")
+    right = loss.twinx()
+    right.plot(*zip(*checked, strict=True), color="tab:orange", marker=".") if checked else None
+    words = error or ("1 - AUC" if classes else "MAE in the unit of the task")
+    right.set_ylabel(f"validation {words}", color="tab:orange")
     figure.savefig(path, dpi=120, metadata={"Software": None})

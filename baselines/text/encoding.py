@@ -1,9 +1,9 @@
 """Texts into tokens: preprocess, tokenize, cut, and keep on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,27 @@ def preprocessing_of(settings: TextSettings, modality: Modality) -> Preprocessin
         bond_angles=settings.bond_angles,
         stop_words=read_stop_words(path)[1] if path else None,
     )
+
+
+class Reading(NamedTuple):
+    """What is done to a text before it is tokenized.
+
+    Attributes:
+        steps: Which steps.
+        stop_words: The words left out.
+        words_file: Where they stand; None where none are left out.
+    """
+
+    steps: Preprocessing
+    stop_words: frozenset[str]
+    words_file: Path | None
+
+
+def reading_of(settings: TextSettings, modality: Modality) -> Reading:
+    """What settings ask for, with the words themselves."""
+    steps = preprocessing_of(settings, modality)
+    path = stop_words_path(settings) if steps.stop_words else None
+    return Reading(steps, read_stop_words(path)[0] if path else frozenset(), path)
 
 
 def stop_words_path(settings: TextSettings) -> Path | None:
@@ -91,8 +112,17 @@ def prepare_tokenizer(tokenizer: Any, steps: Preprocessing, first_token: str) ->
     return new
 
 
-def encode_rows(rows: "Dataset", encoder: TextEncoder, split: str, processes: int) -> "tuple[Dataset, int, int]":
+def encode_rows(
+    rows: "Dataset", encode: Callable[[dict[str, list[Any]]], dict[str, list[Any]]], split: str, processes: int
+) -> "tuple[Dataset, int, int]":
     """Encode the rows of a split that have a text, by the datasets library: cached on disk, memory-mapped.
+
+    Args:
+        rows: Columns ``text`` and ``target``.
+        encode: Makes of a batch of them one with ``input_ids``, ``start``, ``length``, ``cut`` and ``target``, such as
+            `EncodeTexts`. What decides its output is what it holds, so that the cache knows it again.
+        split: Name of the split.
+        processes: How many may be at work.
 
     Returns:
         Rows with ``input_ids``, ``length`` and ``target``; how many rows have no text; how many texts were cut.
@@ -104,6 +134,7 @@ def encode_rows(rows: "Dataset", encoder: TextEncoder, split: str, processes: in
 
     features = datasets.Features(
         input_ids=datasets.List(datasets.Value("int32")),
+        start=datasets.Value("int32"),
         length=datasets.Value("int32"),
         cut=datasets.Value("bool"),
         target=datasets.Value("float64"),
@@ -112,7 +143,7 @@ def encode_rows(rows: "Dataset", encoder: TextEncoder, split: str, processes: in
     datasets.disable_progress_bars()  # our own bar is told
     try:
         encoded = rows.map(
-            _Encode(encoder),
+            encode,
             batched=True,
             batch_size=_MAP_ROWS,
             remove_columns=rows.column_names,
@@ -127,17 +158,20 @@ def encode_rows(rows: "Dataset", encoder: TextEncoder, split: str, processes: in
     return encoded, len(rows) - len(encoded), int(column(encoded, "cut").sum())
 
 
-class _Encode:
-    """The function that `Dataset.map` calls; what decides its output is what it holds, so the cache knows it again."""
+class EncodeTexts:
+    """Texts as an encoder reads them, each with its target."""
 
     def __init__(self, encoder: TextEncoder) -> None:
+        """Take what turns texts into ids."""
         self.encoder = encoder
 
     def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """Encode a batch; rows without a text are left out."""
         there = [at for at, text in enumerate(batch["text"]) if text]
         ids, cut = self.encoder([batch["text"][at] for at in there])
         return {
             "input_ids": ids,
+            "start": [0] * len(ids),
             "length": [len(one) for one in ids],
             "cut": cut,
             "target": [float(batch["target"][at]) for at in there],

@@ -1,5 +1,6 @@
 """The fit that all text models share: resolve, tokenize, scale, train, and give back what can predict."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,11 @@ from .settings import TextSettings
 
 if TYPE_CHECKING:
     from .fitted import FittedText
+    from .network import CrystalNetwork
 
 
-def declare(name: str, title: str) -> Declaration:
-    """The declaration of a fine-tuned encoder; all read every modality and need the same libraries."""
+def declare(name: str, title: str, *libraries: str) -> Declaration:
+    """The declaration of a fine-tuned model; all read every modality and need the same libraries, and maybe more."""
     return Declaration(
         id=name,
         title=title,
@@ -25,7 +27,7 @@ def declare(name: str, title: str) -> Declaration:
         extra="finetune",
         several_processes=True,
         pretraining_overlap="unknown",
-        libraries=("torch", "transformers", "accelerate", "safetensors", "tokenizers"),
+        libraries=("torch", "transformers", "accelerate", "safetensors", "tokenizers", *libraries),
     )
 
 
@@ -43,13 +45,25 @@ def resolve(settings: TextSettings) -> TextSettings:
     return settings.model_copy(update={"model_revision": resolve_revision(settings.model_id, settings.model_revision)})
 
 
-def fine_tune(data: TaskData, context: "Context[Any]", first_token: str = "") -> Any:  # noqa: ANN401 - FittedText, whose module needs torch
+def fine_tune(
+    data: TaskData,
+    context: "Context[Any]",
+    first_token: str = "",
+    *,
+    decoders: bool = False,
+    build: "Callable[..., CrystalNetwork] | None" = None,
+    keep: "Callable[..., FittedText] | None" = None,
+) -> Any:  # noqa: ANN401 - FittedText, whose module needs torch
     """Fine-tune an encoder.
 
     Args:
         data: Training and validation rows.
         context: Settings are `TextSettings`.
         first_token: Put before every text, for encoders without a first token of their own.
+        decoders: Whether models that generate text will do, too.
+        build: Makes the network of settings, configuration, tokenizer, new tokens and whether there are classes; if
+            None, `whole_network`.
+        keep: Makes the fitted model of the network and what else there is; if None, `FittedText`.
 
     Returns:
         A `FittedText`.
@@ -58,69 +72,49 @@ def fine_tune(data: TaskData, context: "Context[Any]", first_token: str = "") ->
         UsageError: The checkpoint cannot be had, is no encoder, or does not fit the settings.
         DataError: The training rows cannot teach: one class, a constant target, no text.
     """
-    import torch
-    from transformers import set_seed
-    from transformers.utils import logging
+    from functools import partial
 
-    from .checkpoints import load_config, load_encoder, load_tokenizer
-    from .encoding import TextEncoder, column, encode_rows, prepare_tokenizer, preprocessing_of, stop_words_path
+    from .batches import Collate
+    from .checkpoints import load_config, load_tokenizer
+    from .encoding import EncodeTexts, TextEncoder, column, encode_rows, prepare_tokenizer, reading_of
     from .fitted import FittedText, TextModelState
-    from .network import CrystalNetwork
-    from .preprocess import read_stop_words
-    from .training import Scale, history, train_network
+    from .training import Scale, head_error, history, train_network
 
     settings: TextSettings = context.settings
-    _refuse_uneven(settings)
     classes = data.task.kind == "classification"
-    scale = Scale(mean=0.0, deviation=1.0) if classes else Scale(**_scale_of(data.train, data.task.name))
-    if classes:
-        _refuse_one_class(data.train, data.task.name)
-    _refuse_emulation(settings)
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    torch.set_num_threads(context.threads)
-    # Before anything random: new embeddings, the head, dropout.
-    set_seed(context.seed)
-
-    context.progress(f"loading {settings.model_id}", 0, 0)
-    config = load_config(settings.model_id, settings.model_revision)
+    scale = Scale(**prepare(data, context))
+    config = load_config(settings.model_id, settings.model_revision, decoders=decoders)
     other = settings.tokenizer is not None
-    tokenizer = load_tokenizer(settings.tokenizer or settings.model_id, None if other else settings.model_revision)
-    steps = preprocessing_of(settings, data.modality)
-    words = stop_words_path(settings) if steps.stop_words else None
-    stop_words = read_stop_words(words)[0] if words else frozenset[str]()
-    new_tokens = prepare_tokenizer(tokenizer, steps, first_token)
-    network = CrystalNetwork(
-        load_encoder(settings.model_id, settings.model_revision, config),
-        settings.pooling,
-        settings.dropout,
-        classes=classes,
+    tokenizer = load_tokenizer(
+        settings.tokenizer or settings.model_id, None if other else settings.model_revision, any_padding=decoders
     )
-    _fit_embeddings(network.encoder, tokenizer, settings)
-    max_length = _longest(settings, config, tokenizer)
-    encoder = TextEncoder(tokenizer, steps, stop_words, first_token, max_length)
+    reading = reading_of(settings, data.modality)
+    new_tokens = prepare_tokenizer(tokenizer, reading.steps, first_token)
+    network = (build or whole_network)(settings, config, tokenizer, new_tokens, classes=classes)
+    max_length = longest(settings, config, tokenizer)
+    encode = EncodeTexts(TextEncoder(tokenizer, reading.steps, reading.stop_words, first_token, max_length))
 
     context.progress("tokenizing", 0, 0)
     with first_before_others():
-        train, without_text, cut = encode_rows(data.train.rows, encoder, "train", context.threads)
-        validation, _, _ = encode_rows(data.validation.rows, encoder, "validation", context.threads)
+        train, without_text, cut = encode_rows(data.train.rows, encode, "train", context.threads)
+        validation, _, _ = encode_rows(data.validation.rows, encode, "validation", context.threads)
     best = train_network(
         network,
         train,
-        validation,
         settings=settings,
-        scale=scale,
-        pad_id=tokenizer.pad_token_id,
+        collate=Collate(tokenizer.pad_token_id, scale.mean, scale.deviation),
+        score=partial(
+            head_error, rows=validation, scale=scale, pad_id=tokenizer.pad_token_id, precision=settings.precision
+        ),
         seed=context.seed,
         work=context.work,
         progress=context.progress,
     )
-    lengths = column(train, "length")
     state = TextModelState(
-        steps=steps,
+        steps=reading.steps,
         first_token=first_token,
         max_length=max_length,
-        pooling=settings.pooling,
+        pooling=network.pooling,
         classes=classes,
         mean=scale.mean,
         deviation=scale.deviation,
@@ -132,12 +126,57 @@ def fine_tune(data: TaskData, context: "Context[Any]", first_token: str = "") ->
             "training_rows_without_text": without_text,
             "training_texts_cut": cut,
             "max_length": max_length,
-            "mean_tokens": float(lengths.mean()),
+            "mean_tokens": float(column(train, "length").mean()),
             "added_tokens": list(new_tokens),
+            **network.facts(),
             **({"processes": count()} if count() > 1 else {}),
         },
     )
-    return FittedText(network, tokenizer, state, stop_words, words, history(context.work))
+    return (keep or FittedText)(
+        network, tokenizer, state, reading.stop_words, reading.words_file, history(context.work)
+    )
+
+
+def prepare(data: TaskData, context: "Context[Any]") -> dict[str, float]:
+    """Refuse what cannot be learnt or run, and set threads and seed.
+
+    Returns:
+        Mean and deviation of the training targets; 0 and 1 for classes.
+    """
+    import torch
+    from transformers import set_seed
+
+    from .checkpoints import quiet
+
+    classes = data.task.kind == "classification"
+    if classes:
+        _refuse_one_class(data.train, data.task.name)
+    scale = {"mean": 0.0, "deviation": 1.0} if classes else _scale_of(data.train, data.task.name)
+    _refuse_emulation(context.settings)
+    _refuse_uneven(context.settings)
+    quiet()
+    torch.set_num_threads(context.threads)
+    # Before anything random: new embeddings, the head, dropout.
+    set_seed(context.seed)
+    context.progress(f"loading {context.settings.model_id}", 0, 0)
+    return scale
+
+
+def whole_network(
+    settings: TextSettings,
+    config: Any,  # noqa: ANN401
+    tokenizer: Any,  # noqa: ANN401
+    new_tokens: list[str],  # noqa: ARG001 - as every maker of networks takes it
+    *,
+    classes: bool,
+) -> "CrystalNetwork":
+    """An encoder of which all weights are trained."""
+    from .checkpoints import load_encoder
+    from .network import CrystalNetwork
+
+    encoder = load_encoder(settings.model_id, settings.model_revision, config)
+    fit_embeddings(encoder, tokenizer, settings)
+    return CrystalNetwork(encoder, settings.pooling, settings.dropout, classes=classes)
 
 
 def _refuse_uneven(settings: TextSettings) -> None:
@@ -172,7 +211,7 @@ def _refuse_emulation(settings: TextSettings) -> None:
         raise UsageError("this processor has no bfloat16 and would emulate it, several times slower; precision=float32")
 
 
-def _fit_embeddings(encoder: Any, tokenizer: Any, settings: TextSettings) -> None:  # noqa: ANN401
+def fit_embeddings(encoder: Any, tokenizer: Any, settings: TextSettings) -> None:  # noqa: ANN401
     """Make room for added tokens; a tokenizer of another model shows by ids that were never trained."""
     known = encoder.get_input_embeddings().num_embeddings
     added = len(tokenizer.get_added_vocab())
@@ -185,13 +224,19 @@ def _fit_embeddings(encoder: Any, tokenizer: Any, settings: TextSettings) -> Non
         encoder.resize_token_embeddings(len(tokenizer))
 
 
-def _longest(settings: TextSettings, config: Any, tokenizer: Any) -> int:  # noqa: ANN401
-    """Tokens that the model can read, at most those asked for. T5 has no limit of its own."""
+def longest(settings: TextSettings, config: Any, tokenizer: Any, spare: int = 0) -> int:  # noqa: ANN401
+    """Tokens that the model can read, at most those asked for. T5 has no limit of its own.
+
+    Args:
+        settings: What is asked for.
+        config: Of the model.
+        tokenizer: Of the model.
+        spare: Tokens that have to fit behind a text.
+    """
     positions = getattr(config, "max_position_embeddings", None)
     limits = [settings.max_length]
     if isinstance(positions, int) and positions > 0:
         # RoBERTa numbers positions from behind its padding id.
-        limits.append(
-            positions - (tokenizer.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0)
-        )
+        taken = tokenizer.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0
+        limits.append(positions - taken - spare)
     return min(limits)

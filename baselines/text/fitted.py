@@ -1,6 +1,7 @@
 """A fine-tuned encoder: predicts, is saved as safetensors with all that prediction needs, and is loaded again."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
 
-from ...errors import DataError
+from ...errors import DataError, said
 from ...files import write_json, write_text
 from ..protocol import Fitted, Texts
 from .batches import pad
@@ -90,15 +90,20 @@ class FittedText(Fitted):
 
     def save(self, folder: Path) -> None:
         """Write configuration, weights (safetensors), tokenizer, preprocessing and scale."""
-        self.network.encoder.config.save_pretrained(folder)
+        self.save_network(folder)
         self.tokenizer.save_pretrained(folder)
-        save_model(self.network, str(folder / WEIGHTS_FILE))
         if self._words is not None:
             write_text(folder / STOP_WORDS_FILE, self._words.read_text(encoding="utf-8"))
         if self._history:
             write_json(folder / HISTORY_FILE, self._history)
             draw_learning_curve(self._history, folder / CURVE_FILE, classes=self.state.classes)
         write_json(folder / STATE_FILE, self.state.model_dump(mode="json"))
+
+    def save_network(self, folder: Path) -> None:
+        """Write configuration and weights."""
+        encoder: Any = self.network.encoder
+        encoder.config.save_pretrained(folder)
+        self.network.save_weights(folder / WEIGHTS_FILE)
 
 
 def finish(logits: NDArray[np.float64], *, classes: bool, mean: float, deviation: float) -> NDArray[np.float64]:
@@ -135,24 +140,55 @@ def load_fitted(folder: Path) -> FittedText:
     Raises:
         DataError: A file is missing, damaged, or of another model.
     """
-    from transformers import AutoConfig
+    return FittedText(*read_fitted(folder, _whole_network))
 
+
+def read_fitted(
+    folder: Path, network_of: Callable[[Path, TextModelState], CrystalNetwork]
+) -> tuple[CrystalNetwork, Any, TextModelState, frozenset[str], Path | None]:
+    """Read the parts of a saved model.
+
+    Args:
+        folder: Where it lies.
+        network_of: Reads its network.
+
+    Returns:
+        What `FittedText` is made of.
+
+    Raises:
+        DataError: A file is missing, damaged, or of another model.
+    """
     try:
         state = TextModelState.model_validate_json((folder / STATE_FILE).read_bytes())
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         tokenizer = load_tokenizer(str(folder), None)
-        words: frozenset[str] = frozenset()
-        path = None
-        if state.steps.stop_words is not None:
-            path = folder / STOP_WORDS_FILE
-            words, found = read_stop_words(path)
-            if found != state.steps.stop_words:
-                raise DataError(f"{path}: not the list of stop words that the model was trained with")
-        network = CrystalNetwork(build_encoder(config), state.pooling, 0.0, classes=state.classes)
-        load_model(network, str(folder / WEIGHTS_FILE), strict=True)
+        words, path = read_words(folder, state.steps)
+        network = network_of(folder, state)
     except ValidationError as error:
         raise DataError(f"{folder / STATE_FILE}: {error.errors()[0]['msg']}; train the model again") from error
     except (OSError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
-        first = " ".join(str(error).split())[:200]
-        raise DataError(f"{folder}: not a whole saved model ({first}); train it again") from error
-    return FittedText(network, tokenizer, state, words, path)
+        raise DataError(f"{folder}: not a whole saved model ({said(error, 200)}); train it again") from error
+    return network, tokenizer, state, words, path
+
+
+def read_words(folder: Path, steps: Preprocessing) -> tuple[frozenset[str], Path | None]:
+    """Read the stop words of a saved model, and say where they stand; none where none are left out.
+
+    Raises:
+        DataError: They are not those that it was trained with.
+    """
+    if steps.stop_words is None:
+        return frozenset(), None
+    path = folder / STOP_WORDS_FILE
+    words, found = read_stop_words(path)
+    if found != steps.stop_words:
+        raise DataError(f"{path}: not the list of stop words that the model was trained with")
+    return words, path
+
+
+def _whole_network(folder: Path, state: TextModelState) -> CrystalNetwork:
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    network = CrystalNetwork(build_encoder(config), state.pooling, 0.0, classes=state.classes)
+    network.load_weights(folder / WEIGHTS_FILE)
+    return network

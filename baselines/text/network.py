@@ -1,14 +1,40 @@
-"""An encoder with one linear layer on its pooled output."""
+"""What is trained: an encoder with one linear layer on its pooled output."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from pydantic import JsonValue
+from safetensors.torch import load_model, save_model
 from torch import nn
 
-Pooling = Literal["cls", "mean", "pooler"]
+Pooling = Literal["cls", "mean", "pooler", "last"]
 
 
-class CrystalNetwork(nn.Module):
+class TextNetwork(nn.Module):
+    """A network around a model of transformers, which the trainer trains and keeps."""
+
+    encoder: nn.Module
+
+    def save_weights(self, path: Path) -> None:
+        """Write all that training changes, as safetensors."""
+        save_model(self, str(path))
+
+    def load_weights(self, path: Path) -> None:
+        """Read what `save_weights` wrote; a weight that is missing, or one too many, is an error."""
+        load_model(self, str(path), strict=True)
+
+    def facts(self) -> dict[str, JsonValue]:
+        """What is worth keeping in the record of how it was built."""
+        return {}
+
+    def activation_checkpointing_enable(self, **options: Any) -> None:  # noqa: ANN401 - as the trainer calls it
+        """Compute activations again rather than keep them."""
+        model: Any = self.encoder
+        model.activation_checkpointing_enable(**options)
+
+
+class CrystalNetwork(TextNetwork):
     """Encoder, pooling, dropout, one linear layer to one number."""
 
     def __init__(self, encoder: nn.Module, pooling: Pooling, dropout: float, *, classes: bool) -> None:
@@ -16,7 +42,8 @@ class CrystalNetwork(nn.Module):
 
         Args:
             encoder: Its output has ``last_hidden_state``, and ``pooler_output`` where that is asked for.
-            pooling: First token, mean over the tokens that are not padding, or the model's own pooler.
+            pooling: First token, mean over the tokens that are not padding, the model's own pooler, or the last token
+                that is not padding, the only one that a decoder sees the whole text from.
             dropout: Before the linear layer, in training.
             classes: Whether the number is a logit (binary cross entropy) or a value (absolute error).
         """
@@ -42,7 +69,7 @@ class CrystalNetwork(nn.Module):
         """
         output = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
         pooled = self._pool(output, attention_mask)
-        logits = self.head(self.dropout(pooled)).squeeze(-1).float()
+        logits = self.head(self.dropout(pooled.to(self.head.weight.dtype))).squeeze(-1).float()
         if labels is None:
             return {"logits": logits}
         loss = nn.functional.binary_cross_entropy_with_logits if self.classes else nn.functional.l1_loss
@@ -55,6 +82,8 @@ class CrystalNetwork(nn.Module):
         hidden: torch.Tensor = output.last_hidden_state
         if self.pooling == "cls":
             return hidden[:, 0]
+        if self.pooling == "last":
+            return hidden[torch.arange(len(hidden), device=hidden.device), attention_mask.sum(dim=1) - 1]
         weights = attention_mask.unsqueeze(-1).to(hidden.dtype)
         return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
 

@@ -15,8 +15,8 @@ class TextSettings(Settings):
         default=None, description="commit of the repo, or SHA-256 of a folder's weights; found out where left out"
     )
     tokenizer: str | None = Field(default=None, description="folder or repo of another tokenizer than the model's own")
-    pooling: Literal["cls", "mean", "pooler"] = Field(
-        default="mean", description="first token, mean over the text's own tokens, or the model's pooler"
+    pooling: Literal["cls", "mean", "pooler", "last"] = Field(
+        default="mean", description="first token, mean over the text's own tokens, the model's pooler, or last token"
     )
     bond_lengths: bool = Field(default=True, description="in descriptions, lengths become [NUM]")
     bond_angles: bool = Field(default=True, description="in descriptions, angles become [ANG]")

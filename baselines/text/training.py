@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
 from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -19,10 +19,10 @@ from ...errors import DataError
 from ...files import replace_folder, write_json
 from ...progress import Progress
 from ..processes import count, first_before_others, wait
-from .batches import Collate, LikeLengths
+from .batches import LikeLengths
 from .encoding import column
 from .fitted import ROWS_A_CHUNK, WEIGHTS_FILE, finish, logits_of
-from .network import CrystalNetwork
+from .network import CrystalNetwork, TextNetwork
 from .settings import TextSettings
 
 COMPLETE = "complete.json"
@@ -51,29 +51,26 @@ class Scale(BaseModel):
 
 
 def train_network(
-    network: CrystalNetwork,
+    network: TextNetwork,
     train: Any,  # noqa: ANN401 - a dataset of encode_rows
-    validation: Any,  # noqa: ANN401
     *,
     settings: TextSettings,
-    scale: Scale,
-    pad_id: int,
+    collate: Callable[[list[dict[str, Any]]], dict[str, torch.Tensor]],
+    score: Callable[[Any], float],
     seed: int,
     work: Path,
     progress: Progress,
 ) -> Best:
     """Train until the last epoch; go on from the last whole checkpoint in the work folder.
 
-    The network holds the weights of the best validation epoch when this returns: the lowest mean absolute error, or
-    the highest area under the ROC curve, the later of equals.
+    The network holds the weights of the best validation epoch when this returns, the later of equals.
 
     Args:
         network: The network to train, in place.
         train: Encoded training rows.
-        validation: Encoded validation rows.
         settings: How.
-        scale: Of the targets.
-        pad_id: Id of the padding token.
+        collate: Makes a batch of some rows.
+        score: The validation error of the network; lower is better.
         seed: Of dropout and of the order of rows.
         work: Folder of the run; ``checkpoints``, the best weights and the history stand there.
         progress: Told of every step.
@@ -107,12 +104,12 @@ def train_network(
         model=network,
         args=arguments,
         train_dataset=train,
-        eval_dataset=validation,
-        data_collator=Collate(pad_id, scale.mean, scale.deviation),
+        eval_dataset=train,  # the trainer wants one; what is scored is up to `score`
+        data_collator=collate,
         callbacks=[_Bookkeeping(work, progress, settings.patience)],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.prepare(settings=settings, scale=scale, pad_id=pad_id, seed=seed, work=work)
+    trainer.prepare(settings=settings, score=score, seed=seed, work=work)
     with first_before_others():
         checkpoint = last_checkpoint(work)
     try:
@@ -121,7 +118,7 @@ def train_network(
         raise _not_written(work, error) from error
     wait()
     best = Best.model_validate_json((work / BEST / BEST_FILE).read_bytes())
-    load_model(network, str(work / BEST / WEIGHTS_FILE), strict=True)
+    network.load_weights(work / BEST / WEIGHTS_FILE)
     return best
 
 
@@ -149,8 +146,8 @@ def last_checkpoint(work: Path) -> str | None:
 class _Trainer(Trainer):
     """Trainer with our order of rows, schedule, validation score and safe weights."""
 
-    def prepare(self, *, settings: TextSettings, scale: Scale, pad_id: int, seed: int, work: Path) -> None:
-        self.settings, self.scale, self.pad_id, self.seed, self.work = settings, scale, pad_id, seed, work
+    def prepare(self, *, settings: TextSettings, score: Callable[[Any], float], seed: int, work: Path) -> None:
+        self.settings, self.score, self.seed, self.work = settings, score, seed, work
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:  # noqa: ANN401
         rows = self.train_dataset if train_dataset is None else train_dataset
@@ -178,14 +175,7 @@ class _Trainer(Trainer):
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:  # noqa: ANN401
         """Score the validation rows, keep the weights where no earlier epoch was better, and note the epoch."""
         network = self.accelerator.unwrap_model(self.model, keep_torch_compile=False)
-        rows: Any = self.eval_dataset
-        logits = np.concatenate(
-            [
-                logits_of(network, chunk["input_ids"], self.pad_id, self.settings.precision)
-                for chunk in rows.select_columns(["input_ids"]).iter(ROWS_A_CHUNK)
-            ]
-        )
-        error = validation_error(logits, column(rows, "target"), network.classes, self.scale)
+        error = self.score(network)
         found = {"eval_error": error, "eval_step": float(self.state.global_step)}
         self.log(found)
         if self.is_world_process_zero():
@@ -195,23 +185,23 @@ class _Trainer(Trainer):
         network.train()
         return found
 
-    def _keep(self, network: CrystalNetwork, now: Best) -> None:
+    def _keep(self, network: TextNetwork, now: Best) -> None:
         stated = self.work / BEST / BEST_FILE
         before = Best.model_validate_json(stated.read_bytes()) if stated.is_file() else None
         # A run that goes on from an earlier checkpoint meets the same epochs again and finds the same numbers.
         if before is None or (now.error, -now.step) <= (before.error, -before.step):
             with replace_folder(self.work / BEST) as temporary:
-                save_model(network, str(temporary / WEIGHTS_FILE))
+                network.save_weights(temporary / WEIGHTS_FILE)
                 write_json(temporary / BEST_FILE, now.model_dump(mode="json"))
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ANN401, ARG002
-        """Tied weights are one weight on disk, which the parent class cannot write for a plain module."""
+        """What is written is up to the network: tied weights are one weight on disk, frozen ones are not written."""
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
-        save_model(self.accelerator.unwrap_model(self.model, keep_torch_compile=False), str(folder / WEIGHTS_FILE))
+        self.accelerator.unwrap_model(self.model, keep_torch_compile=False).save_weights(folder / WEIGHTS_FILE)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:  # noqa: ANN401
-        load_model(model or self.model, str(Path(resume_from_checkpoint) / WEIGHTS_FILE), strict=True)
+        (model or self.model).load_weights(Path(resume_from_checkpoint) / WEIGHTS_FILE)
 
 
 class _Bookkeeping(TrainerCallback):
@@ -243,6 +233,17 @@ class _Bookkeeping(TrainerCallback):
         best = Best.model_validate_json((self.work / BEST / BEST_FILE).read_bytes())
         if self.patience and (state.epoch or 0.0) - best.epoch >= self.patience:
             control.should_training_stop = True
+
+
+def head_error(network: CrystalNetwork, rows: Any, *, scale: Scale, pad_id: int, precision: str) -> float:  # noqa: ANN401
+    """Validation error of an encoder with its head."""
+    logits = np.concatenate(
+        [
+            logits_of(network, chunk["input_ids"], pad_id, precision)
+            for chunk in rows.select_columns(["input_ids"]).iter(ROWS_A_CHUNK)
+        ]
+    )
+    return validation_error(logits, column(rows, "target"), network.classes, scale)
 
 
 def validation_error(logits: NDArray[np.float64], targets: NDArray[np.float64], classes: bool, scale: Scale) -> float:

@@ -40,3 +40,8 @@ def shown_value(target: float | bool, task: Task, digits: int | None) -> str:
     if "." in written:
         written = written.rstrip("0").rstrip(".")
     return "0" if written in ("-0", "") else written
+
+
+def answer_text(target: float | bool, task: Task, digits: int | None) -> str:
+    """The answer that is asked for, with its value: one JSON object with one key."""
+    return f"{{{json.dumps(task.property.name)}: {shown_value(target, task, digits)}}}"

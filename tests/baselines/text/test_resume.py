@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -18,9 +17,9 @@ import tiny_models
 SCRIPT = Path(__file__).with_name("fit_once.py")
 
 
-def run(work: Path, checkpoint: Path, answers: Path, stop: int | None = None) -> int:
+def run(model: str, work: Path, checkpoint: Path, answers: Path, stop: int | None = None) -> int:
     work.mkdir(exist_ok=True)
-    arguments = [str(work), str(checkpoint), str(answers), *([str(stop)] if stop else [])]
+    arguments = [model, str(work), str(checkpoint), str(answers), *([str(stop)] if stop else [])]
     environment = os.environ | {"HF_DATASETS_CACHE": str(work / "cache"), "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         [sys.executable, "-P", str(SCRIPT), *arguments], env=environment, capture_output=True, text=True, check=False
@@ -33,16 +32,32 @@ def run(work: Path, checkpoint: Path, answers: Path, stop: int | None = None) ->
 @pytest.mark.slow
 def test_killed_and_started_again_it_ends_in_the_same_answers(tmp_path: Path) -> None:
     checkpoint = tiny_models.tiny_bert(tmp_path / "bert")
-    assert run(tmp_path / "whole", checkpoint, tmp_path / "whole.npy") == 0
+    assert run("encoder", tmp_path / "whole", checkpoint, tmp_path / "whole.json") == 0
     # Within the first epoch before any checkpoint, after one, at an epoch's last step, and in the last epoch.
     for stop in (2, 5, 10, 26):
-        assert run(tmp_path / "killed", checkpoint, tmp_path / "killed.npy", stop) == -signal.SIGKILL
-        assert not (tmp_path / "killed.npy").exists()
+        assert run("encoder", tmp_path / "killed", checkpoint, tmp_path / "killed.json", stop) == -signal.SIGKILL
+        assert not (tmp_path / "killed.json").exists()
     left = sorted(path.name for path in (tmp_path / "killed" / "checkpoints").iterdir())
     assert left == ["checkpoint-21", "checkpoint-24"]
     # What a kill in the middle of writing a checkpoint leaves: a folder without the mark that comes last.
     shutil.copytree(tmp_path / "killed/checkpoints/checkpoint-24", tmp_path / "killed/checkpoints/checkpoint-27")
     (tmp_path / "killed/checkpoints/checkpoint-27/complete.json").unlink()
     (tmp_path / "killed/checkpoints/checkpoint-27/model.safetensors").write_bytes(b"half")
-    assert run(tmp_path / "killed", checkpoint, tmp_path / "killed.npy") == 0
-    np.testing.assert_array_equal(np.load(tmp_path / "killed.npy"), np.load(tmp_path / "whole.npy"))
+    assert run("encoder", tmp_path / "killed", checkpoint, tmp_path / "killed.json") == 0
+    assert (tmp_path / "killed.json").read_text() == (tmp_path / "whole.json").read_text()
+
+
+@pytest.mark.slow
+def test_adapters_that_are_killed_end_in_the_same_answers(tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    checkpoint = tiny_models.tiny_chat(tmp_path / "chat")
+    assert run("lora", tmp_path / "whole", checkpoint, tmp_path / "whole.json") == 0
+    for stop in (11,):
+        assert run("lora", tmp_path / "killed", checkpoint, tmp_path / "killed.json", stop) == -signal.SIGKILL
+    from safetensors import safe_open
+
+    # Of a model of which little is trained, little is written.
+    with safe_open(tmp_path / "killed/checkpoints/checkpoint-9/model.safetensors", "pt") as weights:
+        assert all("lora_" in name or "trainable_tokens" in name for name in weights.keys())  # noqa: SIM118
+    assert run("lora", tmp_path / "killed", checkpoint, tmp_path / "killed.json") == 0
+    assert (tmp_path / "killed.json").read_text() == (tmp_path / "whole.json").read_text()
