@@ -239,7 +239,7 @@ def pairs_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterator[s
 
 def commands_list(groups: Sequence[Group], number: dict[Group, int]) -> Iterator[str]:
     """The command of each group, from its records."""
-    yield "```console"
+    yield "```text"
     for group in groups:
         yield f"[{number[group]}] {command_of([run.record for run in group.runs])}"
     yield "```"

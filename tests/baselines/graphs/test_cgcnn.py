@@ -132,13 +132,12 @@ def test_a_published_model_is_read_without_unpickling_what_it_may_hold(
 
     (tmp_path / "evil.pth.tar").write_bytes(pickle.dumps({"args": Evil()}))
     monkeypatch.setattr(published_weights, "weights_path", lambda name: tmp_path / "evil.pth.tar")
-    before = list(torch.serialization.get_safe_globals())
     for name in ("band-gap", "semi-metal-classification"):
         with pytest.raises(DataError, match="not the weights of"):
             read_published(name, radius=8.0, gaussian_step=0.2)
     assert not (tmp_path / "touched").exists()
     # and what is allowed while a file is read is not allowed afterwards
-    assert list(torch.serialization.get_safe_globals()) == before
+    assert not [one for one in torch.serialization.get_safe_globals() if "scalar" in str(one)]
 
 
 def test_a_pretrained_run(call: Callable[..., Any], tmp_path: Path) -> None:
