@@ -2,7 +2,8 @@
 
     python scripts/serve_demo/serve.py                 serves until it is interrupted
     python scripts/serve_demo/serve.py -- COMMAND ...  serves while the command runs, which finds the server's address
-                                                       in OPENAI_BASE_URL; exits as the command does
+                                                       in OPENAI_BASE_URL; exits as the command does, or with
+                                                       3 where the server did not come up
 
 `make serve-demo` sets up what it needs. Needs no more than Python itself.
 """
@@ -21,6 +22,8 @@ from pathlib import Path
 
 MODEL = "SmolLM2-135M-Instruct"
 START_SECONDS = 1200.0
+NOT_UP = 3
+"""Exit status where the server did not come up for the command: the machine is not one for it."""
 STOP_SECONDS = 30.0
 OPTIONS = (
     # Few processors have bfloat16; the others compute it several times slower than float32.
@@ -53,7 +56,7 @@ def main() -> int:
         trouble = _wait(server, url)
         if trouble:
             print(f"{trouble}; the end of {options.log}:\n{_end_of(options.log)}", flush=True)
-            return 1
+            return NOT_UP if command else 1
         print(f"{MODEL} is served at {url}. Ask it:\n\n    {_example(url)}\n", flush=True)
         if command:
             return _run(command, url)
