@@ -15,7 +15,7 @@ export VLLM_CPU_KVCACHE_SPACE=${VLLM_CPU_KVCACHE_SPACE:-1}
 status=0
 "$venv/bin/python" scripts/serve_demo/serve.py --vllm "$vllm_venv/bin/vllm" --folder "$model" --port "$port" \
   -- "$venv/bin/python" -m pytest -n 0 tests/prompting/test_real_server.py || status=$?
-if [ "$status" = 3 ]; then
+if [ "$status" = 75 ]; then
   echo "vLLM does not run here: the real exchange is passed over"
   exit 0
 fi

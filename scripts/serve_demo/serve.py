@@ -3,7 +3,7 @@
     python scripts/serve_demo/serve.py                 serves until it is interrupted
     python scripts/serve_demo/serve.py -- COMMAND ...  serves while the command runs, which finds the server's address
                                                        in OPENAI_BASE_URL; exits as the command does, or with
-                                                       3 where the server did not come up
+                                                       75 where the server did not come up
 
 `make serve-demo` sets up what it needs. Needs no more than Python itself.
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 
 MODEL = "SmolLM2-135M-Instruct"
 START_SECONDS = 1200.0
-NOT_UP = 3
+NOT_UP = 75
 """Exit status where the server did not come up for the command: the machine is not one for it."""
 STOP_SECONDS = 30.0
 OPTIONS = (
