@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ...dataset_builder.catalogue import Modality
 from ...errors import UsageError
+from ..processes import first_before_others
+from ..protocol import Context, TaskData
 from .preprocess import OWN_STOP_WORDS, Preprocessing, preprocess, read_stop_words
 from .settings import TextSettings
 
@@ -110,6 +112,37 @@ def prepare_tokenizer(tokenizer: Any, steps: Preprocessing, first_token: str) ->
     if new:
         tokenizer.add_tokens(new, special_tokens=True)
     return new
+
+
+class EncodedSplits(NamedTuple):
+    """What a model is trained on.
+
+    Attributes:
+        train: Rows of `encode_rows`.
+        validation: The same of the validation split.
+        without_text: Training rows that have no text.
+        cut: Training texts that were cut.
+    """
+
+    train: "Dataset"
+    validation: "Dataset"
+    without_text: int
+    cut: int
+
+
+def encode_splits(
+    data: TaskData, encode: Callable[[dict[str, list[Any]]], dict[str, list[Any]]], context: "Context[Any]"
+) -> EncodedSplits:
+    """Encode training and validation rows; of several processes the first one does, the others find it on disk.
+
+    Raises:
+        UsageError: A split has no text.
+    """
+    context.progress("tokenizing", 0, 0)
+    with first_before_others():
+        train, without_text, cut = encode_rows(data.train.rows, encode, "train", context.threads)
+        validation, _, _ = encode_rows(data.validation.rows, encode, "validation", context.threads)
+    return EncodedSplits(train, validation, without_text, cut)
 
 
 def encode_rows(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import DataError, UsageError
-from ..processes import count, first_before_others
+from ..processes import count
 from ..protocol import Context, Declaration, Split, TaskData
 from .settings import TextSettings
 
@@ -76,9 +76,9 @@ def fine_tune(
 
     from .batches import Collate
     from .checkpoints import load_config, load_tokenizer
-    from .encoding import EncodeTexts, TextEncoder, column, encode_rows, prepare_tokenizer, reading_of
+    from .encoding import EncodeTexts, TextEncoder, encode_splits, prepare_tokenizer, reading_of
     from .fitted import FittedText, TextModelState
-    from .training import Scale, head_error, history, train_network
+    from .training import Scale, facts_of, head_error, history, train_network
 
     settings: TextSettings = context.settings
     classes = data.task.kind == "classification"
@@ -94,17 +94,14 @@ def fine_tune(
     max_length = longest(settings, config, tokenizer)
     encode = EncodeTexts(TextEncoder(tokenizer, reading.steps, reading.stop_words, first_token, max_length))
 
-    context.progress("tokenizing", 0, 0)
-    with first_before_others():
-        train, without_text, cut = encode_rows(data.train.rows, encode, "train", context.threads)
-        validation, _, _ = encode_rows(data.validation.rows, encode, "validation", context.threads)
+    rows = encode_splits(data, encode, context)
     best = train_network(
         network,
-        train,
+        rows.train,
         settings=settings,
         collate=Collate(tokenizer.pad_token_id, scale.mean, scale.deviation),
         score=partial(
-            head_error, rows=validation, scale=scale, pad_id=tokenizer.pad_token_id, precision=settings.precision
+            head_error, rows=rows.validation, scale=scale, pad_id=tokenizer.pad_token_id, precision=settings.precision
         ),
         seed=context.seed,
         work=context.work,
@@ -120,17 +117,7 @@ def fine_tune(
         deviation=scale.deviation,
         precision=settings.precision,
         parameters=sum(one.numel() for one in network.parameters()),
-        facts={
-            "best_epoch": round(best.epoch),
-            "validation_error": best.error,
-            "training_rows_without_text": without_text,
-            "training_texts_cut": cut,
-            "max_length": max_length,
-            "mean_tokens": float(column(train, "length").mean()),
-            "added_tokens": list(new_tokens),
-            **network.facts(),
-            **({"processes": count()} if count() > 1 else {}),
-        },
+        facts=facts_of(best, rows, max_length, new_tokens, network),
     )
     return (keep or FittedText)(
         network, tokenizer, state, reading.stop_words, reading.words_file, history(context.work)

@@ -14,7 +14,6 @@ from ...dataset_builder.catalogue import Task
 from ...errors import DataError, UsageError, said_value
 from ...files import write_json, write_text
 from ...progress import Progress
-from ..processes import count, first_before_others
 from ..protocol import Answers, Context, Fitted, TaskData, Texts
 from .adapters import adapted_model, load_adapted, to_processor
 from .answering import (
@@ -26,13 +25,13 @@ from .answering import (
 )
 from .checkpoints import load_config, load_tokenizer, quiet, writes_text
 from .curve import draw_learning_curve
-from .encoding import Reading, column, encode_rows, prepare_tokenizer, reading_of
+from .encoding import Reading, encode_splits, prepare_tokenizer, reading_of
 from .fine_tune import longest, prepare
 from .fitted import CURVE_FILE, HISTORY_FILE, STOP_WORDS_FILE, read_words
 from .lora_settings import AdapterSettings
 from .preprocess import Preprocessing
 from .questions import ChatEncoder, ChatForm, EncodeAnswers, answer_ids, chat_form
-from .training import history, train_network
+from .training import facts_of, history, train_network
 
 STATE_FILE = "taught_model.json"
 _ROWS_A_CHUNK = 1024
@@ -190,19 +189,16 @@ def teach(data: TaskData, context: Context[Any]) -> TaughtModel:
     model, base = adapted_model(settings, config, tokenizer, new_tokens, writing=True)
     network = AnswerNetwork(model, base)
 
-    context.progress("tokenizing", 0, 0)
     most = _SPARE_TOKENS + _longest_answer(data, tokenizer, form, settings.digits)
     max_length = longest(settings, config, tokenizer, spare=most)
     encode = EncodeAnswers(ChatEncoder(tokenizer, form, reading, max_length), data.task, settings.digits)
-    with first_before_others():
-        train, without_text, cut = encode_rows(data.train.rows, encode, "train", context.threads)
-        validation, _, _ = encode_rows(data.validation.rows, encode, "validation", context.threads)
+    rows = encode_splits(data, encode, context)
     best = train_network(
         network,
-        train,
+        rows.train,
         settings=settings,
         collate=CollateAnswers(tokenizer.pad_token_id),
-        score=partial(answers_error, rows=validation, pad_id=tokenizer.pad_token_id, precision=settings.precision),
+        score=partial(answers_error, rows=rows.validation, pad_id=tokenizer.pad_token_id, precision=settings.precision),
         seed=context.seed,
         work=context.work,
         progress=context.progress,
@@ -218,17 +214,7 @@ def teach(data: TaskData, context: Context[Any]) -> TaughtModel:
         most_tokens=most,
         precision=settings.precision,
         parameters=sum(one.numel() for one in network.parameters()),
-        facts={
-            "best_epoch": round(best.epoch),
-            "validation_error": best.error,
-            "training_rows_without_text": without_text,
-            "training_texts_cut": cut,
-            "max_length": max_length,
-            "mean_tokens": float(column(train, "length").mean()),
-            "added_tokens": list(new_tokens),
-            **network.facts(),
-            **({"processes": count()} if count() > 1 else {}),
-        },
+        facts=facts_of(best, rows, max_length, new_tokens, network),
     )
     return TaughtModel(network, tokenizer, state, reading, history(context.work))
 

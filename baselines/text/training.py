@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 from safetensors import SafetensorError
 from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -20,7 +20,7 @@ from ...files import replace_folder, write_json
 from ...progress import Progress
 from ..processes import count, first_before_others, wait
 from .batches import LikeLengths
-from .encoding import column
+from .encoding import EncodedSplits, column
 from .fitted import ROWS_A_CHUNK, WEIGHTS_FILE, finish, logits_of
 from .network import CrystalNetwork, TextNetwork
 from .settings import TextSettings
@@ -48,6 +48,23 @@ class Scale(BaseModel):
 
     mean: float
     deviation: float
+
+
+def facts_of(
+    best: Best, rows: EncodedSplits, max_length: int, new_tokens: list[str], network: TextNetwork
+) -> dict[str, JsonValue]:
+    """What a record says of how a text model was trained."""
+    facts: dict[str, JsonValue] = {
+        "best_epoch": round(best.epoch),
+        "validation_error": best.error,
+        "training_rows_without_text": rows.without_text,
+        "training_texts_cut": rows.cut,
+        "max_length": max_length,
+        "mean_tokens": float(column(rows.train, "length").mean()),
+        "added_tokens": list(new_tokens),
+        **network.facts(),
+    }
+    return facts | ({"processes": count()} if count() > 1 else {})
 
 
 def train_network(

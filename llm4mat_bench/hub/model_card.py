@@ -29,7 +29,7 @@ _OVERLAP = {
     "unknown": "Whether the weights had seen test materials before is not known.",
 }
 _EXAMPLES = {"composition": "NaCl", "cif": "data_NaCl ...", "description": "NaCl is ..."}
-_REPO = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
+REPO_NAME = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ def _base_model(results: ModelResults, repo: str) -> str | None:
         named.add(results.model)
     named.discard(repo)
     only = named.pop() if len(named) == 1 else ""
-    return only if _REPO.match(only) and not Path(only).exists() else None
+    return only if REPO_NAME.match(only) and not Path(only).exists() else None
 
 
 def _together(present: Any, ours: Sequence[str]) -> list[Any]:  # noqa: ANN401 - YAML

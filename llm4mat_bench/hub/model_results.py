@@ -40,6 +40,13 @@ class ModelResults:
         return next(run for run in self.runs if run.record.run_id == run_id)
 
 
+def require_sound(found: Sequence[Verification]) -> None:
+    """Raise a `DataError` that names the first runs that do not verify, where there are any."""
+    if faulty := [one for one in found if one.faults]:
+        lines = "; ".join(f"{visible(str(one.folder))}: {one.faults[0]}" for one in faulty[:_SHOWN])
+        raise DataError(f"{len(faulty)} runs do not verify, nothing is published: {lines}")
+
+
 def model_results(
     results: Path,
     truths: Truths,
@@ -71,9 +78,7 @@ def model_results(
     if len(names) > 1:
         listed = ", ".join(f"{visible(name, 80)} (revision {visible(revision, 40)})" for name, revision in names)
         raise UsageError(f"{results} holds runs of several models: {listed}. One card tells of one: --model NAME")
-    if faulty := [one for one in found if one.faults]:
-        lines = "; ".join(f"{visible(str(one.folder))}: {one.faults[0]}" for one in faulty[:_SHOWN])
-        raise DataError(f"{len(faulty)} runs do not verify, nothing is published of them: {lines}")
+    require_sound(found)
     if not names:
         raise UsageError(f"{results}: no run of a model named {visible(str(model), 80)}")
     rows, runs, left_out = [], [], []

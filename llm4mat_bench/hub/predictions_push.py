@@ -1,6 +1,5 @@
 """Publish records and predictions as a dataset repo, which `verify` and `leaderboard` read back by its name."""
 
-import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,22 +7,18 @@ from pathlib import Path
 import yaml
 
 from ..dataset_builder.catalogue import get_task
-from ..errors import DataError
 from ..metrics.headline import HEADLINE, whole_headline, written, written_interval
-from ..metrics.results.names import visible
 from ..metrics.results.places import Truths
 from ..metrics.results.verify import Verification, verify_results
 from ..progress import Progress, silent
 from .errors import hub_errors
-from .model_card import RECORDS, markdown, path_of
+from .model_card import RECORDS, REPO_NAME, markdown, path_of
 from .model_folder import stage_predictions
+from .model_results import require_sound
 from .patience import patiently
 from .records import PushResult
 from .state import check_repo_name, hub_api
 from .upload import push_folder
-
-_SHOWN = 5
-_REPO = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 
 
 def push_predictions(
@@ -64,9 +59,7 @@ def push_predictions(
     """
     check_repo_name(repo)
     found = verify_results(results, truths, progress, workers=workers)
-    if faulty := [one for one in found if one.faults]:
-        lines = "; ".join(f"{visible(str(one.folder))}: {one.faults[0]}" for one in faulty[:_SHOWN])
-        raise DataError(f"{len(faulty)} runs do not verify, nothing is published: {lines}")
+    require_sound(found)
     with tempfile.TemporaryDirectory(prefix="llm4mat-push-") as temporary:
         folder = Path(temporary)
         records = [(one.folder, one.record) for one in found if one.record is not None]
@@ -95,7 +88,7 @@ def results_folder(place: str) -> Path:
         HubError: There is no such repo, or it cannot be reached.
     """
     here = Path(place)
-    if here.exists() or _REPO.match(place) is None:
+    if here.exists() or REPO_NAME.match(place) is None:
         return here
     from huggingface_hub.errors import RepositoryNotFoundError
 

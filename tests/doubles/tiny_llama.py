@@ -11,8 +11,8 @@ CHAT = (
 )
 
 
-def make_tiny_llama(place: Path, *, seed: int = 3, spoken: str = "0123456789.\n") -> Path:
-    """Write a Llama of two layers that reads bytes and says nothing but some characters."""
+def make_tiny_llama(place: Path, *, seed: int = 3, spoken: str | None = "0123456789.\n", **changes: object) -> Path:
+    """Write a Llama of two layers that reads bytes and says nothing but some characters; anything where it is None."""
     import tokenizers
     import torch
     import transformers
@@ -27,22 +27,23 @@ def make_tiny_llama(place: Path, *, seed: int = 3, spoken: str = "0123456789.\n"
     tokenizer.chat_template = CHAT
     tokenizer.save_pretrained(place)
     torch.manual_seed(seed)
+    settings = {"max_position_embeddings": 4096, "initializer_range": 0.3} | changes
     config = transformers.LlamaConfig(
         vocab_size=len(words),
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=4,
-        max_position_embeddings=4096,
         bos_token_id=0,
         eos_token_id=1,
         tie_word_embeddings=False,
-        initializer_range=0.3,
+        **settings,
     )
     llama = transformers.LlamaForCausalLM(config)
-    kept = {1, *tokenizer.convert_tokens_to_ids(tokenizer.tokenize(spoken))}
-    with torch.no_grad():
-        for row in set(range(len(words))) - kept:
-            llama.lm_head.weight[row] = 0
+    if spoken is not None:
+        kept = {1, *tokenizer.convert_tokens_to_ids(tokenizer.tokenize(spoken))}
+        with torch.no_grad():
+            for row in set(range(len(words))) - kept:
+                llama.lm_head.weight[row] = 0
     llama.save_pretrained(place)
     return place

@@ -9,7 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
-tokenizers = pytest.importorskip("tokenizers")
+pytest.importorskip("tokenizers")
+
+from tiny_llama import make_tiny_llama  # noqa: E402
 
 from llm4mat_bench import get_task  # noqa: E402
 from llm4mat_bench.errors import UsageError  # noqa: E402
@@ -20,10 +22,6 @@ from llm4mat_bench.prompting.messages import Message  # noqa: E402
 from llm4mat_bench.prompting.run import PromptSettings, Spending, prompt_task  # noqa: E402
 from llm4mat_bench.prompting.store import AnswerStore  # noqa: E402
 
-CHAT = (
-    "{{ bos_token }}{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
-    "{% if add_generation_prompt %}assistant: {% endif %}"
-)
 QUESTION = Question(messages=(Message(role="user", content="how much is NaCl?"),), max_tokens=8)
 
 
@@ -31,28 +29,7 @@ QUESTION = Question(messages=(Message(role="user", content="how much is NaCl?"),
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny Llama that reads bytes."""
     place = tmp_path_factory.mktemp("models") / "tiny-llama"
-    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    words = {word: number for number, word in enumerate(["<s>", "</s>", *letters])}
-    model = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=words, merges=[]))
-    model.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    model.decoder = tokenizers.decoders.ByteLevel()
-    model.post_processor = tokenizers.processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=model, bos_token="<s>", eos_token="</s>")
-    tokenizer.chat_template = CHAT
-    tokenizer.save_pretrained(place)
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=len(words),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=2048,
-        bos_token_id=0,
-        eos_token_id=1,
-    )
-    transformers.LlamaForCausalLM(config).save_pretrained(place)
-    return place
+    return make_tiny_llama(place, seed=0, spoken=None, max_position_embeddings=2048, initializer_range=0.02)
 
 
 def answer(engine: LocalModel, **changes: Any) -> Answer:
