@@ -19,6 +19,7 @@ from ...errors import DataError
 from ...files import replace_folder, write_json
 from ...progress import Progress
 from ..processes import count, first_before_others, wait
+from .attention import quicken
 from .batches import LikeLengths
 from .encoding import EncodedSplits, column
 from .fitted import ROWS_A_CHUNK, WEIGHTS_FILE, finish, logits_of
@@ -126,6 +127,8 @@ def train_network(
         callbacks=[_Bookkeeping(work, progress, settings.patience)],
     )
     trainer.remove_callback(PrinterCallback)
+    if not settings.compile:
+        quicken(network.encoder)
     trainer.prepare(settings=settings, score=score, seed=seed, work=work)
     with first_before_others():
         checkpoint = last_checkpoint(work)
@@ -177,6 +180,7 @@ class _Trainer(Trainer):
             lr=self.settings.learning_rate,
             eps=1e-6,
             weight_decay=self.settings.weight_decay,
+            fused=True,  # one pass over the weights, not eight; on a processor a fifth of a short step is this
         )
         return self.optimizer
 
