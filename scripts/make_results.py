@@ -292,13 +292,13 @@ def add(results: Path) -> int:
 def _same_but(run: Run, groups: Sequence[Group], **changes: object) -> Run | None:
     """The kept run of the same task, model and seed whose protocol differs in this alone."""
     one = run.record
-    wanted = {**one.protocol.model_dump(exclude={"preset"}), **changes}
+    wanted = {**one.protocol.model_dump(exclude={"preset", "places"}), **changes}
     for group in groups:
         for other in group.runs:
             here = other.record
             same = (here.task, here.modality, here.model.id) == (one.task, one.modality, one.model.id)
             same = same and here.model.revision == one.model.revision
-            if same and here.protocol.model_dump(exclude={"preset"}) == wanted:
+            if same and here.protocol.model_dump(exclude={"preset", "places"}) == wanted:
                 return other
     return None
 
