@@ -11,14 +11,15 @@ token ids, their lengths drawn as in ``synthetic.py`` (log-normal) and scaled so
 - ``published``: everything padded to 888 tokens at the start, a fixed order, eager attention, float32, AdamW, one
   cycle; written anew after the published description of the loop, without its evaluation and its output;
 - ``padded, SDPA``: the same with PyTorch's scaled dot product attention;
-- ``ours``: `train_network`, what ``llm4mat-bench train llmprop`` calls: Trainer, batches of like length, checkpoints.
+- ``ours``: `train_network`, what ``llm4mat-bench train llmprop`` calls: Trainer, batches of like length, checkpoints;
+  in float32, and with ``--set precision=bfloat16`` where the processor has it.
 
 Rows are drawn for a pool of 50 batches, as in training, sorted, and every so many batches one is taken, so that few
 steps have the lengths of an epoch. Rates count true tokens, never padding: ours is measured by the token, those of the
 padded loops, which cost the same whatever a text's length, by the row. On a machine that others use, wall time says
 little: ``core-s`` is a second of processor time of the process, which on an idle machine with one thread is the same.
-A first step is not counted, nor is validation. A step is the sum of small batches, in the padded loops of single rows:
-this keeps eager attention in 2 GB, and a padded row of 888 tokens is enough work to fill a core.
+A first step is not counted, nor is validation. Batches are small, for eager attention on padded rows takes most of a
+gigabyte a row; all loops take as many rows to a step.
 
 The loss curves: small encoders of the same kind, where a step takes milliseconds, with both loops and several seeds.
 """
@@ -41,6 +42,7 @@ from transformers import T5Config, T5EncoderModel, set_seed
 from transformers.utils import logging
 
 from llm4mat_bench.baselines.text.batches import POOL_BATCHES, Collate, order_of, pad
+from llm4mat_bench.baselines.text.fine_tune import has_bfloat16
 from llm4mat_bench.baselines.text.fitted import logits_of
 from llm4mat_bench.baselines.text.llmprop import Settings
 from llm4mat_bench.baselines.text.network import CrystalNetwork
@@ -209,7 +211,7 @@ def speed(arguments: argparse.Namespace, mean: float) -> dict[str, Any]:
     in_order = [ours[order[at : at + batch]] for at in range(0, len(order), batch)]
     found = {}
     for name, precision in OURS.items():
-        if precision == "float32" or hardware_bfloat16():
+        if precision == "float32" or has_bfloat16():
             exact = settings.model_copy(update={"precision": precision})
             network = network_of(config, "sdpa", 0)
             found[name] = timed(our_loop(network, rows_of(ours, 1), held_out, exact, seed=0), in_order)

@@ -1,13 +1,14 @@
 """Attention with dropout on a processor, by blocks that stay in its cache.
 
-PyTorch has a fast kernel of attention for processors, but none that trains with dropout or a learnt bias of positions, as
-T5 and BERT do: there it writes several matrices of tokens x tokens to memory for every head, and draws every random number
-of dropout by itself. Here a block of queries is done from its scores to its output before the next, scores are computed
-anew in the backward pass rather than kept (Dao et al. 2022, arXiv:2205.14135, sections 3.1 and B.4, without its running
-maximum: a block holds all keys), and four random numbers of 16 bits are taken from one of 64.
+PyTorch has a fast kernel of attention for processors, but none that trains with dropout or a learnt bias of positions,
+as T5 and BERT do: there it writes several matrices of tokens x tokens to memory for every head, and draws every random
+number of dropout by itself. Here a block of queries is done from its scores to its output before the next, scores are
+computed anew in the backward pass rather than kept (Dao et al. 2022, arXiv:2205.14135, sections 3.1 and B.4, without
+its running maximum: a block holds all keys), and four random numbers of 16 bits are taken from one of 64.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,20 +19,36 @@ NAME = "cpu_blocks"
 _STEPS = 65_536  # of a share that is dropped
 
 
-def quicken(model: Any) -> None:  # noqa: ANN401 - a model of transformers
-    """Let a model that is trained on a processor attend by blocks, and compute GELU in one pass; the answers are the same."""
+@contextmanager
+def quickened(model: Any) -> Iterator[None]:  # noqa: ANN401 - a model of transformers
+    """While it is trained on a processor, let a model attend by blocks, and compute GELU in one pass.
+
+    What it computes stays the same, but for the order of sums and the random numbers of dropout.
+    """
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.activations import NewGELUActivation
     from transformers.masking_utils import sdpa_mask
 
-    if model.config._attn_implementation == "sdpa":
+    attends = model.config._attn_implementation
+    if attends == "sdpa":
         AttentionInterface.register(NAME, attention)
         AttentionMaskInterface.register(NAME, sdpa_mask)
         model.set_attn_implementation(NAME)
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, NewGELUActivation):
-                setattr(module, name, torch.nn.GELU(approximate="tanh"))
+    slow = [
+        (module, name, child)
+        for module in model.modules()
+        for name, child in module.named_children()
+        if isinstance(child, NewGELUActivation)
+    ]
+    for module, name, _ in slow:
+        setattr(module, name, torch.nn.GELU(approximate="tanh"))
+    try:
+        yield
+    finally:
+        for module, name, child in slow:
+            setattr(module, name, child)
+        if attends == "sdpa":
+            model.set_attn_implementation(attends)
 
 
 def attention(
@@ -67,7 +84,7 @@ def attention(
     causal = options.get("is_causal", getattr(module, "is_causal", True)) and attention_mask is None
     lengths = _lengths(query, key, attention_mask) if wanted and not causal and query.device.type == "cpu" else None
     if lengths is None:
-        return sdpa_attention_forward(
+        plain: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module,
             query,
             key,
@@ -78,6 +95,7 @@ def attention(
             position_bias=position_bias,
             **options,
         )
+        return plain
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     bias = None if position_bias is None else position_bias.float().contiguous()
     # Neighbours in memory, or each block would be gathered anew for each of its products. In float32 whatever the
@@ -134,7 +152,7 @@ class _Blocks(torch.autograd.Function):
         return output.div_(1 - dropout)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]  # noqa: ANN401
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: ANN401
         """Return the gradients of query, key, value and bias."""
         query, key, value, bias, keep = ctx.saved_tensors
         gradient = (gradient / (1 - ctx.dropout)).contiguous()
