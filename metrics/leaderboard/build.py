@@ -98,7 +98,8 @@ def write_leaderboard(
     examined = examine(task_files, truths, progress, workers=workers)
     boards = [board_of(one.source, one.ranked, one.reported, one.apart, examined) for one in rows]
     of_hash = {one.record.record_sha256: one for one in found if one.record is not None and not one.faults}
-    folder, drawn = PageFolder(out), {}
+    folder = PageFolder(out)
+    drawn: Mapping[str, Sequence[Drawn]] = {}
     if plots:
         drawings = list(_drawings(boards, rows, of_hash, examined, task_files))
         drawn = draw_tasks(drawings, truths, progress, workers=workers, holds=folder.holds)
