@@ -25,7 +25,13 @@ from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.dataset_builder.catalogue import MODALITIES
 from llm4mat_bench.metrics.headline import HEADLINE, headline, whole_headline, written, written_interval
 from llm4mat_bench.metrics.results.predictions import read_predictions
-from llm4mat_bench.metrics.results.record import PREDICTIONS_FILE, RESULT_FILE, ResultRecord, read_record
+from llm4mat_bench.metrics.results.record import (
+    PREDICTIONS_FILE,
+    RESULT_FILE,
+    PromptProtocol,
+    ResultRecord,
+    read_record,
+)
 from llm4mat_bench.metrics.results.verify import find_runs, verify_results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,7 +100,7 @@ def command_of(records: Sequence[ResultRecord]) -> str:
             elif name != "model_revision" and value != default.get(name) and protocol.preset is None:
                 words += ["--set", f"{name}={value}"]
         words += ["--train-rows", str(protocol.train_rows)] if protocol.train_rows is not None else []
-    else:
+    elif isinstance(protocol, PromptProtocol):
         words += ["--shots", str(protocol.shots), "--template", protocol.template_id]
         words += ["--structured"] if protocol.settings.get("structured") else []
         words += ["--max-tokens", str(protocol.settings["max_tokens"])] if "max_tokens" in protocol.settings else []

@@ -207,15 +207,16 @@ def _refuse_uneven(settings: TextSettings) -> None:
         raise UsageError(f"batch_size {settings.batch_size} cannot be shared by {count()} processes: give a multiple")
 
 
-def _refuse_emulation(settings: TextSettings) -> None:
-    """Emulated bfloat16 is several times slower than float32, and rounds all the same."""
+def has_bfloat16() -> bool:
+    """Whether what trains here computes in bfloat16 without emulating it."""
     import torch
 
-    if settings.precision != "bfloat16":
-        return
     if torch.cuda.is_available():
-        real = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        real = bool(torch.cpu._is_avx512_bf16_supported())
-    if not real:
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def _refuse_emulation(settings: TextSettings) -> None:
+    """Emulated bfloat16 is several times slower than float32, and rounds all the same."""
+    if settings.precision == "bfloat16" and not has_bfloat16():
         raise UsageError("this processor has no bfloat16 and would emulate it, several times slower; precision=float32")

@@ -15,6 +15,7 @@ import tiny_models
 
 from llm4mat_bench.baselines.protocol import Context, Split, TaskData, Texts
 from llm4mat_bench.baselines.text import encoder, llmprop, matbert
+from llm4mat_bench.baselines.text.fine_tune import has_bfloat16
 from llm4mat_bench.dataset_builder.catalogue import get_task
 from llm4mat_bench.errors import DataError, UsageError
 
@@ -193,6 +194,13 @@ def test_a_full_disk_is_one_line(
 def test_three_training_rows_are_enough(bert: Path, tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     fitted = encoder.fit(data_of(train=rows(3), validation=rows(1)), context_of(encoder, tmp_path / "work", bert))
+    assert np.isfinite(fitted.predict(Texts(["NaCl"]))).all()
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="bfloat16 would be emulated here")
+def test_bfloat16_trains_where_it_is_no_emulation(bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    fitted = encoder.fit(data_of(), context_of(encoder, tmp_path / "work", bert, precision="bfloat16"))
     assert np.isfinite(fitted.predict(Texts(["NaCl"]))).all()
 
 
