@@ -43,6 +43,11 @@ def test_what_was_trained_verifies(trained: Path) -> None:
     found = verify_results(trained)
     assert len(found) == 4
     assert all(not one.faults and one.data_checked for one in found)
+    for one in found:
+        assert one.record is not None and one.report is one.record.metrics
+        assert one.report.published is one.report.whole, "one copy is held, not four"
+        as_it_lies = json.loads((one.folder / "result.json").read_text())
+        assert one.record.model_dump(mode="json", exclude_unset=True) == as_it_lies
 
 
 def test_metrics_are_those_of_scikit_learn(trained: Path) -> None:
