@@ -1,6 +1,5 @@
 """Where data lies: places given by name, and the truth of a run looked up among them."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +8,9 @@ from pathlib import Path
 from ...dataset_builder.catalogue import Task, get_source, list_sources
 from ...dataset_builder.dataset_folder import EMBEDDED, source_names
 from ...errors import LLM4MatError, UsageError
+from .names import is_repo_name
 from .truth import Truth, place_name, read_truth
 
-_REPO = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _KEPT = 8
 """Truths held at a time: runs come sorted by task, so that each is read once, whatever their number."""
 
@@ -72,7 +71,7 @@ class Truths:
         Args:
             task: The task.
             dataset: What a record calls its data.
-            revision: Revision of the Hub repo that a record names.
+            revision: Revision of the Hub repo that the user asks for; what a record names is checked, never followed.
             labels_sha256: The record's hash of the labels, by which one of several places is chosen.
 
         Raises:
@@ -92,6 +91,17 @@ class Truths:
         if first is None and failure is not None:
             raise failure
         return first
+
+    def at_revision(self, task: Task, repo: str, revision: str) -> Truth | None:
+        """Return the truth of a task as a repo has it at a revision, None where that repo is not among the places.
+
+        Raises:
+            LLM4MatError: The repo has no such revision, or its data there cannot be read.
+        """
+        for place in self.places:
+            if place.data == repo and not place.is_folder:
+                return self._read(task, place, revision)
+        return None
 
     def _candidates(self, task: Task, dataset: str | None) -> Iterator[Place | None]:
         """Places that may have a task's data, the likeliest first; None is the embedded sample."""
@@ -171,7 +181,7 @@ def _place(text: str) -> Place:
     if not place.is_folder:
         if Path(data).exists():
             raise UsageError(f"--data {data}: not a folder; give the one that `llm4mat-bench build` wrote")
-        if _REPO.match(data) is None:
+        if not is_repo_name(data):
             raise UsageError(f"--data {data}: no such folder")
         return place
     held = source_names(Path(data))
