@@ -6,7 +6,6 @@ from contextlib import suppress
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...dataset_builder.catalogue import get_task
 from ...errors import DataError
 from ...progress import Progress, silent
 from ..figures import available, svg_for_page
@@ -62,7 +61,7 @@ def draw_task(task: TaskDrawing, truths: Truths) -> list[Drawn]:
     from ..figures.classes import roc
     from ..figures.of_runs import answers_of, elements_of, learning_of
 
-    wanted, drawn = get_task(task.task), []
+    wanted, drawn = truths.task(task.task), []
     if task.best:
         answers = [answers_of(run, _name(run)) for run in task.best]
         if wanted.kind == "regression":

@@ -88,6 +88,8 @@ def _verify_in_processes(runs: list[Path], truths: Truths, progress: Progress, w
             f"a process was killed while it verified (the memory ran out?), near {runs[len(found)]}; --workers 1 takes "
             "the least memory"
         ) from error
+    for name in {one.record.task for one in found if one.record is not None and not one.faults}:
+        truths.task(name)  # sources of the user's own are known in this process, too
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from ...dataset_builder.catalogue import Task, get_task
+from ...dataset_builder.catalogue import Task
 from ...dataset_builder.dataset_folder import EMBEDDED
 from ...dataset_builder.dataset_folder.identity import data_sha256
 from ...dataset_builder.splits import ids_sha256
@@ -95,7 +95,7 @@ class _Check:
     def run(self) -> None:
         record = self.record = read_record(self.file)
         self.faults += (f"{self.file}: {fault}" for fault in _derived_faults(record))
-        task = get_task(record.task)
+        task = self.truths.task(record.task)
         if task.name != record.task:
             raise DataError(f"{self.file}: task: the catalogue writes {task.name}")
         if task.unit != record.unit:

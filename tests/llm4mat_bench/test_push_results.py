@@ -148,6 +148,21 @@ def test_entries_are_parsed_by_the_library_and_name_tasks_of_the_dataset(shared:
     assert configs["mp_band_gap_composition"] == ("mp-composition", "test")
 
 
+def test_the_mean_of_classes_is_an_entry_too(shared: HubDouble, built: Path, tmp_path: Path) -> None:
+    classes = [task.name for task in get_source("mp").tasks if task.kind == "classification"]
+    for task in classes:
+        toy_run(tmp_path / "results", task, data=built)
+    push(tmp_path / "results")
+    found = {one.task_id: one for one in parse_eval_result_entries(yaml.safe_load(text_of(shared, ENTRIES)))}
+    declared = yaml.safe_load(shared.repo("dataset", DATA).files()["eval.yaml"].content)["tasks"]
+    mean = found.pop("mp_classification_composition")
+    assert {"id": mean.task_id, "config": "mp-composition", "split": "test"} in declared
+    assert len(found) == len(classes) == 2
+    values = [one.value for one in found.values()]
+    assert min(values) <= mean.value <= max(values)
+    assert mean.notes is not None and mean.notes.startswith("mean ROC AUC over the source's classifications")
+
+
 def test_nothing_of_which_less_is_better_becomes_metadata(shared: HubDouble, runs: Path) -> None:
     push(runs)
     index = metadata_load(Path(snapshot_download(MODEL)) / "README.md")["model-index"]
@@ -193,6 +208,17 @@ def test_a_model_that_was_changed_is_not_sent(shared: HubDouble, trained: Path, 
     with pytest.raises(DataError, match="changed since the run"):
         push(results, model="composition_gbm")
     assert ("model", MODEL) not in shared.repos
+
+
+def test_duplicates_are_looked_for_on_the_hub_too(shared: HubDouble, one: Path, built: Path, tmp_path: Path) -> None:
+    found = []
+    for place in (str(built), DATA):
+        write_leaderboard(one, tmp_path / "board", [place], plots=False)
+        (source,) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
+        (entry,) = source["entries"]
+        found.append(entry["cells"]["mp/band_gap"]["unseen"])
+    here, there = found
+    assert here is not None and here == there
 
 
 def test_a_revision_with_other_data_is_told(
