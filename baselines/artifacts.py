@@ -47,6 +47,7 @@ class ModelManifest(BaseModel):
     modality: Modality
     score_kind: Literal["probability", "logit"]
     settings: dict[str, JsonValue]
+    places: dict[str, str] = Field(default_factory=dict, description="settings that are paths, with SHA-256")
     seed: int
     run_id: str
     libraries: dict[str, str] = Field(description="that it was trained with")
@@ -127,6 +128,7 @@ def describe_model(
         modality=modality,
         score_kind=baseline.declaration.score_kind,
         settings=context.settings.model_dump(mode="json"),
+        places=baseline.places(context.settings),
         seed=context.seed,
         run_id=run_id,
         libraries=library_versions(baseline),

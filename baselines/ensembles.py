@@ -78,7 +78,8 @@ def as_one(models: Sequence[TrainedModel], folder: Path | None = None) -> Traine
                     f"{first.folder} and {other.folder} cannot be asked as one: {name} "
                     f"{getattr(first.manifest, name)} and {getattr(other.manifest, name)}"
                 )
-    kinds = {f"{one.manifest.model} {sorted(one.manifest.settings.items())}" for one in models}
+    manifests = [one.manifest for one in models]
+    kinds = {f"{one.model} {sorted({**one.settings, **one.places}.items())}" for one in manifests}
     if folder is not None and len(kinds) > 1:
         names = ", ".join(sorted({one.manifest.model for one in models}))
         raise UsageError(

@@ -11,6 +11,7 @@ It may also have
 
 - ``resolve(settings)``: settings made exact before the run is named, such as the commit of a checkpoint;
 - ``for_task(settings, task)``: the same where it hangs on the task; it may refuse a task that the settings do not fit;
+- ``places(settings)``: which settings are paths, with the SHA-256 of what lies there: a run is the same wherever it is;
 - ``pretraining_overlap(settings, task)``: in place of the one that ``MODEL`` declares, where it hangs on these.
 """
 

@@ -67,6 +67,11 @@ class Baseline:
         exact = settings if make_exact is None else make_exact(settings)
         return exact if for_task is None else for_task(exact, task)
 
+    def places(self, settings: Settings) -> dict[str, str]:
+        """Which settings say where something lies, with the SHA-256 of what lies there."""
+        found: Callable[[Settings], dict[str, str]] | None = getattr(self.module, "places", None)
+        return {} if found is None else found(settings)
+
     def pretraining_overlap(self, settings: Settings, task: Task) -> PretrainingOverlap:
         """Whether the weights that it starts from had seen test rows of a task."""
         found: Callable[[Settings, Task], PretrainingOverlap] | None = getattr(self.module, "pretraining_overlap", None)

@@ -129,6 +129,7 @@ def train_baseline(
             control=control,
             limit=limit,
             train_rows=train_rows,
+            places=baseline.places(settings),
         ),
     )
     if train_rows is not None and train_rows > config.data.n_train:

@@ -17,11 +17,13 @@ import argparse
 import json
 import math
 from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import numpy as np
 
 from llm4mat_bench.metrics import intervals
 from llm4mat_bench.metrics.confusion import confusion
+from llm4mat_bench.metrics.intervals import Interval
 
 SEED = 20
 SIZES = (10, 30, 80, 300, 3000)
@@ -76,7 +78,7 @@ def regression_cell(kind: str, n: int, replicates: int) -> dict[str, list[float]
     for replicate in range(replicates):
         targets = np.where(random.random(n) < ZEROS, 0.0, random.gamma(SHAPE, size=n))
         predictions = targets + draw_errors(kind, n, random)
-        found = intervals.regression_intervals(targets, predictions, seed=replicate)
+        found = dict[str, Interval](intervals.regression_intervals(targets, predictions, seed=replicate).items())
         for name in SCORES:
             note(counts[name], true[name], found.get(name), more_is_worse=name in WORSE_IS_MORE)
     return counts
@@ -102,8 +104,8 @@ def auc_cell(n: int, prevalence: float, separation: float, spread: float, replic
         if not 2 <= labels.sum() <= n - 2:
             continue
         done += 1
-        found = {"roc_auc": intervals.auc_interval(labels, values)}
-        found |= intervals.rate_intervals(confusion(labels, values > separation / 2))
+        rates = intervals.rate_intervals(confusion(labels, values > separation / 2))
+        found = dict[str, Interval](rates.items()) | {"roc_auc": intervals.auc_interval(labels, values)}
         for name, value in true.items():
             note(counts[name], value, found[name], more_is_worse=False)
     return counts
@@ -117,7 +119,7 @@ def note(counts: list[float], true: float, found: intervals.Interval | None, *, 
     counts[1] += below if more_is_worse else above
 
 
-def cell(job: tuple) -> dict[str, list[float]]:
+def cell(job: tuple[Any, ...]) -> dict[str, list[float]]:
     """Run one cell, in a process of its own."""
     return regression_cell(*job[1:]) if job[0] == "regression" else auc_cell(*job[1:])
 
@@ -130,7 +132,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    jobs: list[tuple] = [
+    jobs: list[tuple[Any, ...]] = [
         ("regression", kind, n, arguments.replicates) for n in sorted(arguments.sizes, reverse=True) for kind in ERRORS
     ]
     jobs += [

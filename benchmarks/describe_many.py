@@ -154,8 +154,8 @@ def main() -> None:
             private = ", ".join(f"{size / MIB:.0f}" for size in measured.private.values())
             share = ", ".join(f"{size / MIB:.0f}" for size in measured.share.values())
             print(f"{name}: largest private memory {private} MiB; largest proportional share {share} MiB")
-        private, share = memory(several.supervisor_id)
-        print(f"the supervisor, once whatever the number of workers: {share / MIB:.0f} MiB proportional share")
+        _, supervisor = memory(several.supervisor_id)
+        print(f"the supervisor, once whatever the number of workers: {supervisor / MIB:.0f} MiB proportional share")
 
 
 if __name__ == "__main__":

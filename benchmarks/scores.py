@@ -109,7 +109,8 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, metavar=("WAY", "KIND"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(measure(*arguments.one, arguments.n)))
+        way, kind = arguments.one
+        print(json.dumps(measure(way, kind, arguments.n)))
         return
     rows = []
     for kind in ("regression", "classification"):

@@ -11,14 +11,15 @@ token ids, their lengths drawn as in ``synthetic.py`` (log-normal) and scaled so
 - ``published``: everything padded to 888 tokens at the start, a fixed order, eager attention, float32, AdamW, one
   cycle; written anew after the published description of the loop, without its evaluation and its output;
 - ``padded, SDPA``: the same with PyTorch's scaled dot product attention;
-- ``ours``: `train_network`, what ``llm4mat-bench train llmprop`` calls: Trainer, batches of like length, checkpoints.
+- ``ours``: `train_network`, what ``llm4mat-bench train llmprop`` calls: Trainer, batches of like length, checkpoints;
+  in float32, and with ``--set precision=bfloat16`` where the processor has it.
 
 Rows are drawn for a pool of 50 batches, as in training, sorted, and every so many batches one is taken, so that few
 steps have the lengths of an epoch. Rates count true tokens, never padding: ours is measured by the token, those of the
 padded loops, which cost the same whatever a text's length, by the row. On a machine that others use, wall time says
 little: ``core-s`` is a second of processor time of the process, which on an idle machine with one thread is the same.
-A first step is not counted, nor is validation. A step is the sum of small batches, in the padded loops of single rows:
-this keeps eager attention in 2 GB, and a padded row of 888 tokens is enough work to fill a core.
+A first step is not counted, nor is validation. Batches are small, for eager attention on padded rows takes most of a
+gigabyte a row; all loops take as many rows to a step.
 
 The loss curves: small encoders of the same kind, where a step takes milliseconds, with both loops and several seeds.
 """
@@ -28,6 +29,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,14 +41,16 @@ from torch.utils.data import DataLoader, TensorDataset
 from transformers import T5Config, T5EncoderModel, set_seed
 from transformers.utils import logging
 
-from llm4mat_bench.baselines.text.batches import POOL_BATCHES, order_of, pad
+from llm4mat_bench.baselines.text.batches import POOL_BATCHES, Collate, order_of, pad
+from llm4mat_bench.baselines.text.fine_tune import has_bfloat16
 from llm4mat_bench.baselines.text.fitted import logits_of
 from llm4mat_bench.baselines.text.llmprop import Settings
 from llm4mat_bench.baselines.text.network import CrystalNetwork
 from llm4mat_bench.baselines.text.settings import TextSettings
-from llm4mat_bench.baselines.text.training import Scale, train_network
+from llm4mat_bench.baselines.text.training import Scale, head_error, train_network
 
 LONGEST = 888
+OURS = {"ours": "float32", "ours, bfloat16": "bfloat16"}
 VOCABULARY = 32_128
 SPREAD = 0.8  # of the logarithm of lengths, as in synthetic.py
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -167,14 +171,14 @@ def our_loop(
     def progress(*_: object) -> None:
         ends.append(now())
 
+    scale = scale_of(rows)
     with tempfile.TemporaryDirectory() as work:
         train_network(
             network,
             rows,
-            held_out,
             settings=settings,
-            scale=scale_of(rows),
-            pad_id=0,
+            collate=Collate(0, scale.mean, scale.deviation),
+            score=partial(head_error, rows=held_out, scale=scale, pad_id=0, precision=settings.precision),
             seed=seed,
             work=Path(work),
             progress=progress,
@@ -199,28 +203,27 @@ def useful_flops(config: T5Config, lengths: NDArray[np.int32]) -> float:
 def speed(arguments: argparse.Namespace, mean: float) -> dict[str, Any]:
     """One length distribution."""
     batch, config, group = arguments.batch, small(), arguments.accumulate
-    settings = Settings(
-        model_id="random", epochs=1, batch_size=batch, gradient_accumulation=group, precision=arguments.precision
-    )
-    # Padded rows all cost the same, however many are taken at a time.
-    one_by_one = settings.model_copy(update={"batch_size": 1, "gradient_accumulation": batch * group})
+    settings = Settings(model_id="random", epochs=1, batch_size=batch, gradient_accumulation=group)
     pool = lengths_of(mean, batch * POOL_BATCHES, seed=0)
     ours = stratified(pool, batch, (arguments.steps + 1) * group)
     held_out = rows_of(pool[:batch], seed=2)
     order = order_of(ours, batch, 0, 0)
     in_order = [ours[order[at : at + batch]] for at in range(0, len(order), batch)]
-    found = {
-        "ours": timed(our_loop(network_of(config, "sdpa", 0), rows_of(ours, 1), held_out, settings, seed=0), in_order)
-    }
+    found = {}
+    for name, precision in OURS.items():
+        if precision == "float32" or has_bfloat16():
+            exact = settings.model_copy(update={"precision": precision})
+            network = network_of(config, "sdpa", 0)
+            found[name] = timed(our_loop(network, rows_of(ours, 1), held_out, exact, seed=0), in_order)
     few = stratified(pool, batch, arguments.padded_steps * group)
     random_order = np.random.default_rng(3).permutation(few)
     batches = [random_order[at : at + batch] for at in range(0, len(few), batch)]
     for name, attention in (("padded, SDPA", "sdpa"), ("published", "eager")):
-        ends = published_loop(network_of(config, attention, 0), rows_of(random_order, 1), LONGEST, one_by_one)
+        ends = published_loop(network_of(config, attention, 0), rows_of(random_order, 1), LONGEST, settings)
         found[name] = timed(ends, batches)
     table = []
     for name, one in found.items():
-        rows = one.tokens / float(pool.mean()) if name == "ours" else one.rows
+        rows = one.tokens / float(pool.mean()) if name in OURS else one.rows
         row = {
             "loop": name,
             "steps": one.rows // (batch * group),
@@ -282,9 +285,8 @@ def main() -> None:
     parser.add_argument("--mean-tokens", type=float, nargs="*", default=[456.0, 203.0])
     parser.add_argument("--steps", type=int, default=5, help="of ours, after a first that is not counted")
     parser.add_argument("--padded-steps", type=int, default=1, help="of the padded loops, all of the same cost")
-    parser.add_argument("--batch", type=int, default=2, help="rows at a time, of ours")
-    parser.add_argument("--accumulate", type=int, default=2, help="batches to a step")
-    parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"], help="of ours")
+    parser.add_argument("--batch", type=int, default=4, help="rows at a time")
+    parser.add_argument("--accumulate", type=int, default=1, help="batches to a step")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--peak-tflops", type=float, help="of the GPU in this precision, for MFU")
     parser.add_argument("--curve-seeds", type=int, default=4, help="0 leaves the loss curves out")

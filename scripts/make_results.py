@@ -25,7 +25,13 @@ from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.dataset_builder.catalogue import MODALITIES
 from llm4mat_bench.metrics.headline import HEADLINE, headline, whole_headline, written, written_interval
 from llm4mat_bench.metrics.results.predictions import read_predictions
-from llm4mat_bench.metrics.results.record import PREDICTIONS_FILE, RESULT_FILE, ResultRecord, read_record
+from llm4mat_bench.metrics.results.record import (
+    PREDICTIONS_FILE,
+    RESULT_FILE,
+    PromptProtocol,
+    ResultRecord,
+    read_record,
+)
 from llm4mat_bench.metrics.results.verify import find_runs, verify_results
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,7 +100,7 @@ def command_of(records: Sequence[ResultRecord]) -> str:
             elif name != "model_revision" and value != default.get(name) and protocol.preset is None:
                 words += ["--set", f"{name}={value}"]
         words += ["--train-rows", str(protocol.train_rows)] if protocol.train_rows is not None else []
-    else:
+    elif isinstance(protocol, PromptProtocol):
         words += ["--shots", str(protocol.shots), "--template", protocol.template_id]
         words += ["--structured"] if protocol.settings.get("structured") else []
         words += ["--max-tokens", str(protocol.settings["max_tokens"])] if "max_tokens" in protocol.settings else []
@@ -292,13 +298,13 @@ def add(results: Path) -> int:
 def _same_but(run: Run, groups: Sequence[Group], **changes: object) -> Run | None:
     """The kept run of the same task, model and seed whose protocol differs in this alone."""
     one = run.record
-    wanted = {**one.protocol.model_dump(exclude={"preset"}), **changes}
+    wanted = {**one.protocol.model_dump(exclude={"preset", "places"}), **changes}
     for group in groups:
         for other in group.runs:
             here = other.record
             same = (here.task, here.modality, here.model.id) == (one.task, one.modality, one.model.id)
             same = same and here.model.revision == one.model.revision
-            if same and here.protocol.model_dump(exclude={"preset"}) == wanted:
+            if same and here.protocol.model_dump(exclude={"preset", "places"}) == wanted:
                 return other
     return None
 

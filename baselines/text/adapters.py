@@ -16,7 +16,7 @@ from torch import nn
 from ...errors import DataError, LLM4MatError, UsageError, said
 from ...files import write_json
 from .checkpoints import checkpoint_sha256, load_config, load_encoder, local_checkpoint, writes_text
-from .fine_tune import fit_embeddings
+from .compatibility import fit_embeddings, refuse_what_reads_no_text
 from .lora_settings import AdapterSettings
 from .network import CrystalNetwork, TextNetwork
 
@@ -159,7 +159,7 @@ def adapted_model(
         new_tokens: Those whose embeddings are to be learnt.
         writing: With the layer that writes tokens.
     """
-    model = load_encoder(
+    model, _ = load_encoder(
         settings.model_id,
         settings.model_revision,
         config,
@@ -167,6 +167,7 @@ def adapted_model(
         pooler=settings.pooling == "pooler",
         half=settings.precision == "bfloat16",
     )
+    refuse_what_reads_no_text(model, settings.model_id, pooler=settings.pooling == "pooler")
     known = model.get_input_embeddings().num_embeddings
     fit_embeddings(model, tokenizer, settings)
     # Every row that the pretrained model has not, so that all that is not its own is written.
@@ -212,7 +213,7 @@ def load_adapted(folder: Path) -> tuple[Any, BaseModelReference]:
         raise DataError(f"{folder}: no whole adapter ({said(error, 200)}); train it again") from error
     place = base.find()
     try:
-        model = load_encoder(
+        model, _ = load_encoder(
             place,
             base.revision,
             load_config(place, base.revision, decoders=True),

@@ -8,6 +8,7 @@ from ...errors import DataError, UsageError, said
 from ...files import file_sha256
 
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
+TOKENIZER = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "spiece.model")
 GGUF = ".gguf"
 
 
@@ -80,10 +81,29 @@ def checkpoint_sha256(local: LocalCheckpoint) -> str:
     else:
         weights = sorted(path for pattern in WEIGHTS for path in local.folder.glob(pattern))
         files = [local.folder / "config.json", *weights]
+    return _sha256_of(files)
+
+
+def _sha256_of(files: list[Path]) -> str:
     digest = hashlib.sha256()
     for path in files:
         digest.update(f"{path.name} {file_sha256(path)}\n".encode())
     return digest.hexdigest()
+
+
+def tokenizer_sha256(name: str) -> str | None:
+    """SHA-256 over names and bytes of a tokenizer's files in a folder; None where there are none, or for a repo.
+
+    Raises:
+        UsageError: There is no such folder.
+    """
+    place = Path(name)
+    if not place.is_dir():
+        if name.startswith((".", "/", "~")):
+            raise UsageError(f"{name}: no such folder")
+        return None
+    files = sorted({path for pattern in TOKENIZER for path in place.glob(pattern) if path.is_file()})
+    return _sha256_of(files) if files else None
 
 
 def load_config(model_id: str, revision: str | None, *, decoders: bool = False) -> Any:  # noqa: ANN401 - of transformers
@@ -133,12 +153,27 @@ def load_tokenizer(model_id: str, revision: str | None, *, any_padding: bool = F
     tokenizer = _from_pretrained(AutoTokenizer, model_id, revision)
     if not tokenizer.is_fast:
         raise UsageError(f"{model_id}: its tokenizer has no tokenizer.json (a fast tokenizer is needed)")
+    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
+        raise UsageError(f"{model_id}: there is no tokenizer (tokenizer.json), or one without words")
     if tokenizer.pad_token_id is None and any_padding:
         # What stands at padding is never looked at: it is masked, and comes behind the text.
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if tokenizer.pad_token_id is None:
         raise UsageError(f"{model_id}: its tokenizer has no padding token")
     return tokenizer
+
+
+class Loaded(NamedTuple):
+    """A model with its pretrained weights.
+
+    Attributes:
+        model: Of transformers.
+        new: Weights that the checkpoint lacks and that are a seeded draw: at most those of a pooler, which models
+            trained to fill gaps have not.
+    """
+
+    model: Any
+    new: list[str]
 
 
 def load_encoder(
@@ -149,7 +184,7 @@ def load_encoder(
     writing: bool = False,
     pooler: bool = False,
     half: bool = False,
-) -> Any:  # noqa: ANN401
+) -> Loaded:
     """A model with its pretrained weights.
 
     Args:
@@ -169,10 +204,12 @@ def load_encoder(
     kind = AutoModelForCausalLM if writing else _auto_class(config)
     dtype = torch.bfloat16 if half else torch.float32
     model, info = _from_pretrained(kind, model_id, revision, config=config, dtype=dtype, output_loading_info=True)
-    missing = [name for name in info["missing_keys"] if pooler or "pooler" not in name]
+    absent = sorted(map(str, info["missing_keys"]))
+    missing = [name for name in absent if pooler or "pooler" not in name]
     if missing or info["mismatched_keys"]:
-        raise DataError(f"{model_id}: weights are missing or of another shape: {', '.join(map(str, missing[:3]))}")
-    return model
+        first = ", ".join(map(str, (missing or info["mismatched_keys"])[:3]))
+        raise DataError(f"{model_id}: weights are missing or of another shape: {first}")
+    return Loaded(model, absent)
 
 
 def build_encoder(config: Any) -> Any:  # noqa: ANN401

@@ -8,6 +8,7 @@ from ...errors import UsageError
 from ..protocol import Context, TaskData
 from .fine_tune import declare, fine_tune
 from .fine_tune import load as load  # noqa: PLC0414 - part of this model
+from .fine_tune import places as places  # noqa: PLC0414 - part of this model
 from .fine_tune import resolve as resolve_checkpoint
 from .settings import TextSettings
 

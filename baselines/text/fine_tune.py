@@ -1,5 +1,6 @@
 """The fit that all text models share: resolve, tokenize, scale, train, and give back what can predict."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,11 +46,36 @@ def resolve(settings: TextSettings) -> TextSettings:
     return settings.model_copy(update={"model_revision": resolve_revision(settings.model_id, settings.model_revision)})
 
 
+def places(settings: TextSettings) -> dict[str, str]:
+    """Checkpoint with its tokenizer, another tokenizer, and stop words, where they lie on this machine.
+
+    Raises:
+        UsageError: There is no such folder.
+        DataError: There is no such list of stop words.
+    """
+    from .checkpoints import local_checkpoint, tokenizer_sha256
+    from .encoding import stop_words_path
+    from .preprocess import OWN_STOP_WORDS, read_stop_words
+
+    found = {}
+    if settings.model_revision is not None and (local := local_checkpoint(settings.model_id)) is not None:
+        own = None if settings.tokenizer or local.gguf else tokenizer_sha256(settings.model_id)
+        both = f"{settings.model_revision} {own}".encode()
+        found["model_id"] = settings.model_revision if own is None else hashlib.sha256(both).hexdigest()
+    if settings.tokenizer is not None and (other := tokenizer_sha256(settings.tokenizer)) is not None:
+        found["tokenizer"] = other
+    words = stop_words_path(settings)
+    if words is not None and words != OWN_STOP_WORDS:
+        found["stop_words"] = read_stop_words(words)[1]
+    return found
+
+
 def fine_tune(
     data: TaskData,
     context: "Context[Any]",
     first_token: str = "",
     *,
+    families: tuple[str, ...] = (),
     decoders: bool = False,
     build: "Callable[..., CrystalNetwork] | None" = None,
     keep: "Callable[..., FittedText] | None" = None,
@@ -60,6 +86,7 @@ def fine_tune(
         data: Training and validation rows.
         context: Settings are `TextSettings`.
         first_token: Put before every text, for encoders without a first token of their own.
+        families: Architectures that will do, as configurations name them; all if empty.
         decoders: Whether models that generate text will do, too.
         build: Makes the network of settings, configuration, tokenizer, new tokens and whether there are classes; if
             None, `whole_network`.
@@ -76,6 +103,7 @@ def fine_tune(
 
     from .batches import Collate
     from .checkpoints import load_config, load_tokenizer
+    from .compatibility import longest, refuse_other_family
     from .encoding import EncodeTexts, TextEncoder, encode_splits, prepare_tokenizer, reading_of
     from .fitted import FittedText, TextModelState
     from .training import Scale, facts_of, head_error, history, train_network
@@ -84,6 +112,7 @@ def fine_tune(
     classes = data.task.kind == "classification"
     scale = Scale(**prepare(data, context))
     config = load_config(settings.model_id, settings.model_revision, decoders=decoders)
+    refuse_other_family(config, settings.model_id, families)
     other = settings.tokenizer is not None
     tokenizer = load_tokenizer(
         settings.tokenizer or settings.model_id, None if other else settings.model_revision, any_padding=decoders
@@ -91,7 +120,7 @@ def fine_tune(
     reading = reading_of(settings, data.modality)
     new_tokens = prepare_tokenizer(tokenizer, reading.steps, first_token)
     network = (build or whole_network)(settings, config, tokenizer, new_tokens, classes=classes)
-    max_length = longest(settings, config, tokenizer)
+    max_length = longest(settings, network.encoder)
     encode = EncodeTexts(TextEncoder(tokenizer, reading.steps, reading.stop_words, first_token, max_length))
 
     rows = encode_splits(data, encode, context)
@@ -159,11 +188,16 @@ def whole_network(
 ) -> "CrystalNetwork":
     """An encoder of which all weights are trained."""
     from .checkpoints import load_encoder
+    from .compatibility import fit_embeddings, refuse_what_reads_no_text
     from .network import CrystalNetwork
 
-    encoder = load_encoder(settings.model_id, settings.model_revision, config)
+    pooler = settings.pooling == "pooler"
+    encoder, new = load_encoder(settings.model_id, settings.model_revision, config)
+    refuse_what_reads_no_text(encoder, settings.model_id, pooler=pooler)
     fit_embeddings(encoder, tokenizer, settings)
-    return CrystalNetwork(encoder, settings.pooling, settings.dropout, classes=classes)
+    network = CrystalNetwork(encoder, settings.pooling, settings.dropout, classes=classes)
+    network.new_weights = [name for name in new if pooler or "pooler" not in name]
+    return network
 
 
 def _refuse_uneven(settings: TextSettings) -> None:
@@ -184,46 +218,16 @@ def _refuse_one_class(train: Split, task: str) -> None:
         raise DataError(f"{task}: all {len(train)} training rows are of one class: there is nothing to learn from them")
 
 
-def _refuse_emulation(settings: TextSettings) -> None:
-    """Emulated bfloat16 is several times slower than float32, and rounds all the same."""
+def has_bfloat16() -> bool:
+    """Whether what trains here computes in bfloat16 without emulating it."""
     import torch
 
-    if settings.precision != "bfloat16":
-        return
     if torch.cuda.is_available():
-        real = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        real = bool(torch.cpu._is_avx512_bf16_supported())
-    if not real:
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def _refuse_emulation(settings: TextSettings) -> None:
+    """Emulated bfloat16 is several times slower than float32, and rounds all the same."""
+    if settings.precision == "bfloat16" and not has_bfloat16():
         raise UsageError("this processor has no bfloat16 and would emulate it, several times slower; precision=float32")
-
-
-def fit_embeddings(encoder: Any, tokenizer: Any, settings: TextSettings) -> None:  # noqa: ANN401
-    """Make room for added tokens; a tokenizer of another model shows by ids that were never trained."""
-    known = encoder.get_input_embeddings().num_embeddings
-    added = len(tokenizer.get_added_vocab())
-    if settings.tokenizer is not None and len(tokenizer) - added > known:
-        raise UsageError(
-            f"tokenizer {settings.tokenizer} has {len(tokenizer)} tokens, {settings.model_id} knows {known}: "
-            "it belongs to another model; leave tokenizer out to use the model's own"
-        )
-    if len(tokenizer) > known:
-        encoder.resize_token_embeddings(len(tokenizer))
-
-
-def longest(settings: TextSettings, config: Any, tokenizer: Any, spare: int = 0) -> int:  # noqa: ANN401
-    """Tokens that the model can read, at most those asked for. T5 has no limit of its own.
-
-    Args:
-        settings: What is asked for.
-        config: Of the model.
-        tokenizer: Of the model.
-        spare: Tokens that have to fit behind a text.
-    """
-    positions = getattr(config, "max_position_embeddings", None)
-    limits = [settings.max_length]
-    if isinstance(positions, int) and positions > 0:
-        # RoBERTa numbers positions from behind its padding id.
-        taken = tokenizer.pad_token_id + 1 if config.model_type in ("roberta", "xlm-roberta") else 0
-        limits.append(positions - taken - spare)
-    return min(limits)

@@ -24,9 +24,10 @@ from .answering import (
     write_answers,
 )
 from .checkpoints import load_config, load_tokenizer, quiet, writes_text
+from .compatibility import longest
 from .curve import draw_learning_curve
 from .encoding import Reading, encode_splits, prepare_tokenizer, reading_of
-from .fine_tune import longest, prepare
+from .fine_tune import prepare
 from .fitted import CURVE_FILE, HISTORY_FILE, STOP_WORDS_FILE, read_words
 from .lora_settings import AdapterSettings
 from .preprocess import Preprocessing
@@ -190,7 +191,7 @@ def teach(data: TaskData, context: Context[Any]) -> TaughtModel:
     network = AnswerNetwork(model, base)
 
     most = _SPARE_TOKENS + _longest_answer(data, tokenizer, form, settings.digits)
-    max_length = longest(settings, config, tokenizer, spare=most)
+    max_length = longest(settings, model, spare=most)
     encode = EncodeAnswers(ChatEncoder(tokenizer, form, reading, max_length), data.task, settings.digits)
     rows = encode_splits(data, encode, context)
     best = train_network(

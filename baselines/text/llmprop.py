@@ -10,6 +10,7 @@ from pydantic import Field
 from ..protocol import Context, TaskData
 from .fine_tune import declare, fine_tune
 from .fine_tune import load as load  # noqa: PLC0414 - part of this model
+from .fine_tune import places as places  # noqa: PLC0414 - part of this model
 from .fine_tune import resolve as resolve  # noqa: PLC0414 - part of this model
 from .settings import TextSettings
 
@@ -29,4 +30,5 @@ class Settings(TextSettings):
 def fit(data: TaskData, context: Context[Settings]) -> "FittedText":
     """Fine-tune."""
     # T5 has no token for a whole text, so one is put before it.
-    return fine_tune(data, context, first_token="[CLS] " if context.settings.pooling == "cls" else "")  # type: ignore[no-any-return]
+    first_token = "[CLS] " if context.settings.pooling == "cls" else ""
+    return fine_tune(data, context, first_token, families=("t5", "mt5", "umt5"))  # type: ignore[no-any-return]

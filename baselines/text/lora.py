@@ -8,6 +8,7 @@ from pathlib import Path
 from ...errors import UsageError
 from ..protocol import Context, Fitted, TaskData
 from .fine_tune import declare, fine_tune
+from .fine_tune import places as places  # noqa: PLC0414 - part of this model
 from .fine_tune import resolve as resolve_checkpoint
 from .lora_settings import AdapterSettings
 

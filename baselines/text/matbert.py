@@ -11,6 +11,7 @@ from pydantic import Field
 from ..protocol import Context, TaskData
 from .fine_tune import declare, fine_tune
 from .fine_tune import load as load  # noqa: PLC0414 - part of this model
+from .fine_tune import places as places  # noqa: PLC0414 - part of this model
 from .fine_tune import resolve as resolve  # noqa: PLC0414 - part of this model
 from .settings import TextSettings
 
@@ -30,4 +31,4 @@ class Settings(TextSettings):
 
 def fit(data: TaskData, context: Context[Settings]) -> "FittedText":
     """Fine-tune."""
-    return fine_tune(data, context)  # type: ignore[no-any-return]
+    return fine_tune(data, context, families=("bert",))  # type: ignore[no-any-return]

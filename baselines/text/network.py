@@ -1,5 +1,6 @@
 """What is trained: an encoder with one linear layer on its pooled output."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +36,13 @@ class TextNetwork(nn.Module):
 
 
 class CrystalNetwork(TextNetwork):
-    """Encoder, pooling, dropout, one linear layer to one number."""
+    """Encoder, pooling, dropout, one linear layer to one number.
+
+    Attributes:
+        new_weights: Weights of the encoder that its checkpoint lacks, and that training begins with a draw of.
+    """
+
+    new_weights: Sequence[str] = ()
 
     def __init__(self, encoder: nn.Module, pooling: Pooling, dropout: float, *, classes: bool) -> None:
         """Take the encoder.
@@ -53,6 +60,10 @@ class CrystalNetwork(TextNetwork):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(_hidden_size(encoder), 1)
         self.classes = classes
+
+    def facts(self) -> dict[str, JsonValue]:
+        """Which weights of the encoder were not pretrained, where there are such."""
+        return {"weights_not_pretrained": list(self.new_weights)} if self.new_weights else {}
 
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor | None = None

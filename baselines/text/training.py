@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ...errors import DataError
 from ...files import replace_folder, write_json
 from ...progress import Progress
 from ..processes import count, first_before_others, wait
+from .attention import quickened
 from .batches import LikeLengths
 from .encoding import EncodedSplits, column
 from .fitted import ROWS_A_CHUNK, WEIGHTS_FILE, finish, logits_of
@@ -103,6 +105,7 @@ def train_network(
         seed=seed,
         data_seed=seed,
         bf16=settings.precision == "bfloat16",
+        use_cpu=settings.precision == "bfloat16" and not torch.cuda.is_available(),  # else it asks for a GPU
         activation_checkpointing=settings.gradient_checkpointing,
         torch_compile=settings.compile,
         eval_strategy="epoch",
@@ -130,7 +133,8 @@ def train_network(
     with first_before_others():
         checkpoint = last_checkpoint(work)
     try:
-        trainer.train(resume_from_checkpoint=checkpoint)
+        with nullcontext() if settings.compile else quickened(network.encoder):
+            trainer.train(resume_from_checkpoint=checkpoint)
     except (RuntimeError, SafetensorError) as error:
         raise _not_written(work, error) from error
     wait()
@@ -177,6 +181,7 @@ class _Trainer(Trainer):
             lr=self.settings.learning_rate,
             eps=1e-6,
             weight_decay=self.settings.weight_decay,
+            fused=True,  # one pass over the weights, not eight; on a processor a fifth of a short step is this
         )
         return self.optimizer
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from ...dataset_builder.catalogue import Source
 from ..headline import weighted_mean
 from ..results.names import visible
-from ..results.record import ResultRecord, json_sha256
+from ..results.record import ResultRecord, json_sha256, settings_by_content
 from ..results.verify import Verification
 from .cells import SoundRun, cell_of, mean_of
 from .models import Cell, Entry
@@ -73,8 +73,12 @@ def _line(record: ResultRecord) -> dict[str, JsonValue]:
 
 
 def _without_place_of_answers(record: ResultRecord) -> dict[str, JsonValue]:
-    """The protocol without the seed, and without the hash of answers that were sent in: it differs in every task."""
-    return record.protocol.model_dump(mode="json", exclude={"seed", "answers_sha256"})
+    """The protocol without the seed, paths (hashes name what lay there), and the hash of answers that were sent in.
+
+    The last differs in every task.
+    """
+    said = record.protocol.model_dump(mode="json", exclude={"seed", "answers_sha256", "places"})
+    return {**said, "settings": settings_by_content(record.protocol)}
 
 
 def _entry(source: Source, name: str, runs: list[SoundRun]) -> Entry:

@@ -93,6 +93,11 @@ class TrainingProtocol(RecordPart):
     )
     limit: Positive | None = Field(default=None, description="only so many test rows were asked: a trial")
     train_rows: Positive | None = Field(default=None, description="only so many training rows were used")
+    places: dict[Name, Sha256] = Field(
+        default_factory=dict,
+        description="settings that say where a file or folder lies, with the SHA-256 of what lies there: it counts in "
+        "place of the path",
+    )
 
 
 class PromptProtocol(RecordPart):
@@ -277,8 +282,9 @@ def config_sha256(
 ) -> str:
     """SHA-256 of what can change an answer, and of nothing else.
 
-    Left out are the place of the data (its hashes are in), the name of a preset (its settings are in), the model's kind
-    and what is known of its pretraining. Nulls are left out too, so that a field added later does not move old ids.
+    Left out are the place of the data (its hashes are in) and of all else that is known by its hash, the name of a
+    preset (its settings are in), the model's kind and what is known of its pretraining. Nulls are left out too, so that
+    a field added later does not move old ids.
     """
     return json_sha256(
         {
@@ -291,11 +297,16 @@ def config_sha256(
             },
             "model": {"id": model.id, "revision": model.revision},
             "protocol": {
-                **protocol.model_dump(mode="json", exclude={"preset", "settings"}, exclude_none=True),
-                "settings": protocol.settings,
+                **protocol.model_dump(mode="json", exclude={"preset", "settings", "places"}, exclude_none=True),
+                "settings": settings_by_content(protocol),
             },
         }
     )
+
+
+def settings_by_content(protocol: AnyProtocol) -> dict[str, JsonValue]:
+    """Settings, with the hash of what lies there for each that is a path: they are equal wherever it lies."""
+    return {**protocol.settings, **(protocol.places if protocol.kind == "training" else {})}
 
 
 def run_id(model: ModelIdentity, protocol: AnyProtocol, config: str) -> str:

@@ -26,8 +26,8 @@ def describe_candidates(candidates: Path, out: Path, workers: int) -> None:
         out.open("a", encoding="utf-8") as file,
         show_progress() as progress,  # after the fork: it has a thread
     ):
-        for done, line in enumerate(pool.imap_unordered(_describe, todo), start=1):
-            progress("describing", done, len(todo))
+        for finished, line in enumerate(pool.imap_unordered(_describe, todo), start=1):
+            progress("describing", finished, len(todo))
             failures += line["error"] is not None
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             file.flush()

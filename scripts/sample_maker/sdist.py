@@ -58,7 +58,7 @@ def read_table(archive: tarfile.TarFile, table: str) -> pd.DataFrame:
     """Read one CSV of the sdist. Its first line is a comment; CIF texts hold the same sign, but inside quotes."""
     member = archive.extractfile(MEMBERS.format(table))
     if member is None:
-        raise SystemExit(f"{archive.name}: {MEMBERS.format(table)} is no file")
+        raise SystemExit(f"the archive's {MEMBERS.format(table)} is no file")
     file: IO[bytes] = member
     return pd.read_csv(file, comment="#", keep_default_na=False, float_precision="round_trip")
 

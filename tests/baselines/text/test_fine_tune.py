@@ -15,6 +15,7 @@ import tiny_models
 
 from llm4mat_bench.baselines.protocol import Context, Split, TaskData, Texts
 from llm4mat_bench.baselines.text import encoder, llmprop, matbert
+from llm4mat_bench.baselines.text.fine_tune import has_bfloat16
 from llm4mat_bench.dataset_builder.catalogue import get_task
 from llm4mat_bench.errors import DataError, UsageError
 
@@ -188,6 +189,13 @@ def test_three_training_rows_are_enough(bert: Path, tmp_path: Path) -> None:
     assert np.isfinite(fitted.predict(Texts(["NaCl"]))).all()
 
 
+@pytest.mark.skipif(not has_bfloat16(), reason="bfloat16 would be emulated here")
+def test_bfloat16_trains_where_it_is_no_emulation(bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    fitted = encoder.fit(data_of(), context_of(encoder, tmp_path / "work", bert, precision="bfloat16"))
+    assert np.isfinite(fitted.predict(Texts(["NaCl"]))).all()
+
+
 def test_training_learns(bert: Path, tmp_path: Path) -> None:
     """Two kinds of text with two targets are told apart."""
     (tmp_path / "work").mkdir()
@@ -248,22 +256,92 @@ def test_a_checkpoint_is_named_by_its_weights(bert: Path, tmp_path: Path) -> Non
         encoder.resolve(encoder.Settings(model_id=str(other), model_revision=first))
 
 
-def test_a_tokenizer_of_another_model_is_refused(bert: Path, t5: Path, tmp_path: Path) -> None:
-    from transformers import AutoTokenizer
+@pytest.mark.parametrize(
+    ("kind", "settings", "wanted"),
+    [
+        ("clip", {}, "a clip is no text encoder"),
+        ("longt5", {}, "is an encoder with a decoder"),
+        ("distil", {"pooling": "pooler"}, "a distilbert has no pooler"),
+    ],
+)
+def test_what_makes_no_states_of_tokens_is_refused(
+    kind: str, settings: dict[str, Any], wanted: str, bert: Path, tmp_path: Path
+) -> None:
+    folder = tiny_models.tiny_other(tmp_path / "other", bert, kind)
+    with pytest.raises(UsageError, match=wanted) as caught:
+        encoder.fit(data_of(), context_of(encoder, tmp_path, folder, **settings))
+    assert "\n" not in str(caught.value)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other"]
 
-    large = AutoTokenizer.from_pretrained(t5)
-    words = [f"word{at}" for at in range(500)]
-    vocabulary = large.get_vocab() | {word: len(large) + at for at, word in enumerate(words)}
+
+def test_a_model_stands_for_an_architecture(bert: Path, t5: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a bert, where a t5 or .* is needed; `train encoder` takes any"):
+        llmprop.fit(data_of(), context_of(llmprop, tmp_path, bert))
+    with pytest.raises(UsageError, match="a t5, where a bert is needed"):
+        matbert.fit(data_of(), context_of(matbert, tmp_path, t5, pooling="mean"))
+
+
+def test_a_pooler_that_was_not_pretrained_is_recorded(bert: Path, tmp_path: Path) -> None:
+    """A BERT that was trained to fill gaps has none; what stands in for it is a seeded draw, and trained."""
+    folder = tiny_models.tiny_other(tmp_path / "gaps", bert, "gaps")
+    facts = {}
+    for pooling in ("pooler", "mean"):
+        (tmp_path / pooling).mkdir()
+        context = context_of(matbert, tmp_path / pooling, folder, pooling=pooling, epochs=1)
+        facts[pooling] = matbert.fit(data_of(train=rows(4), validation=rows(1)), context).facts
+    assert facts["pooler"]["weights_not_pretrained"] == ["pooler.dense.bias", "pooler.dense.weight"]
+    assert "weights_not_pretrained" not in facts["mean"]
+
+
+def test_positions_that_are_counted_from_padding_limit_a_text(bert: Path, tmp_path: Path) -> None:
+    folder = tiny_models.tiny_other(tmp_path / "roberta", bert, "roberta")
+    (tmp_path / "work").mkdir()
+    train = rows(4, texts=["NaCl " * 300] * 4)
+    data = data_of(train=train, validation=rows(1))
+    fitted = encoder.fit(data, context_of(encoder, tmp_path / "work", folder, epochs=1, max_length=888))
+    assert fitted.facts["max_length"] == 39 and fitted.facts["training_texts_cut"] == 4
+
+
+def write_tokenizer(folder: Path, words: list[str], **special: str) -> Path:
     from tokenizers import Tokenizer, models
     from transformers import PreTrainedTokenizerFast
 
-    PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer(models.WordPiece(vocabulary, unk_token="<unk>")),
-        pad_token="<pad>",
-        unk_token="<unk>",
-    ).save_pretrained(tmp_path / "large")
-    with pytest.raises(UsageError, match="belongs to another model"):
-        encoder.fit(data_of(), context_of(encoder, tmp_path, bert, tokenizer=str(tmp_path / "large")))
+    vocabulary = {word: at for at, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token=special["unk_token"]))
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ("more", r"has 9\d\d tokens, .* knows \d+: it belongs to another model; leave tokenizer out"),
+        ("fewer", r"has 50 tokens, .* knows \d+: it belongs to another model; leave tokenizer out"),
+        ("padding", "has pad token 3, .* was trained with 0: it belongs to another model"),
+        ("none", "there is no tokenizer"),
+        ("same", None),
+    ],
+)
+def test_a_tokenizer_of_another_model_is_refused(change: str, wanted: str | None, bert: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    own = AutoTokenizer.from_pretrained(bert)
+    words = own.convert_ids_to_tokens(list(range(len(own))))
+    words = {"more": [*words, *(f"word{at}" for at in range(700))], "fewer": words[:50], "none": words[:4]}.get(
+        change, words
+    )
+    special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    if change == "padding":
+        words[0], words[3] = words[3], words[0]
+    folder = write_tokenizer(tmp_path / "tokenizer", words, **special)
+    context = context_of(encoder, tmp_path, bert, tokenizer=str(folder), epochs=1)
+    data = data_of(train=rows(4), validation=rows(1))
+    if wanted is None:
+        encoder.fit(data, context)
+        return
+    with pytest.raises(UsageError, match=wanted):
+        encoder.fit(data, context)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tokenizer"]
 
 
 @pytest.mark.parametrize("damage", ["model.safetensors", "config.json", "text_model.json", "tokenizer.json"])
@@ -289,3 +367,30 @@ def test_weights_of_another_shape_are_refused(bert: Path, tmp_path: Path) -> Non
     (saved / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
     with pytest.raises(DataError, match="not a whole saved model"):
         encoder.load(saved)
+
+
+def test_a_run_is_the_same_wherever_its_checkpoint_lies(bert: Path, tmp_path: Path) -> None:
+    """What counts of a path is what lies there: weights, tokenizer, stop words."""
+    import shutil
+
+    def named(folder: Path, **settings: Any) -> dict[str, str]:
+        return encoder.places(encoder.resolve(encoder.Settings(model_id=str(folder), **settings)))
+
+    copy = shutil.copytree(bert, tmp_path / "copy")
+    assert named(bert) == named(copy) and list(named(bert)) == ["model_id"]
+    other = tiny_models.tiny_bert(tmp_path / "other", seed=1)
+    assert named(bert) != named(other)
+    (tmp_path / "one.txt").write_text("the\n")
+    (tmp_path / "two.txt").write_text("the\n")
+    words = [named(bert, stop_words=str(tmp_path / name))["stop_words"] for name in ("one.txt", "two.txt")]
+    assert words[0] == words[1]
+    with_it = named(bert, tokenizer=str(copy))
+    assert with_it == named(copy, tokenizer=str(bert)) and sorted(with_it) == ["model_id", "tokenizer"]
+    with (copy / "tokenizer.json").open("a") as file:
+        file.write(" ")
+    assert named(copy)["model_id"] != named(bert)["model_id"]
+    assert named(bert, tokenizer=str(copy))["tokenizer"] != with_it["tokenizer"]
+    with pytest.raises(UsageError, match="no such folder"):
+        named(bert, tokenizer="./nowhere")
+    with pytest.raises(DataError, match="no list of stop words"):
+        named(bert, stop_words=str(tmp_path / "none.txt"))

@@ -98,6 +98,43 @@ def tiny_llama(folder: Path) -> Path:
     return folder
 
 
+def tiny_other(folder: Path, bert: Path, kind: str) -> Path:
+    """Another architecture of transformers with the tokenizer of a BERT: distil, roberta, gaps, clip, longt5."""
+    import shutil
+
+    import torch
+    import transformers as of
+
+    for file in bert.glob("tokenizer*"):
+        folder.mkdir(exist_ok=True)
+        shutil.copy(file, folder)
+    words = of.AutoTokenizer.from_pretrained(bert)
+    few = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    if kind == "distil":
+        model = of.DistilBertModel(
+            of.DistilBertConfig(vocab_size=len(words), dim=32, hidden_dim=32, n_layers=1, n_heads=2)
+        )
+    elif kind == "roberta":
+        config = of.RobertaConfig(
+            vocab_size=len(words), max_position_embeddings=40, pad_token_id=words.pad_token_id, **few
+        )
+        model = of.RobertaModel(config)
+    elif kind == "gaps":
+        model = of.BertForMaskedLM(of.BertConfig(vocab_size=len(words), **few))
+    elif kind == "clip":
+        picture = {**few, "image_size": 16, "patch_size": 8}
+        text = {**few, "vocab_size": len(words)}
+        model = of.CLIPModel(of.CLIPConfig(text_config=text, vision_config=picture, projection_dim=8))
+    else:
+        small = {"d_model": 32, "d_kv": 16, "d_ff": 32, "num_layers": 1, "num_heads": 2}
+        model = of.LongT5Model(
+            of.LongT5Config(vocab_size=len(words), pad_token_id=0, decoder_start_token_id=0, **small)
+        )
+    model.save_pretrained(folder)
+    return folder
+
+
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}</s>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"

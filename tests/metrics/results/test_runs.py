@@ -239,3 +239,14 @@ def test_an_old_record_says_how_to_make_it_again(tmp_path: Path) -> None:
     record["schema_version"] = 3
     (folder / "result.json").write_text(json.dumps(record))
     assert "install a newer one" in verify_run(folder).faults[0]
+
+
+def test_a_path_counts_by_what_lies_there() -> None:
+    """Runs of before, whose paths are part of their id, keep theirs."""
+
+    def named(path: str, **places: str) -> str:
+        return toy_config(settings={"model_id": path, "epochs": 3}, places=places).run_id
+
+    assert named("here", model_id="a" * 64) == named("/there", model_id="a" * 64)
+    assert named("here", model_id="a" * 64) != named("here", model_id="b" * 64)
+    assert named("here") == toy_config(settings={"model_id": "here", "epochs": 3}).run_id != named("/there")
