@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import JsonValue
 
+from ...dataset_builder.catalogue import get_task
 from ...errors import DataError
 from ...progress import Progress, silent
 from ..figures import available, svg_for_page
