@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
+from hub_double import HubDouble, hub  # noqa: F401 - a fixture
 
 from llm4mat_bench import get_task, load_task
 from llm4mat_bench.dataset_builder.catalogue import Source, list_sources, list_tasks, lookup, match_tasks
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.errors import UsageError
+from llm4mat_bench.hub import check_dataset_folder, push_folder
 from llm4mat_bench.metrics.results import verify
 from llm4mat_bench.metrics.results.places import Truths
 
@@ -102,6 +104,21 @@ def test_submit_verify_and_leaderboard(results: Path, data: Path, tmp_path: Path
     lookup._own.clear()
     called = call("score", next(results.rglob("predictions.parquet")), "--task", TASK, "--data", data)
     assert called.status == 0 and "GPa" in called.out
+
+
+def test_a_repo_declares_it_too(
+    results: Path,
+    data: Path,
+    hub: HubDouble,  # noqa: F811 - the fixture
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hub.add_token("hf_own", ["org"])
+    hub.use(monkeypatch, "hf_own", tmp_path / "home")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    push_folder(data, check_dataset_folder(data), "org/mine", "dataset", private=False)
+    (found,) = verify.verify_results(results, ["org/mine"])
+    assert (found.faults, found.data_checked, found.place) == ((), True, "org/mine")
 
 
 def test_without_its_folder_nobody_knows_the_task(results: Path, call: Callable[..., Any]) -> None:
