@@ -1,7 +1,7 @@
 """What the manual shows is run: every command and every Python example, page by page, in a folder of the page's own.
 
 A block that cannot run here says why in a comment before it, ``<!-- not run: reason -->``. A page may say what it finds
-in its folder, ``<!-- given: crystals, results, cifs -->``: a built dataset, four trained runs, some CIFs. A YAML block
+in its folder, ``<!-- given: crystals, results -->``: a built dataset, four trained runs. A YAML block
 that begins with ``# NAME.yaml:`` lies there under that name. What stands in a block of plain text right after a block
 that ran is what that printed. The server at ``http://localhost:8000/v1``
 is a double of an OpenAI-compatible server, the Hub a double of the Hub.
@@ -121,27 +121,7 @@ def given(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
     folder = tmp_path_factory.mktemp("given")
     build_sample(folder / "crystals")
-    return {"crystals": folder / "crystals", "results": trained, "cifs": _cifs(folder / "cifs")}
-
-
-def _cifs(folder: Path) -> Path:
-    """Two crystals as CIFs."""
-    folder.mkdir()
-    for name, size in (("NaCl", 5.69), ("MgO", 4.26)):
-        first, second = re.findall("[A-Z][a-z]?", name)
-        sites = [f"{atom} {x} {y} {z}" for atom, at in ((first, 0.0), (second, 0.5)) for x, y, z in _FCC[at]]
-        angles = "".join(f"_cell_angle_{angle} 90\n" for angle in ("alpha", "beta", "gamma"))
-        lengths = "".join(f"_cell_length_{axis} {size}\n" for axis in "abc")
-        loop = "loop_\n_atom_site_type_symbol\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n"
-        (folder / f"{name}.cif").write_text(f"data_{name}\n{lengths}{angles}{loop}" + "\n".join(sites) + "\n")
-    return folder
-
-
-_FCC = {
-    0.0: ((0, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5), (0.5, 0.5, 0)),
-    0.5: ((0.5, 0.5, 0.5), (0.5, 0, 0), (0, 0.5, 0), (0, 0, 0.5)),
-}
-"""Places of the atoms of a rock salt lattice, of the first element and of the second."""
+    return {"crystals": folder / "crystals", "results": trained}
 
 
 @pytest.fixture
