@@ -207,6 +207,7 @@ def first_views(out: Path, work: Path) -> list[str]:
     kinds = ("sources", "tasks", "models")
     largest = [max((out / kind).rglob("*.html"), key=lambda path: path.stat().st_size) for kind in kinds]
     said = []
+    (work / "chromium").mkdir(exist_ok=True)
     with browser(work / "chromium" / "profile") as started:
         started.open(out / "index.html")  # the first start of all
         for page in (out / "index.html", *largest, out / "compare.html"):
