@@ -180,8 +180,9 @@ def test_a_tampered_run_is_named_and_left_out(trained: Path, tmp_path: Path, cal
 def test_foreign_text_is_escaped_in_every_file(tmp_path: Path) -> None:
     evil = "</script><script>alert(1)</script>"
     for seed in (0, 1):
-        folder = toy_run(tmp_path / "r", model=evil, seed=seed, settings={evil: f"=cmd|{evil}", "rate": seed})
-        forge_record(folder, lambda record: record["provenance"].update(started_at=evil))
+        toy_run(tmp_path / "r", model=evil, seed=seed, settings={evil: f"=cmd|{evil}", "rate": seed})
+    refused = toy_run(tmp_path / "r", model="refused")  # named on the page with what it says
+    forge_record(refused, lambda record: record["provenance"].update(started_at=evil))
     board = write_leaderboard(tmp_path / "r", tmp_path / "board").page.parent
     for path in board.rglob("*"):
         if path.suffix in (".html", ".svg", ".js"):
