@@ -16,6 +16,7 @@ from ..files import write_json, write_text
 from .element_features import FEATURE_NAMES, ElementTable, UnreadableFormulaError, element_features, element_table
 from .protocol import Context, Declaration, Fitted, Split, TaskData, Texts
 from .protocol import Settings as BaseSettings
+from .teaching import refuse_what_cannot_teach
 
 if TYPE_CHECKING:
     import lightgbm
@@ -87,7 +88,11 @@ def fit(data: TaskData, context: Context[Settings]) -> BoostedTrees:
 
     Regression minimises the absolute error, which is what MAD:MAE asks for. Features lie on disk in single precision;
     LightGBM reads them by chunks and keeps one byte of each.
+
+    Raises:
+        DataError: The training rows cannot teach: one class, a constant target, a formula that cannot be read.
     """
+    refuse_what_cannot_teach(data.train, data.task)
     lightgbm = _lightgbm()
     settings, table = context.settings, element_table()
     options: dict[str, Any] = {
@@ -171,7 +176,8 @@ def _batches(texts: Texts, table: ElementTable, where: str = "") -> Iterator[NDA
             yield _of_batch(batch, table)
         except UnreadableFormulaError as error:
             row = done + batch.index(error.formula).as_py() + 1
-            raise DataError(f"{where}{UnreadableFormulaError(error.formula, row)}") from error
+            remedy = "; mend it, or leave it empty: a row without a formula is passed over" if where else ""
+            raise DataError(f"{where}{UnreadableFormulaError(error.formula, row)}{remedy}") from error
         done += len(batch)
 
 

@@ -241,7 +241,10 @@ def _answered(baseline: Baseline, saved: Path, test: Split, run: OpenRun, progre
     progress("predicting", 0, asked)
     model = baseline.load(saved)
     model.progress = progress
-    answers = model.answer(texts[:asked])
+    try:
+        answers = model.answer(texts[:asked])
+    except DataError as error:
+        raise DataError(f"split test, {error}; mend that row, or leave it empty: it counts as missing") from error
     values = np.full(len(test), np.nan)
     values[:asked] = _checked(baseline, answers.values, asked)
     declaration = baseline.declaration

@@ -26,6 +26,7 @@ import pyarrow as pa
 
 from llm4mat_bench import get_task
 from llm4mat_bench.dataset_builder.catalogue import MODALITIES, Modality
+from llm4mat_bench.metrics.results.predictions import write_predictions
 from llm4mat_bench.prompting.asking import Asked, ask_missing
 from llm4mat_bench.prompting.engines.interface import Answer, Engine, EngineInfo, Question
 from llm4mat_bench.prompting.messages import Message, messages_sha256
@@ -189,7 +190,7 @@ def hold(given: argparse.Namespace) -> None:
         _ask_all(more, store, "more")
         seconds = time.perf_counter() - began
     print(f"{more:,} questions: {_peak() - before:.0f} MB more than for {few:,} ({before:.0f} MB)")
-    print(f"{1e3 * seconds / more:.2f} ms each, stored, parsed and gathered")
+    print(f"{1e3 * seconds / more:.2f} ms each, stored, parsed, gathered and written")
 
 
 def _ask_all(number: int, store: AnswerStore, name: str) -> None:
@@ -198,7 +199,8 @@ def _ask_all(number: int, store: AnswerStore, name: str) -> None:
     questions = _made(number, engine.describe(), outcomes, name)
     asyncio.run(ask_missing(engine, store, questions, lambda one, answer, _: _parse(outcomes, one, answer)))
     table = pa.table({"material_id": pa.array(map(str, range(number))), "target": pa.array(np.zeros(number))})
-    outcomes.columns(store, SimpleNamespace(test=table))  # type: ignore[arg-type]
+    columns = outcomes.columns(store, SimpleNamespace(test=table))  # type: ignore[arg-type]
+    write_predictions(store.path.with_name(f"{name}.parquet"), columns)
 
 
 def _made(number: int, info: EngineInfo, outcomes: Outcomes, name: str = "") -> Iterator[Asked]:
@@ -210,7 +212,7 @@ def _made(number: int, info: EngineInfo, outcomes: Outcomes, name: str = "") -> 
         outcomes.prompted(row, Prompt(messages, (), Cut(), None), sha256)
         question = Question(messages=messages)
         key = question.key(info, sha256)
-        outcomes.keys[row] = bytes.fromhex(key)
+        outcomes.asked(row, 0, key)
         yield Asked(row, 0, key, question)
 
 

@@ -173,12 +173,22 @@ def _told(path: Path, *, written: Path | None = None) -> Iterator[None]:
     """Turn errors of the file system into one line; where others do the ``written`` part, only those about it."""
     try:
         yield
-    except OSError as error:
+    except OSError as failure:
+        error = _first_of(failure) if isinstance(failure, shutil.Error) else failure
         named = [Path(os.fsdecode(name)) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
         ours = any(name == written or written in name.parents for name in named)
         if written is None or ours or (not named and error.errno in _OF_THE_DISK):
             raise cannot_write(path, error) from error
         raise
+
+
+def _first_of(failure: shutil.Error) -> OSError:
+    """What `shutil.copytree` says of many files in words, as the error of the first of them that failed."""
+    failed = failure.args[0] if failure.args and isinstance(failure.args[0], list) else []
+    for _, copy, reason in failed:
+        if found := re.match(r"\[Errno (\d+)\]", str(reason)):
+            return OSError(int(found[1]), os.strerror(int(found[1])), str(copy))
+    return failure
 
 
 def _is_file(path: Path) -> bool:

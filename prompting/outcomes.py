@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,20 +15,29 @@ from ..metrics.results.predictions import answer_columns
 from .class_scores import positive_probability
 from .engines.interface import Answer
 from .parser import Answer as Parsed
-from .parser import parse_answer
+from .parser import Status, parse_answer
 from .render import Prompt
 from .store import AnswerStore
 from .watch import obeys
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from .published_questions import PublishedQuestions
     from .questions import Questions
 
 _FINISHED = ("stop", "length")
+_TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens")
+_GATHERED = 10_000
+"""Rows whose answers are held as Python's objects at a time; gathered, they take a fifth of the room."""
+_HASH = 32
+_STATUSES: tuple[str, ...] = get_args(Status)
+_CODES = {status: code for code, status in enumerate(_STATUSES)}
+_UNREAD = -1
 
 
 class Outcomes:
-    """Answers of a run, read; some dozens of bytes a sample are held, the texts stay in the store.
+    """Answers of a run, read; some ninety bytes a sample are held, the texts stay in the store.
 
     Args:
         task: What is asked for.
@@ -42,30 +51,36 @@ class Outcomes:
         self._back = back
         self.rows = rows
         self.samples = samples
-        self.keys: list[bytes | None] = [None] * (rows * samples)
         self.values: NDArray[np.float64] = np.full((rows, samples), np.nan)
         self.probabilities: NDArray[np.float64] = np.full((rows, samples), np.nan)
-        self.statuses: list[str | None] = [None] * (rows * samples)
         self.answered_by: set[str] = set()
         self.score_kind: ScoreKind = "probability"
         self.facts: dict[str, JsonValue] = {}
-        self._prompts: list[bytes | None] = [None] * rows
+        # Hashes side by side: as an object each they would take three times the room. All zeros: not asked.
+        self._keys: NDArray[np.uint8] = np.zeros((rows * samples, _HASH), dtype=np.uint8)
+        self._prompts: NDArray[np.uint8] = np.zeros((rows, _HASH), dtype=np.uint8)
+        self._statuses: NDArray[np.int8] = np.full(rows * samples, _UNREAD, dtype=np.int8)
+        self._obeyed = 0
         self._cut: Counter[str] = Counter()
 
     def prompted(self, row: int, prompt: Prompt, sha256: str) -> None:
         """Take note of what is asked about a row, and of its hash."""
-        self._prompts[row] = bytes.fromhex(sha256)
+        self._prompts[row] = np.frombuffer(bytes.fromhex(sha256), dtype=np.uint8)
         cut = prompt.cut
         self._cut["questions_cut"] += cut.question_characters > 0
         self._cut["question_characters_cut"] += cut.question_characters
         self._cut["shot_characters_cut"] += cut.shot_characters
         self._cut["shots_dropped"] += cut.shots_dropped
 
+    def asked(self, row: int, sample: int, key: str) -> None:
+        """Take note of a question's key, by which its answer is found in the store."""
+        self._keys[row * self.samples + sample] = np.frombuffer(bytes.fromhex(key), dtype=np.uint8)
+
     def parse(self, row: int, sample: int, answer: Answer) -> Parsed:
         """Read the value from an answer."""
         reason = answer.finish_reason if answer.finish_reason in _FINISHED else None
         parsed = parse_answer(answer.text, self.task, finish_reason=reason)
-        self.statuses[row * self.samples + sample] = parsed.status
+        self._statuses[row * self.samples + sample] = _CODES[parsed.status]
         if parsed.value is not None:
             value = float(parsed.value)
             self.values[row, sample] = value if self._back is None else self._back(value)
@@ -81,68 +96,72 @@ class Outcomes:
             DataError: An answer is not in the store.
         """
         import pyarrow as pa
+        import pyarrow.compute as pc
 
-        raw: list[str | list[str] | None] = []
-        finish: list[str | None] = []
-        tokens: dict[str, list[int | None]] = {"prompt_tokens": [], "completion_tokens": [], "reasoning_tokens": []}
-        obeyed = 0
-        for row in range(self.rows):
-            answers = self._answers(row, store)
-            texts = [one.text for one in answers]
-            raw.append(None if not answers else texts[0] if self.samples == 1 else texts)
-            finish.append(answers[0].finish_reason if answers else None)
-            for name, column in tokens.items():
-                counts = [count for one in answers if (count := getattr(one, name)) is not None]
-                column.append(sum(counts) if counts else None)
-            obeyed += sum(obeys(text, self.task) for text in texts)
-            self.answered_by |= {one.answered_by for one in answers if one.answered_by}
+        gathered = self._gathered(store)
         answers_of_rows = self._answers_of_rows()
         ids, targets = (questions.test.column(name) for name in ("material_id", "target"))
-        statuses = [self._status(row) for row in range(self.rows)]
         columns = answer_columns(self.task.kind, ids, targets.to_numpy(), answers_of_rows, self.score_kind)
-        columns |= {
-            "raw_output": pa.array(raw, pa.string() if self.samples == 1 else pa.list_(pa.string())),
-            "parse_status": pa.array(statuses, pa.string()),
-            "finish_reason": pa.array(finish, pa.string()),
-            "prompt_sha256": pa.array([None if one is None else one.hex() for one in self._prompts], pa.string()),
-            **{name: pa.array(column, pa.int64()) for name, column in tokens.items()},
-        }
+        columns |= gathered
         if self.samples > 1:
             columns["valid_samples"] = pa.array((~np.isnan(self.values)).sum(axis=1), pa.int64())
             if self.task.kind == "regression":
                 spread = self._spread()
                 columns["spread"] = pa.array(spread, mask=np.isnan(spread))
                 self.facts["spread"] = _calibration(spread, np.abs(answers_of_rows - targets.to_numpy()))
-        counted = Counter(one for one in self.statuses if one is not None)
+        codes, counts = np.unique(self._statuses[self._statuses != _UNREAD], return_counts=True)
         self.facts |= {
-            "parse_status": dict(sorted(counted.items())),
-            "obey_schema": obeyed,
-            **{name: sum(count or 0 for count in column) for name, column in tokens.items()},
+            "parse_status": dict(sorted(zip((_STATUSES[code] for code in codes), counts.tolist(), strict=True))),
+            "obey_schema": self._obeyed,
+            **{name: pc.sum(gathered[name]).as_py() or 0 for name in _TOKENS},
             **dict(self._cut),
         }
         return columns
 
-    def _answers(self, row: int, store: AnswerStore) -> list[Answer]:
-        """Answers about a row, in the order of the samples; what was not seen on the way is read now."""
-        found = []
+    def _gathered(self, store: AnswerStore) -> dict[str, "pa.ChunkedArray"]:
+        """The columns that come from the answers in the store, gathered some rows at a time; counts who obey."""
+        import pyarrow as pa
+
+        text = pa.string() if self.samples == 1 else pa.list_(pa.string())
+        types = {"raw_output": text, "parse_status": pa.string(), "finish_reason": pa.string()}
+        types |= {"prompt_sha256": pa.string(), **dict.fromkeys(_TOKENS, pa.int64())}
+        pieces: dict[str, list[pa.Array]] = {name: [] for name in types}
+        for start in range(0, self.rows, _GATHERED):
+            rows = [self._row(row, store) for row in range(start, min(start + _GATHERED, self.rows))]
+            for name, column in zip(types, zip(*rows, strict=True), strict=True):
+                pieces[name].append(pa.array(column, types[name]))
+        return {name: pa.chunked_array(pieces[name], types[name]) for name in types}
+
+    def _row(self, row: int, store: AnswerStore) -> tuple[object, ...]:
+        """Text, status, why it ended, hash of the prompt, tokens of one row; what was not seen on the way is read."""
+        answers: list[Answer] = []
         for sample in range(self.samples):
             place = row * self.samples + sample
-            key = self.keys[place]
-            if key is None:
+            if not self._keys[place].any():
                 continue
-            answer = store.get(key.hex())
+            answer = store.get(self._keys[place].tobytes().hex())
             if answer is None:
                 raise DataError(f"{store.path}: an answer has gone; the same command asks it again")
-            if self.statuses[place] is None:
+            if self._statuses[place] == _UNREAD:
                 self.parse(row, sample, answer)
-            found.append(answer)
-        return found
+            answers.append(answer)
+        texts = [one.text for one in answers]
+        self._obeyed += sum(obeys(text, self.task) for text in texts)
+        self.answered_by |= {one.answered_by for one in answers if one.answered_by}
+        tokens = [[count for one in answers if (count := getattr(one, name)) is not None] for name in _TOKENS]
+        return (
+            (texts if self.samples > 1 else texts[0]) if texts else None,
+            self._status(row),
+            answers[0].finish_reason if answers else None,
+            self._prompts[row].tobytes().hex() if self._prompts[row].any() else None,
+            *(sum(counts) if counts else None for counts in tokens),
+        )
 
     def _status(self, row: int) -> str:
         """Status of a row: of the first sample with a value, else of the first."""
-        of_row = self.statuses[row * self.samples : (row + 1) * self.samples]
-        valid = np.flatnonzero(~np.isnan(self.values[row]))
-        return of_row[int(valid[0]) if len(valid) else 0] or "missing"
+        of_row = self._statuses[row * self.samples : (row + 1) * self.samples]
+        code = of_row[int(np.argmax(~np.isnan(self.values[row])))]  # 0 where none has one
+        return "missing" if code == _UNREAD else _STATUSES[code]
 
     def _answers_of_rows(self) -> NDArray[np.float64]:
         """One number a row: the median of the samples, or of a class the mean probability."""
@@ -150,6 +169,8 @@ class Outcomes:
         any_valid = valid.any(axis=1)
         found = np.full(self.rows, np.nan)
         if self.task.kind == "regression":
+            if self.samples == 1:
+                return self.values[:, 0].copy()
             for row in np.flatnonzero(any_valid):
                 found[row] = np.median(self.values[row][valid[row]])
             return found

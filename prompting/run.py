@@ -338,7 +338,7 @@ def _ask(
             outcomes.prompted(row, prompt, sha256)
             watch.expect(about_tokens(prompt), asking.settings.max_tokens)
             for asked in asking.asked(row, prompt, sha256):
-                outcomes.keys[row * asking.samples + asked.sample] = bytes.fromhex(asked.key)
+                outcomes.asked(row, asked.sample, asked.key)
                 yield asked
 
     def seen(asked: Asked, answer: Answer, paid: bool) -> None:

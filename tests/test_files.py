@@ -152,3 +152,17 @@ def test_errors_on_the_way_to_the_disk(tmp_path: Path, monkeypatch: pytest.Monke
 def test_errors_of_other_files_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="input"), replace_file(tmp_path / "x"):
         (tmp_path / "input").read_text()
+
+
+def test_a_disk_that_fills_up_while_a_tree_is_copied(tmp_path: Path) -> None:
+    """`shutil.copytree` tells it in words, of all files at once."""
+    import shutil
+
+    with (
+        pytest.raises(DataError, match="run cannot be written: the disk is full"),
+        replace_folder(tmp_path / "run") as to,
+    ):
+        raise shutil.Error([("x", str(to / "x"), f"[Errno {errno.ENOSPC}] No space left on device: 'x'")])
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(shutil.Error), replace_folder(tmp_path / "run"):
+        raise shutil.Error([("x", "elsewhere", "[Errno 2] No such file or directory: 'x'")])

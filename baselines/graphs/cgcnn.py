@@ -8,7 +8,8 @@ from pydantic import Field
 
 from ...dataset_builder.catalogue import Task
 from ...errors import DataError, UsageError
-from ..protocol import Context, Declaration, Split, TaskData
+from ..protocol import Context, Declaration, TaskData
+from ..teaching import refuse_what_cannot_teach
 from .published_models import PUBLISHED_MODELS, PretrainedName, model_for, overlap_with
 from .settings import TrainingSettings
 
@@ -139,7 +140,7 @@ def _trained(data: TaskData, context: Context[Settings]) -> "FittedGraphs":
 
     settings = context.settings
     classes = data.task.kind == "classification"
-    _refuse_what_cannot_teach(data.train, data.task)
+    refuse_what_cannot_teach(data.train, data.task)
     elements, store = read_elements(), GraphStore(_graphs(settings))
     train, without = graph_rows(data.train, store, elements, context.progress, context.threads)
     validation, validation_without = graph_rows(data.validation, store, elements, context.progress, context.threads)
@@ -188,11 +189,3 @@ def _trained(data: TaskData, context: Context[Settings]) -> "FittedGraphs":
         },
     )
     return FittedGraphs(network, elements, state, found["history"])
-
-
-def _refuse_what_cannot_teach(train: Split, task: Task) -> None:
-    """Before graphs are made, which may take long."""
-    if len(np.unique(train.targets)) >= 2:
-        return
-    same = "of one class" if task.kind == "classification" else "equal"
-    raise DataError(f"{task.name}: all {len(train)} training targets are {same}: there is nothing to learn from them")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import DataError, UsageError
+from ...errors import UsageError
 from ..processes import count
-from ..protocol import Context, Declaration, Split, TaskData
+from ..protocol import Context, Declaration, TaskData
+from ..teaching import refuse_what_cannot_teach
 from .settings import TextSettings
 
 if TYPE_CHECKING:
@@ -165,9 +166,9 @@ def prepare(data: TaskData, context: "Context[Any]") -> dict[str, float]:
     from .checkpoints import quiet
 
     classes = data.task.kind == "classification"
-    if classes:
-        _refuse_one_class(data.train, data.task.name)
-    scale = {"mean": 0.0, "deviation": 1.0} if classes else _scale_of(data.train, data.task.name)
+    refuse_what_cannot_teach(data.train, data.task)
+    targets = data.train.targets
+    mean, deviation = (0.0, 1.0) if classes else (float(np.mean(targets)), float(np.std(targets)))
     _refuse_emulation(context.settings)
     _refuse_uneven(context.settings)
     quiet()
@@ -175,7 +176,7 @@ def prepare(data: TaskData, context: "Context[Any]") -> dict[str, float]:
     # Before anything random: new embeddings, the head, dropout.
     set_seed(context.seed)
     context.progress(f"loading {context.settings.model_id}", 0, 0)
-    return scale
+    return {"mean": mean, "deviation": deviation}
 
 
 def whole_network(
@@ -204,18 +205,6 @@ def _refuse_uneven(settings: TextSettings) -> None:
     """A batch is that of all processes together, so that their number changes no setting of a run."""
     if settings.batch_size % count():
         raise UsageError(f"batch_size {settings.batch_size} cannot be shared by {count()} processes: give a multiple")
-
-
-def _scale_of(train: Split, task: str) -> dict[str, float]:
-    mean, deviation = float(np.mean(train.targets)), float(np.std(train.targets))
-    if not deviation > 0:
-        raise DataError(f"{task}: all {len(train)} training targets are {mean}: there is nothing to learn from them")
-    return {"mean": mean, "deviation": deviation}
-
-
-def _refuse_one_class(train: Split, task: str) -> None:
-    if len(np.unique(train.targets)) < 2:
-        raise DataError(f"{task}: all {len(train)} training rows are of one class: there is nothing to learn from them")
 
 
 def has_bfloat16() -> bool:

@@ -145,7 +145,9 @@ def train_network(
 
 def _not_written(work: Path, error: Exception) -> Exception:
     """What torch and safetensors say of a full disk, in plain words; any other error as it is."""
-    if any(words in str(error) for words in ("inline_container", "PytorchStreamWriter", "No space left")):
+    if any(
+        words in str(error) for words in ("inline_container", "PytorchStreamWriter", "iostream error", "No space left")
+    ):
         return DataError(
             f"{work}: a checkpoint cannot be written, the disk is full or its quota used up; make room and give the "
             "same command again, which goes on from the last whole checkpoint"

@@ -67,7 +67,7 @@ def residuals(run: Answers, unit: str | None) -> "Figure":
         return figure
     reach = _reach(errors)
     shown = np.clip(errors, -reach, reach)
-    low, high = _widened(float(true.min()), float(true.max()))
+    low, high = widened(float(true.min()), float(true.max()))
     _points(left, true, shown, (low, high, -1.05 * reach, 1.05 * reach))
     right.hist(shown, bins=np.linspace(-reach, reach, 41).tolist(), orientation="horizontal", color=MARK)
     right.axhline(float(np.median(errors)), color=SECOND, linewidth=1.2, label="median")
@@ -92,7 +92,7 @@ def _draw_parity(axes: "Axes", run: Answers, unit: str | None) -> None:
         inside = predicted[(predicted >= low - span / 2) & (predicted <= high + span / 2)]
         if len(inside):
             low, high = min(low, float(inside.min())), max(high, float(inside.max()))
-    low, high = _widened(low, high)
+    low, high = widened(low, high)
     shown = np.clip(predicted, low, high)
     axes.plot([low, high], [low, high], color=LINE, linestyle="--", linewidth=1, zorder=1)
     _points(axes, true, shown, (low, high, low, high))
@@ -127,7 +127,8 @@ def _bounded(values: Floats) -> Floats:
     return np.clip(values, -_FARTHEST, _FARTHEST)
 
 
-def _widened(low: float, high: float) -> tuple[float, float]:
+def widened(low: float, high: float) -> tuple[float, float]:
+    """Both ends of an axis that holds these values, with a margin."""
     margin = 0.04 * (high - low)
     if margin <= 1e-9 * max(abs(low), abs(high)):  # all alike, or as good as
         margin = 0.5 * max(abs(low), abs(high)) or 0.5

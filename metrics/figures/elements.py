@@ -35,6 +35,7 @@ PLACES = {
 }
 """Row and column of each element, lanthanides and actinides below."""
 SYMBOLS = tuple(PLACES)
+_CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=np.float64)
 FEW = 5
 """Materials below which a mean says little: such elements are hatched."""
 
@@ -66,28 +67,30 @@ def periodic_table(counts: NDArray[np.int64], means: Floats, label: str, title: 
     """
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
+    from matplotlib.collections import PolyCollection
     from matplotlib.colors import Normalize
-    from matplotlib.patches import Rectangle
 
     figure = new_figure(8.4, 4.4, measured=False)
     axes, bar = figure.add_axes((0.01, 0.01, 0.86, 0.9)), figure.add_axes((0.9, 0.2, 0.015, 0.6))
-    shown = means[counts >= FEW] if (counts >= FEW).any() else means[counts > 0]
+    filled, few = counts > 0, (counts > 0) & (counts < FEW)
+    shown = means[filled & ~few] if (filled & ~few).any() else means[filled]
     low, high = (float(np.quantile(shown, 0.02)), float(np.quantile(shown, 0.98))) if len(shown) else (0.0, 1.0)
     scale = ScalarMappable(Normalize(low, high if high > low else low + (abs(low) or 1.0)), colormaps["YlOrRd"])
+    colours = scale.to_rgba(np.where(filled, means, low))
+    colours[~filled, 3] = 0.0
+    # All places are two artists; 118 by themselves took two fifths of the time.
+    squares = np.array([(column, row) for row, column in PLACES.values()])[:, None] + 0.94 * _CORNERS
+    for chosen, hatch in ((~few, ""), (few, "////")):
+        places = PolyCollection(list(squares[chosen]), facecolors=colours[chosen], edgecolors=LINE, linewidths=0.5)
+        if hatch:
+            places.set_hatch(hatch)
+        axes.add_collection(places, autolim=False)
+    dark = colours[:, :3] @ (0.299, 0.587, 0.114) < 0.5
     for index, symbol in enumerate(SYMBOLS):
         row, column = PLACES[symbol]
-        filled = counts[index] > 0
-        rgb = [float(part) for part in scale.to_rgba(np.asarray(means[index]))[:3]]
-        hatch = "////" if filled and counts[index] < FEW else None
-        axes.add_patch(
-            Rectangle(
-                (column, row), 0.94, 0.94, facecolor=rgb if filled else "none", edgecolor=LINE, lw=0.5, hatch=hatch
-            )
-        )
-        dark = filled and 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2] < 0.5
-        text = ("white" if dark else "black") if filled else SOFT
+        text = ("white" if dark[index] else "black") if filled[index] else SOFT
         axes.text(column + 0.47, row + 0.36, symbol, ha="center", va="center", fontsize=9, color=text)
-        if filled:
+        if filled[index]:
             number = f"{counts[index]}" if counts[index] < 10_000 else f"{counts[index] // 1000}k"
             axes.text(column + 0.47, row + 0.74, number, ha="center", va="center", fontsize=5.5, color=text)
     axes.set_xlim(-0.05, 18)

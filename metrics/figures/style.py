@@ -108,20 +108,21 @@ def corner_note(axes: "Axes", text: str) -> None:
     axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=8, color=SOFT, parse_math=False, zorder=5)
 
 
-def figure_bytes(figure: "Figure", form: str, *, transparent: bool = False) -> bytes:
+def figure_bytes(figure: "Figure", form: str, *, transparent: bool = False, dpi: int = 150) -> bytes:
     """The figure as a file; no dates and no names of programs in it.
 
     Args:
         figure: The figure.
         form: ``png`` or ``svg``.
         transparent: Leave the ground out.
+        dpi: Dots to the inch.
     """
     buffer = io.BytesIO()
     metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
     with house_style(), warnings.catch_warnings():
         # Names in other scripts: an SVG keeps them as text, which the reader's fonts draw.
         warnings.filterwarnings("ignore", message="Glyph")
-        figure.savefig(buffer, format=form, dpi=150, transparent=transparent, metadata=metadata)
+        figure.savefig(buffer, format=form, dpi=dpi, transparent=transparent, metadata=metadata)
     return buffer.getvalue()
 
 

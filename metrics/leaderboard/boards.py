@@ -1,12 +1,14 @@
 """From rows to what the pages show: a board a source, and one line a model over all of them."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from statistics import fmean
 from typing import NamedTuple
 
 from ...dataset_builder.catalogue import Kind, Source, Task
+from ..figures.sheets import Panel
+from ..results.names import visible
 from .examine import Examined
 from .models import Cell, Entry
 from .ranking import Comparison, compare, ranked
@@ -77,6 +79,22 @@ def resamples(found: Found, task: str, entry: Entry) -> Floats | None:
     """Scores of a row over the shared resamples."""
     one = found.get((task, entry.id))
     return unpacked(one.resamples) if one is not None and one.resamples is not None else None
+
+
+def panels_of(entries: Sequence[Entry], task: str, found: Found) -> Iterator[tuple[Entry, Panel]]:
+    """The runs of a task as panels of its sheets, best row first: one a seed where a row is a mean over seeds.
+
+    Args:
+        entries: Ranked rows.
+        task: Name of the task.
+        found: What was found of them.
+    """
+    for entry in sorted((one for one in entries if task in one.cells), key=lambda one: -one.cells[task].rank):
+        cell, examined = entry.cells[task], found.get((task, entry.id))
+        for proof, sketch in zip(cell.proofs, examined.sketches if examined else (), strict=False):
+            place = f"#{cell.place} " if cell.place else ""
+            seed = f" · seed {proof.seed}" if cell.spread == "seeds" else ""
+            yield entry, Panel(f"{place}{visible(entry.model, 21)}\n{entry.modality}{seed}", sketch)
 
 
 def lines_of(boards: Sequence[SourceBoard], group: str) -> list[Line]:

@@ -14,15 +14,15 @@ from ...progress import Progress, silent
 from ..figures import available
 from ..results.names import visible
 from ..results.places import Place, Truths
-from ..results.record import json_sha256
+from ..results.truth import Truth
 from ..results.verify import Verification, verify_results
-from .boards import SourceBoard, board_of, lines_of
+from .boards import Found, SourceBoard, board_of, lines_of, panels_of
 from .drawings import Drawn, TaskDrawing, draw_tasks
 from .entries import Entry, SoundRun, entries_of, row_id, sound_runs
 from .examine import RowFiles, TaskFiles, examine
 from .export import csv_text
 from .folder import PageFolder
-from .page import ASSETS, Facts, Pages, asset, pictures_of
+from .page import ASSETS, Facts, Pages, asset
 from .published import published_entries
 from .refusals import refusals
 from .seen import seen_in_training
@@ -93,11 +93,16 @@ def write_leaderboard(
     found = verify_results(results, truths, progress, workers=workers)
     refused = tuple(one for one in found if one.faults)
     rows = list(_rows_of_sources(found, reported))
-    task_files = list(_task_files(rows, truths, progress, duplicates=duplicates))
+    plots = plots and available()
+    task_files = list(_task_files(rows, truths, progress, duplicates=duplicates, sketched=plots))
     examined = examine(task_files, truths, progress, workers=workers)
     boards = [board_of(one.source, one.ranked, one.reported, one.apart, examined) for one in rows]
     of_hash = {one.record.record_sha256: one for one in found if one.record is not None and not one.faults}
-    drawn = draw_tasks(list(_drawings(boards, rows, of_hash)), truths, progress, workers=workers) if plots else {}
+    folder = PageFolder(out)
+    drawn: Mapping[str, Sequence[Drawn]] = {}
+    if plots:
+        drawings = list(_drawings(boards, rows, of_hash, examined, task_files))
+        drawn = draw_tasks(drawings, truths, progress, workers=workers, holds=folder.holds)
     n_apart = sum(not one.data_checked or not one.record.full for one in of_hash.values() if one.record)
     started = sorted(one.record.provenance.started_at[:10] for one in of_hash.values() if one.record)
     facts = Facts(
@@ -106,7 +111,7 @@ def write_leaderboard(
         n_apart=n_apart,
         n_refused=len(refused),
     )
-    pages, folder = Pages(get_benchmark(), boards, examined, facts), PageFolder(out)
+    pages = Pages(get_benchmark(), boards, examined, facts)
     for name in ASSETS:
         folder.write(f"assets/{name}", asset(name))
     _write_tasks(pages, folder, boards, drawn, progress)
@@ -149,7 +154,9 @@ def _rows_of_sources(found: Sequence[Verification], reported: Reported) -> Itera
         yield _Rows(source, entries_of(source, ranked), printed, apart, by_row)
 
 
-def _task_files(rows: Sequence[_Rows], truths: Truths, progress: Progress, *, duplicates: bool) -> Iterator[TaskFiles]:
+def _task_files(
+    rows: Sequence[_Rows], truths: Truths, progress: Progress, *, duplicates: bool, sketched: bool
+) -> Iterator[TaskFiles]:
     """Files of the ranked rows, task by task and place by place."""
     known: dict[str, pa.Array | None] = {}
     for one in rows:
@@ -167,7 +174,14 @@ def _task_files(rows: Sequence[_Rows], truths: Truths, progress: Progress, *, du
                 if truth.files.state not in known:
                     known[truth.files.state] = seen_in_training(truth.files, progress)
                 seen = known[truth.files.state]
-            yield TaskFiles(task, tuple(its), seen)
+            yield TaskFiles(task, tuple(its), seen, _formulas(truth) if truth is not None else None, sketched)
+
+
+def _formulas(truth: Truth) -> str | None:
+    """A name for the formulas of a place's data, None where it has none."""
+    if "composition" not in truth.files.modalities:
+        return None
+    return truth.texts_sha256("composition") or truth.files.state
 
 
 def _row_files(row: str, runs: Sequence[SoundRun]) -> RowFiles:
@@ -183,9 +197,14 @@ def _row_files(row: str, runs: Sequence[SoundRun]) -> RowFiles:
 
 
 def _drawings(
-    boards: Sequence[SourceBoard], rows: Sequence[_Rows], of_hash: Mapping[str, Verification]
+    boards: Sequence[SourceBoard],
+    rows: Sequence[_Rows],
+    of_hash: Mapping[str, Verification],
+    examined: Found,
+    task_files: Sequence[TaskFiles],
 ) -> Iterator[TaskDrawing]:
-    """What to draw: of each task the best row of each modality, and all runs where they make learning curves."""
+    """What to draw: of each task the best row of each modality, all runs in small, and learning curves if any."""
+    formulas = {(files.task, row.id): files.formulas for files in task_files for row in files.rows}
     by_task: dict[str, list[Verification]] = defaultdict(list)
     for one in of_hash.values():
         if one.record is not None and one.data_checked:
@@ -194,13 +213,20 @@ def _drawings(
         for task in board.tasks:
             best: dict[str, Verification] = {}
             entries = [entry for entry in board.ranked if task.name in entry.cells]
-            for entry in sorted(entries, key=lambda one: -one.cells[task.name].rank):
+            entries.sort(key=lambda one: -one.cells[task.name].rank)
+            for entry in entries:
                 run = source.runs[entry.id, task.name][0]
                 best.setdefault(entry.modality, of_hash[run.record.record_sha256])
             runs = by_task[task.name]
             curves = any(_is_part_of_curve(one) for one in runs)
             if best or curves:
-                yield TaskDrawing(task.name, tuple(best.values()), tuple(runs) if curves else ())
+                yield TaskDrawing(
+                    task.name,
+                    best=tuple(best.values()),
+                    learning=tuple(runs) if curves else (),
+                    formulas=formulas[task.name, entries[0].id] if entries else None,
+                    panels=tuple(panel for _, panel in panels_of(board.ranked, task.name, examined)),
+                )
 
 
 def _write_tasks(
@@ -215,12 +241,13 @@ def _write_tasks(
         _write(folder, pages.source(board))
         for task in board.tasks:
             progress("writing tasks", done, n_tasks)
-            figures = drawn.get(task.name, ())
-            names = [json_sha256([task.name, figure.svg]) for figure in figures]
-            pictures = pictures_of(figures, names)
-            for picture, svg in pictures:
-                folder.write(picture.file, svg)
-            shown = [picture for picture, _ in pictures]
+            pictures = drawn.get(task.name, ())
+            for picture in pictures:
+                if picture.content is None:
+                    folder.keep(picture.plan.file)
+                else:
+                    folder.write(picture.plan.file, picture.content)
+            shown = [picture.plan for picture in pictures]
             _write(folder, pages.task(board, task, shown, _duplicates(board, task), drawable=available()))
             done += 1
     progress("writing tasks", n_tasks, n_tasks)

@@ -1,17 +1,30 @@
-"""Figures of a task's page: the best row of each modality, errors by element, and learning curves."""
+"""Figures of a task's page: the best row of each modality, errors by element, learning curves, and all runs in small.
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+A picture is named by what it shows and by the code that draws it. So one that an earlier page left in the folder is the
+one that would be drawn again, and is kept.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from multiprocessing import get_context
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pydantic import JsonValue
 
 from ...dataset_builder.catalogue import get_task
 from ...errors import DataError
 from ...progress import Progress, silent
 from ..figures import available, svg_for_page
+from ..figures.of_runs import learning_curves
+from ..figures.sheets import PER_SHEET, Panel
+from ..figures.style import figure_bytes
 from ..results.names import visible
-from ..results.places import Place, Truths
+from ..results.places import Truths
+from ..results.processes import in_processes, truths_here
+from ..results.record import json_sha256
 from ..results.verify import Verification
 
 if TYPE_CHECKING:
@@ -22,64 +35,149 @@ _WORTH_WORKERS = 12
 
 
 class TaskDrawing(NamedTuple):
-    """What is drawn for one task: its best runs, one a modality, best first; and all runs that make learning curves."""
+    """What is drawn for one task.
+
+    Attributes:
+        task: Its name.
+        best: Its best runs, one a modality, best first.
+        learning: All runs, where they make learning curves.
+        formulas: Names the formulas of the first run's data; None where it has none.
+        panels: All ranked runs, best first.
+    """
 
     task: str
     best: tuple[Verification, ...]
     learning: tuple[Verification, ...]
+    formulas: str | None
+    panels: tuple[Panel, ...] = ()
+
+
+class Planned(NamedTuple):
+    """A picture that is to be drawn: which one, its title, its file, and of a sheet the number of its first panel."""
+
+    what: Literal["best", "elements", "learning", "sheet"]
+    title: str
+    file: str
+    first: int = 0
 
 
 class Drawn(NamedTuple):
-    """One figure: what it shows, in a few words, and the SVG."""
+    """A picture: its plan, and the content of its file; None for one that is there already."""
 
-    title: str
-    svg: str
+    plan: Planned
+    content: str | bytes | None
 
 
 def draw_tasks(
-    tasks: Sequence[TaskDrawing], truths: Truths, progress: Progress = silent, *, workers: int = 1
+    tasks: Sequence[TaskDrawing],
+    truths: Truths,
+    progress: Progress = silent,
+    *,
+    workers: int = 1,
+    holds: Callable[[str], bool] = lambda _: False,
 ) -> Mapping[str, list[Drawn]]:
-    """Draw the figures of tasks; none where there is no matplotlib."""
+    """Draw the pictures of tasks; none where there is no matplotlib.
+
+    Args:
+        tasks: What to draw.
+        truths: Where data is.
+        progress: Called as the work goes on.
+        workers: Processes to share many tasks among.
+        holds: Says of a file whether it is there already.
+    """
     if not available():
         return {}
-    found: dict[str, list[Drawn]] = {}
-    if workers > 1 and len(tasks) >= _WORTH_WORKERS:
-        with ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _begin, (truths.places,)) as pool:
-            for task, drawn in zip(tasks, pool.map(_draw_here, tasks), strict=True):
-                found[task.task] = drawn
-                progress("drawing", len(found), len(tasks))
-        return found
-    for task in tasks:
-        progress("drawing", len(found), len(tasks))
-        found[task.task] = draw_task(task, truths)
-    progress("drawing", len(tasks), len(tasks))
-    return found
+    plans = [(task, plan(task)) for task in tasks]
+    todo = [(task, left) for task, its in plans if (left := tuple(one for one in its if not holds(one.file)))]
+    found: dict[str, Drawn] = {one.file: Drawn(one, None) for _, its in plans for one in its if holds(one.file)}
+    if workers > 1 and len(todo) >= _WORTH_WORKERS:
+        drawn = in_processes(_draw_here, todo, truths.places, workers, lambda one: f"drew {one[0].task}")
+        for done, pictures in enumerate(drawn):
+            progress("drawing", done, len(todo))
+            found |= pictures
+    else:
+        for done, (task, left) in enumerate(todo):
+            progress("drawing", done, len(todo))
+            found |= draw_task(task, left, truths)
+    progress("drawing", len(todo), len(todo))
+    return {task.task: [found[one.file] for one in its if one.file in found] for task, its in plans}
 
 
-def draw_task(task: TaskDrawing, truths: Truths) -> list[Drawn]:
-    """Draw the figures of one task."""
+def plan(task: TaskDrawing) -> list[Planned]:
+    """Say what to draw for a task, and what the files are called."""
+    planned = []
+    name = get_task(task.task).name
+    if task.best:
+        parity = get_task(task.task).kind == "regression"
+        title = f"{'Predicted against true' if parity else 'ROC curves'}, the best of each modality"
+        planned.append(_planned("best", title, name, [_shown(run) for run in task.best]))
+        if task.formulas is not None:
+            title = f"Errors by element: {_name(task.best[0])}"
+            planned.append(_planned("elements", title, name, [_shown(task.best[0]), task.formulas]))
+    if task.learning and learning_curves(task.learning):
+        title = "What more training rows bring"
+        planned.append(_planned("learning", title, name, [_shown(run) for run in task.learning]))
+    for first in range(0, len(task.panels), PER_SHEET):
+        panels = task.panels[first : first + PER_SHEET]
+        shown: list[JsonValue] = [[one.label, hashlib.sha256(one.sketch).hexdigest()] for one in panels]
+        title = f"Runs {first + 1} to {first + len(panels)} of {len(task.panels)}"
+        planned.append(_planned("sheet", title, name, shown, first))
+    return planned
+
+
+def draw_task(task: TaskDrawing, planned: Sequence[Planned], truths: Truths) -> dict[str, Drawn]:
+    """Draw pictures of one task, by file; one that the data does not allow is left out."""
     from ..figures.answers import parity
     from ..figures.classes import roc
     from ..figures.of_runs import answers_of, elements_of, learning_of
+    from ..figures.sheets import sheet
 
-    wanted, drawn = get_task(task.task), []
-    if task.best:
-        answers = [answers_of(run, _name(run)) for run in task.best]
-        if wanted.kind == "regression":
-            drawn.append(_drawn("Predicted against true, the best of each modality", parity(answers, wanted.unit)))
-        else:
-            drawn.append(_drawn("ROC curves, the best of each modality", roc(answers)))
-        with suppress(DataError):  # the data has no formulas
-            figure = elements_of(task.best[0], answers[0], truths)
-            drawn.append(_drawn(f"Errors by element: {_name(task.best[0])}", figure))
-    if task.learning:
-        with suppress(DataError):  # no model was trained on several numbers of rows
-            drawn.append(_drawn("What more training rows bring", learning_of(wanted, task.learning)))
+    wanted = get_task(task.task)
+    draw: dict[str, Callable[[], Figure]] = {
+        "best": lambda: (
+            parity([answers_of(run, _name(run)) for run in task.best], wanted.unit)
+            if wanted.kind == "regression"
+            else roc([answers_of(run, _name(run)) for run in task.best])
+        ),
+        "elements": lambda: elements_of(task.best[0], answers_of(task.best[0], _name(task.best[0])), truths),
+        "learning": lambda: learning_of(wanted, task.learning),
+    }
+    drawn = {}
+    for one in planned:
+        with suppress(DataError):
+            if one.what == "sheet":
+                figure = sheet(task.panels[one.first : one.first + PER_SHEET], wanted.kind)
+                drawn[one.file] = Drawn(one, figure_bytes(figure, "png", dpi=110))
+            else:
+                drawn[one.file] = Drawn(one, svg_for_page(draw[one.what](), one.title))
     return drawn
 
 
-def _drawn(title: str, figure: "Figure") -> Drawn:
-    return Drawn(title, svg_for_page(figure, title))
+def _planned(
+    what: Literal["best", "elements", "learning", "sheet"],
+    title: str,
+    task: str,
+    shown: Sequence[JsonValue],
+    first: int = 0,
+) -> Planned:
+    # The title of a sheet, which says how many runs there are, is not in it.
+    name = json_sha256([_drawn_by(), what, "" if what == "sheet" else title, task, *shown])[:24]
+    return Planned(what, title, f"plots/{name}.{'png' if what == 'sheet' else 'svg'}", first)
+
+
+@cache
+def _drawn_by() -> str:
+    """Names the code that draws: a picture that another version drew is not kept."""
+    here = Path(__file__)
+    digest = hashlib.sha256(version("matplotlib").encode())
+    for file in (*sorted((here.parent.parent / "figures").glob("*.py")), here):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _shown(run: Verification) -> list[JsonValue]:
+    assert run.record is not None  # noqa: S101 - only sound runs are drawn
+    return [run.record.record_sha256, run.record.predictions.sha256, run.record.data.labels_sha256]
 
 
 def _name(run: Verification) -> str:
@@ -87,14 +185,5 @@ def _name(run: Verification) -> str:
     return f"{visible(run.record.model.id, 26)} · {run.record.modality}"
 
 
-_truths_here: Truths | None = None
-
-
-def _begin(places: Sequence[Place]) -> None:
-    """Open the places in a process of its own."""
-    global _truths_here  # noqa: PLW0603 - a process has one, for all its tasks
-    _truths_here = Truths(places)
-
-
-def _draw_here(task: TaskDrawing) -> list[Drawn]:
-    return draw_task(task, _truths_here or Truths())
+def _draw_here(one: tuple[TaskDrawing, Sequence[Planned]]) -> dict[str, Drawn]:
+    return draw_task(*one, truths_here())

@@ -1,8 +1,6 @@
 """What needs the predictions of a task's rows again: resamples shared by all, and scores without duplicates."""
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +10,11 @@ import pyarrow.compute as pc
 
 from ...dataset_builder.catalogue import get_task
 from ...progress import Progress, silent
+from ..figures.sheets import sketch
 from ..protocols import NEUTRAL, ScoreKind
-from ..results.places import Place, Truths
+from ..results.places import Truths
 from ..results.predictions import read_predictions
+from ..results.processes import in_processes, truths_here
 from ..scores import mad_mae, roc_auc
 from .models import Unseen
 from .resampling import Floats, Packed, packed, resampled_auc, resampled_mad_mae
@@ -36,19 +36,30 @@ class RowFiles(NamedTuple):
 
 
 class TaskFiles(NamedTuple):
-    """All rows of one task, and the ids of its test materials that duplicate training rows, where they are known."""
+    """All rows of one task on one place's data.
+
+    Attributes:
+        task: Its name.
+        rows: The rows.
+        seen: Ids of the test materials that duplicate training rows, where they are known.
+        formulas: Names the data's formulas, None where it has none.
+        sketched: Sketch a panel of each run, to be drawn later.
+    """
 
     task: str
     rows: tuple[RowFiles, ...]
     seen: pa.Array | None
+    formulas: str | None = None
+    sketched: bool = False
 
 
 class Examined(NamedTuple):
-    """What was found of one row on one task."""
+    """What was found of one row on one task; one sketch a file."""
 
     resamples: Packed | None
     unseen: Unseen | None
     labels_sha256: str
+    sketches: tuple[bytes, ...] = ()
 
 
 def examine(
@@ -68,10 +79,11 @@ def examine(
     total = sum(len(task.rows) for task in tasks)
     found: dict[tuple[str, str], Examined] = {}
     if workers > 1 and sum(len(row.files) for task in tasks for row in task.rows) >= _WORTH_WORKERS:
-        with ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _begin, (truths.places,)) as pool:
-            for part in pool.map(_examine_here, tasks):
-                found |= part
-                progress("comparing", len(found), total)
+        for part in in_processes(
+            _examine_here, tasks, truths.places, workers, lambda task: f"compared the runs of {task.task}"
+        ):
+            found |= part
+            progress("comparing", len(found), total)
         return found
     for task in tasks:
         progress("comparing", len(found), total)
@@ -98,9 +110,12 @@ def _examine_rows(task: TaskFiles, rows: Sequence[RowFiles], truths: Truths) -> 
     assert truth is not None  # noqa: S101 - they were compared with it
     ids, targets = truth.ids_by_id, truth.targets_by_id
     answers: list[Floats] = []
+    sketches: list[bytes] = []
     for row in rows:
         for file, score_kind in row.files:
             values = read_predictions(file, wanted.kind, targets_needed=False).by_id().answers
+            if task.sketched:
+                sketches.append(sketch(wanted.kind, targets, values))
             missing = truth.training_mean if wanted.kind == "regression" else NEUTRAL[score_kind]
             answers.append(np.where(np.isnan(values), missing, values))
     stacked = np.stack(answers)
@@ -115,7 +130,9 @@ def _examine_rows(task: TaskFiles, rows: Sequence[RowFiles], truths: Truths) -> 
         if kept is not None:
             scores = [_score(score, targets[kept], one[kept]) for one in stacked[here]]
             unseen = _unseen(scores, int(kept.sum()), int((~kept).sum()))
-        found[task.task, row.id] = Examined(packed(resampled[here].mean(axis=0)), unseen, row.labels_sha256)
+        found[task.task, row.id] = Examined(
+            packed(resampled[here].mean(axis=0)), unseen, row.labels_sha256, tuple(sketches[here])
+        )
     return found
 
 
@@ -134,14 +151,5 @@ def _unseen(scores: Sequence[float | None], n: int, left_out: int) -> Unseen:
     return Unseen(value=mean, text="–" if mean is None else f"{mean:.3f}", n=n, left_out=left_out)
 
 
-_truths_here: Truths | None = None
-
-
-def _begin(places: Sequence[Place]) -> None:
-    """Open the places in a process of its own."""
-    global _truths_here  # noqa: PLW0603 - a process has one, for all its tasks
-    _truths_here = Truths(places)
-
-
 def _examine_here(task: TaskFiles) -> dict[tuple[str, str], Examined]:
-    return examine_task(task, _truths_here or Truths())
+    return examine_task(task, truths_here())

@@ -33,11 +33,21 @@ class PageFolder:
         self.path = path
         self._written: set[str] = set()
         self._made: set[Path] = set()
+        self._earlier = _listed(path / LISTING)
 
-    def write(self, name: str, text: str) -> None:
-        """Write a file that other files refer to; what exists already as it should is not touched."""
+    def holds(self, name: str) -> bool:
+        """Whether an earlier page that was finished left a file here."""
+        return name in self._earlier and (self.path / name).is_file()
+
+    def keep(self, name: str) -> None:
+        """Let a file of an earlier page stay as it is."""
+        self._written.add(name)
+
+    def write(self, name: str, content: str | bytes) -> None:
+        """Write a file that other files refer to."""
         path = self.path / name
-        content = text.encode()
+        if isinstance(content, str):
+            content = content.encode()
         try:
             if path.parent not in self._made:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +64,7 @@ class PageFolder:
             write_text(card, _CARD.format(title=title))
         write_text(self.path / page, text)
         self._written.add(page)
-        for name in _listed(self.path / LISTING) - self._written:
+        for name in self._earlier - self._written:
             path = self.path / name
             if path.is_file() and path.resolve().is_relative_to(self.path.resolve()):
                 path.unlink()

@@ -1,6 +1,7 @@
 """The pages: HTML from templates, everything in it escaped, nothing fetched from elsewhere."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -16,8 +17,8 @@ from ..figures.of_runs import GUIDE
 from ..headline import HEADLINE
 from ..results.names import visible
 from . import writing
-from .boards import KINDS, Found, Line, SourceBoard, compare_entries
-from .drawings import Drawn
+from .boards import KINDS, Found, Line, SourceBoard, compare_entries, panels_of
+from .drawings import Planned
 from .models import Entry
 from .refusals import Refusal
 from .resampling import N_RESAMPLES
@@ -33,13 +34,6 @@ _TITLES = {
     "apart": "Not ranked: controls, trials, and runs whose data was not at hand: their ids and targets are their own "
     "word",
 }
-
-
-class Picture(NamedTuple):
-    """A figure of a page: its title and its file."""
-
-    title: str
-    file: str
 
 
 class Facts(NamedTuple):
@@ -132,9 +126,14 @@ class Pages:
         return self._page(f"sources/{board.source.id}.html", "source.html.j2", heads, groups, board=board)
 
     def task(
-        self, board: SourceBoard, task: Task, pictures: Sequence[Picture], duplicates: str, *, drawable: bool
+        self, board: SourceBoard, task: Task, pictures: Sequence[Planned], duplicates: str, *, drawable: bool
     ) -> dict[str, str]:
         """One task: intervals, both protocols, duplicates, costs, records, plots."""
+        sheets = [one for one in pictures if one.what == "sheet"]
+        firsts = [one.first for one in sheets]
+        sheet_of: dict[str, int] = {}
+        for place, (entry, _) in enumerate(panels_of(board.ranked, task.name, self.found) if sheets else ()):
+            sheet_of.setdefault(entry.id, bisect_right(firsts, place))
         everyone = [(name, [one for one in its if task.name in one.cells]) for name, its in board.groups]
         shown = [one.cells[task.name] for name, its in everyone for one in its if name != "apart"]
         scale = writing.Scale.of(
@@ -145,7 +144,15 @@ class Pages:
         for name, its in everyone:
             ordered = sorted(its, key=lambda one: -one.cells[task.name].rank)
             groups[name] = [
-                self._rows.task_row(one, one.cells[task.name], scale, told[one.id], "../../") for one in ordered
+                self._rows.task_row(
+                    one,
+                    one.cells[task.name],
+                    scale,
+                    told[one.id],
+                    "../../",
+                    sheet_of.get(one.id) if name == "ranked" else None,
+                )
+                for one in ordered
             ]
         unit = f" ({task.unit})" if task.unit else ""
         error = f"MAE{unit}" if task.kind == "regression" else "balanced accuracy"
@@ -174,7 +181,8 @@ class Pages:
             board=board,
             task=task,
             score=HEADLINE[task.kind],
-            figures=pictures,
+            figures=[one for one in pictures if one.what != "sheet"],
+            sheets=sheets,
             duplicates=duplicates,
             drawable=drawable,
         )
@@ -296,11 +304,6 @@ _MODEL: dict[str, Any] = {"name": "model", "sort": "ascending", "kind": "name"}
 def asset(name: str) -> str:
     """The text of a style sheet or script."""
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
-
-
-def pictures_of(drawn: Sequence[Drawn], sha256: Sequence[str]) -> list[tuple[Picture, str]]:
-    """Files of a task's figures, named by a hash of what they show: never by a name that somebody chose."""
-    return [(Picture(one.title, f"plots/{name[:24]}.svg"), one.svg) for one, name in zip(drawn, sha256, strict=True)]
 
 
 def _places(board: SourceBoard) -> dict[str, int]:

@@ -249,7 +249,8 @@ class _Lock:
         """Let go, and leave no file."""
         if self._file is not None:
             self.path.unlink(missing_ok=True)
-            self._file.close()
+            with contextlib.suppress(OSError):  # what could not be written on a full disk
+                self._file.close()
             self._file = None
 
     def _taken(self) -> "TextIOWrapper":
@@ -274,7 +275,9 @@ class _Lock:
                 if os.path.samestat(self.path.stat(), os.fstat(file.fileno())):
                     break
             file.close()
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
+        # Who holds it is only told: on a full disk, what is to be written there says so.
+        with contextlib.suppress(OSError):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            file.flush()
         return file

@@ -1,15 +1,13 @@
 """Verify every run under a folder, many of them in processes of their own."""
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
 
 from ...errors import DataError
 from ...progress import Progress, silent
 from ..studentised import keeping_draws
 from .places import Place, Truths
+from .processes import in_processes, truths_here
 from .record import RESULT_FILE
 from .verify_run import Verification, verify_run
 
@@ -75,32 +73,17 @@ def _verify_in_processes(runs: list[Path], truths: Truths, progress: Progress, w
     """Verify pieces of neighbouring runs, which are mostly of one task, each process with truths of its own."""
     pieces = [runs[start : start + _PIECE] for start in range(0, len(runs), _PIECE)]
     found: list[Verification] = []
-    context = get_context("spawn")
-    try:
-        with ProcessPoolExecutor(min(workers, len(pieces)), context, _begin, (truths.places,)) as pool:
-            progress("verifying", 0, len(runs))
-            for verified, used in pool.map(_verify_piece, pieces):
-                found += verified
-                truths.used |= used
-                progress("verifying", len(found), len(runs))
-    except BrokenProcessPool as error:
-        raise DataError(
-            f"a process was killed while it verified (the memory ran out?), near {runs[len(found)]}; --workers 1 takes "
-            "the least memory"
-        ) from error
+    progress("verifying", 0, len(runs))
+    for verified, used in in_processes(
+        _verify_piece, pieces, truths.places, workers, lambda piece: f"verified, near {piece[0]}"
+    ):
+        found += verified
+        truths.used |= used
+        progress("verifying", len(found), len(runs))
     return found
 
 
-_truths_here: Truths | None = None
-
-
-def _begin(places: Sequence[Place]) -> None:
-    """Open the places in a process that verifies pieces."""
-    global _truths_here  # noqa: PLW0603 - a process has one, for all its pieces
-    _truths_here = Truths(places)
-
-
 def _verify_piece(folders: list[Path]) -> tuple[list[Verification], set[Place]]:
-    truths = _truths_here or Truths()
+    truths = truths_here()
     with keeping_draws():
         return [verify_run(folder, truths) for folder in folders], truths.used

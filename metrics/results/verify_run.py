@@ -111,6 +111,8 @@ class _Check:
             )
         mean = record.data.training_mean if self.truth is None else self.truth.training_mean
         self.report = score_answers(predictions, task.kind, training_mean=mean, score_kind=score_kind)
+        if self.report == record.metrics:
+            self.report = record.metrics  # of thousands of runs, one copy is enough to hold
         same_random_streams = record.provenance.libraries.get("numpy") == np.__version__
         self.faults += (
             f"{self.file}: metrics.{line}"

@@ -16,15 +16,15 @@ from .interface import Answer, Engine, EngineError, EngineInfo, NoAnswerError, Q
 from .waiting import back_off, retry_after
 
 if TYPE_CHECKING:
-    import httpx2
+    import aiohttp
 
 _LARGEST = 64 << 20
 """Bytes of the largest answer that is read."""
-_CONNECTIONS = 8
-"""Of a client: a pool looks at all its connections, again and again, for each request."""
 _LONGEST_ASKED = 900.0
 """Seconds that a server may ask to wait."""
 _FEW_SECONDS = 30.0
+_IDLE_SECONDS = 4.0
+"""How long a connection is kept that nobody uses: uvicorn, under vLLM, closes it after five."""
 _TRY_AGAIN = frozenset({408, 409, 425, 429})
 _SPENT = ("insufficient_quota", "billing_hard_limit_reached")
 
@@ -46,7 +46,7 @@ class OpenAIServer(Engine):
     """
 
     name = "openai"
-    libraries = ("httpx2",)
+    libraries = ("aiohttp",)
     structured = True
 
     def __init__(
@@ -68,8 +68,8 @@ class OpenAIServer(Engine):
         self._timeout = timeout
         self._tries = tries
         self._first_wait = first_wait
-        self._clients: list[httpx2.AsyncClient] = []
-        self._idle: asyncio.LifoQueue[httpx2.AsyncClient] = asyncio.LifoQueue()
+        self._session: aiohttp.ClientSession | None = None
+        self._room = asyncio.Semaphore(concurrency)
         self._not_before = 0.0
         self._length_name = "max_tokens"
 
@@ -98,45 +98,43 @@ class OpenAIServer(Engine):
 
     async def open(self) -> None:
         """Make the client."""
+        import aiohttp
         import httpx2
 
-        certificates = httpx2.create_ssl_context(trust_env=self._by_proxy)
-        self._idle = asyncio.LifoQueue()
-        for start in range(0, self.concurrency, _CONNECTIONS):
-            count = min(_CONNECTIONS, self.concurrency - start)
-            client = httpx2.AsyncClient(
-                headers=self._headers(),
-                timeout=None,  # there is one for the whole request
-                limits=httpx2.Limits(max_connections=count, max_keepalive_connections=count),
-                verify=certificates,
-                trust_env=self._by_proxy,
-                follow_redirects=False,
-            )
-            self._clients.append(client)
-            for _ in range(count):
-                self._idle.put_nowait(client)
+        self._room = asyncio.Semaphore(self.concurrency)
+        self._session = aiohttp.ClientSession(
+            headers={**self._headers(), "Content-Type": "application/json"},
+            connector=aiohttp.TCPConnector(
+                limit=self.concurrency,
+                keepalive_timeout=_IDLE_SECONDS,
+                ssl=httpx2.create_ssl_context(trust_env=self._by_proxy),
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # there is one for the whole request
+            trust_env=self._by_proxy,
+        )
 
     async def close(self) -> None:
         """Close the connections."""
-        for client in self._clients:
-            await client.aclose()
-        self._clients.clear()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def ask(self, question: Question) -> Answer:
         """Ask the server, and again where that may help."""
-        if not self._clients:
+        if self._session is None:
             raise RuntimeError("ask within `async with engine:`")
         spread = int.from_bytes(json.dumps(question.messages[-1].content).encode()[-2:], "big") / 65536
         troubles: list[str] = []
         gone = 0
         while len(troubles) < self._tries:
             await self._until_allowed()
-            client = await self._idle.get()
-            began = time.perf_counter()
             length_name = self._length_name
             try:
-                async with asyncio.timeout(self._timeout):
-                    status, headers, content = await self._post(client, question)
+                async with self._room:  # before the time-out: waiting for others is no fault of the server's
+                    began = time.perf_counter()
+                    async with asyncio.timeout(self._timeout):
+                        status, headers, content = await self._post(self._session, question)
             except TimeoutError:
                 troubles.append(f"no answer within {self._timeout:g} s (--timeout)")
             except _errors() as error:
@@ -160,24 +158,21 @@ class OpenAIServer(Engine):
                         raise EngineError(f"{self.url}: the account is spent: {said}")
                     troubles.append(f"HTTP {status}: {said}")
                     self._hold(retry_after(headers))
-            finally:
-                self._idle.put_nowait(client)
             if len(troubles) < self._tries:
                 await asyncio.sleep(back_off(len(troubles), self._first_wait, spread))
         if gone == len(troubles):
             raise ServerGoneError(f"{self.url}: nobody answers any more ({troubles[-1]}); start the server again")
         raise NoAnswerError(f"{self.url}: no answer in {len(troubles)} tries; the last: {troubles[-1]}")
 
-    async def _post(self, client: "httpx2.AsyncClient", question: Question) -> tuple[int, Mapping[str, str], bytes]:
+    async def _post(self, session: "aiohttp.ClientSession", question: Question) -> tuple[int, Mapping[str, str], bytes]:
         content = bytearray()
-        async with client.stream(
-            "POST", f"{self.url}/chat/completions", json=request_body(question, self.model, self._length_name)
-        ) as response:
-            async for piece in response.aiter_bytes():
+        body = json.dumps(request_body(question, self.model, self._length_name)).encode()
+        async with session.post(f"{self.url}/chat/completions", data=body, allow_redirects=False) as response:
+            async for piece in response.content.iter_any():
                 content += piece
                 if len(content) > _LARGEST:
                     break
-        return response.status_code, response.headers, bytes(content)
+        return response.status, response.headers, bytes(content)
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._key}"} if self._key else {}
@@ -283,15 +278,15 @@ def _checked_url(url: str | None) -> str:
 
 
 def _errors() -> tuple[type[Exception], ...]:
-    import httpx2
+    import aiohttp
 
-    return (httpx2.HTTPError, httpx2.StreamError)
+    return (aiohttp.ClientError,)
 
 
 def _is_refused(error: BaseException) -> bool:
-    import httpx2
+    import aiohttp
 
-    return isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+    return isinstance(error, aiohttp.ClientConnectorError)
 
 
 def _reason(error: BaseException) -> str:

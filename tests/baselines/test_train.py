@@ -202,3 +202,60 @@ def test_a_control_trains_nothing_where_its_whole_run_is_there(tmp_path: Path, m
     assert files[0] == files[1] != files[2]
     assert trial.record.counts.n_scored == 5
     assert json.loads((control.folder / "model" / "model.json").read_text())["run_id"] == control.record.run_id
+
+
+def own_data(place: Path, train: dict[str, Any], test: dict[str, Any]) -> Path:
+    """Twenty made-up crystals of Materials Project's form to train on, six to test, with some columns changed."""
+    from crystal_tables import crystals, write_folder
+
+    def table(count: int, seed: int, changes: dict[str, Any]) -> dict[str, Any]:
+        values = np.random.default_rng(seed).normal(size=count).tolist()
+        columns = {**crystals(count, seed), "band_gap": values, "is_stable": [at % 2 == 0 for at in range(count)]}
+        return columns | {name: change(columns.get(name)) for name, change in changes.items()}
+
+    splits = {"train": table(20, 1, train), "validation": table(4, 2, {}), "test": table(6, 3, test)}
+    return write_folder(place, "mp", splits)
+
+
+@pytest.mark.parametrize(
+    ("task", "train", "test", "message"),
+    [
+        ("mp/band_gap", {"band_gap": lambda _: [1.5] * 20}, {}, "all 20 training targets are equal"),
+        ("mp/is_stable", {"is_stable": lambda _: [True] * 20}, {}, "all 20 training targets are of one class"),
+        (
+            "mp/band_gap",
+            {"composition": lambda said: ["Xq2", *said[1:]]},
+            {},
+            "split train, row 1: 'Xq2' is no chemical formula; mend it",
+        ),
+        (
+            "mp/band_gap",
+            {},
+            {"composition": lambda said: [*said[:5], "Xq2"]},
+            "split test, row 6: 'Xq2' is no chemical formula; mend that row",
+        ),
+    ],
+)
+def test_rows_that_cannot_teach_or_be_read_are_one_line(
+    task: str, train: Any, test: Any, message: str, call: Callable[..., Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("lightgbm")
+    data = own_data(tmp_path / "data", train, test)
+    words = ("--data", data, "--set", "n_estimators=3", "--out", tmp_path / "out")
+    called = call("train", "composition_gbm", task, *words)
+    assert called.status == 1 and message in " ".join(called.err.split()) and "Traceback" not in called.err
+    assert not list(tmp_path.rglob("result.json"))
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_lock(call: Callable[..., Any], tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    call("train", "dummy", TASK, "--out", tmp_path / "warm")  # what is unpacked once for all runs
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        called = call("train", "dummy", TASK, "--out", tmp_path / "full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert called.status == 1 and "cannot be written" in " ".join(called.err.split())
+    assert "Traceback" not in called.err
+    assert not [path for path in (tmp_path / "full").rglob("*") if path.is_file()]

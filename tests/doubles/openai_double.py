@@ -171,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault.kind == "die":
             threading.Thread(target=self.server_double.stop, daemon=True).start()
             time.sleep(0.1)
-        self.close_connection = True
+        self.close_connection = fault.kind not in ("status", "body", "empty")
         if fault.kind in ("reset", "die"):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()

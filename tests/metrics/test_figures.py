@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from llm4mat_bench.metrics.figures.classes import class_scores, roc, roc_points
 from llm4mat_bench.metrics.figures.elements import PLACES, SYMBOLS, element_means, periodic_table
 from llm4mat_bench.metrics.figures.of_runs import learning_curves
 from llm4mat_bench.metrics.figures.runs import Share, Size, coverage, learning
+from llm4mat_bench.metrics.figures.sheets import SIDE, Panel, limits, sheet, sketch
 from llm4mat_bench.metrics.figures.style import figure_bytes, svg_for_page
 from llm4mat_bench.metrics.results.verify import verify_results
 
@@ -128,6 +130,36 @@ def test_each_element_has_its_place_and_the_mean_of_its_materials() -> None:
     assert "mean absolute error (eV)" in svg and " Og " in f" {svg} "
     empty = periodic_table(np.zeros(118, np.int64), np.full(118, np.nan), "error", "none")
     ElementTree.fromstring(figure_bytes(empty, "svg"))
+
+
+def test_a_sketch_holds_every_answer_where_it_lies() -> None:
+    answers = ANSWERS.copy()
+    answers[:7] = np.nan
+    answers[7] = 1e12
+    found = np.frombuffer(zlib.decompress(sketch("regression", TRUE, answers)), "<u2").reshape(SIDE, SIDE)
+    assert found.sum() == 293
+    low, high = limits(TRUE)
+    edges = np.linspace(low, high, SIDE + 1)
+    shown = np.clip(answers[7:], low, high)
+    np.testing.assert_array_equal(found, np.histogram2d(shown, TRUE[7:], [edges, edges])[0])
+    labels = (TRUE > 2).astype(float)
+    import sklearn.metrics
+
+    curve = np.frombuffer(sketch("classification", labels, ANSWERS), "<f4")
+    expected = sklearn.metrics.roc_auc_score(labels, ANSWERS)
+    assert np.trapezoid(curve, np.linspace(0, 1, SIDE)) == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+def test_a_sheet_names_all_its_panels(kind: Any) -> None:
+    targets = TRUE if kind == "regression" else (TRUE > 2).astype(float)
+    answers = [ANSWERS, np.full(300, np.nan), np.full(300, 1e308), *[ANSWERS] * 7]
+    panels = [Panel(f"#{place} $m^\ncif", sketch(kind, targets, one)) for place, one in enumerate(answers)]
+    figure = sheet(panels, kind)
+    shown = texts(figure_bytes(figure, "svg"))
+    assert all(f"#{place} $m^" in shown for place in range(10)) and shown.count("cif") == 10
+    assert figure_bytes(figure, "png") == figure_bytes(sheet(panels, kind), "png")
 
 
 def test_coverage_and_learning_show_all_runs() -> None:

@@ -125,6 +125,42 @@ def test_the_same_results_give_the_same_bytes_and_old_files_go(trained: Path, tm
     assert (tmp_path / "one" / "README.md").read_text() == "mine too"
 
 
+def test_every_ranked_run_has_a_panel_and_only_what_is_new_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    from llm4mat_bench.metrics.leaderboard import drawings
+
+    asked: list[list[str]] = []
+    draw = drawings.draw_task
+
+    def counted(task: Any, planned: Any, truths: Any) -> Any:
+        asked.append([one.what for one in planned])
+        return draw(task, planned, truths)
+
+    monkeypatch.setattr(drawings, "draw_task", counted)
+    monkeypatch.setattr(drawings, "PER_SHEET", 2)
+    for number in range(3):
+        toy_run(tmp_path / "r", model=f"m{number}", answers=toy_answers(noise=number))
+
+    def write() -> dict[str, bytes]:
+        board = write_leaderboard(tmp_path / "r", tmp_path / "board").page.parent
+        return {path.name: path.read_bytes() for path in (board / "plots").iterdir()}
+
+    first = write()
+    assert asked == [["best", "elements", "sheet", "sheet"]] and len(first) == 4
+    page = Page(tmp_path / "board/tasks/sample/band_gap.html")
+    assert [link for link in page.links if link.startswith("#plots")] == ["#plots-1", "#plots-1", "#plots-2"]
+    assert {f"../../plots/{name}" for name in first} <= set(page.loaded)
+    assert write() == first and len(asked) == 1, "nothing is drawn twice"
+    toy_run(tmp_path / "r", model="worst", answers=toy_answers() + 9)
+    second = write()
+    assert asked[1:] == [["sheet"]], "only the last sheet has a panel more"
+    assert len(second) == 4 and len(first.keys() & second.keys()) == 3
+    monkeypatch.setattr(drawings, "_drawn_by", lambda: "other code")
+    assert not write().keys() & second.keys()
+
+
 def test_a_tampered_run_is_named_and_left_out(trained: Path, tmp_path: Path, call: Callable[..., Any]) -> None:
     results = Path(shutil.copytree(trained, tmp_path / "results"))
     record = next(results.glob("sample/band_gap/*/composition_gbm-*")) / "result.json"

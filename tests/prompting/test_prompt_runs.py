@@ -136,6 +136,9 @@ def test_a_question_that_gets_no_answer_is_told_and_asked_again(ask: Any, server
 
 
 def test_a_server_that_dies_loses_nothing(ask: Any, server: OpenAIDouble) -> None:
+    sound = ask(where="sound")
+    server.asked.clear()
+    server.bodies.clear()
     server.behave = lambda number, _body: Fault("die") if number == 40 else None
     with pytest.raises(ServerGoneError, match="the server"):
         ask(concurrency=4)
@@ -146,6 +149,8 @@ def test_a_server_that_dies_loses_nothing(ask: Any, server: OpenAIDouble) -> Non
     again = [count for count in server.asked.values() if count > 1]
     assert len(again) <= 8  # those in flight as it died
     assert run.summary["asked_now"] < TEST_ROWS
+    assert table(run.folder) == table(sound.folder)
+    assert run.record.metrics == sound.record.metrics
 
 
 def test_a_server_that_only_fails_stops_the_run(ask: Any, server: OpenAIDouble) -> None:

@@ -135,6 +135,9 @@ class Classes:
             return None
         if self.needs_name and re.search(rf"(?:^|\W)(?:no|without) (?:{'|'.join(self.names.spoken)})\b", joined):
             return Finding("labelled", False, words[0].start, words[-1].end)  # no spin–orbit coupling
+        led = texts[2:3] if texts[1:2] == [","] else texts[1:2]
+        if texts[0] in _TRUE | _FALSE and led and led[0] in _CONCESSION:  # "False, although similar ones are stable"
+            words, texts = words[:2], texts[:2]
         asked = next((place for place, word in enumerate(texts) if word in _OPEN), len(texts))
         about = named or any(name in joined.replace(" - ", " ") for name in self.names.spoken)
         return (

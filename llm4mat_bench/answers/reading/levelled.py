@@ -14,6 +14,10 @@ _SAME = {
     "=": "＝",
     "{": "｛",
     "}": "｝",
+    ".": "．",
+    "+": "＋",
+    "%": "％",
+    **{str(digit): chr(0xFF10 + digit) for digit in range(10)},  # full-width, as Chinese and Japanese texts have them
     "I": "İ",  # the one letter whose lower case has two characters
 }
 _REPLACED = tuple((old, new) for new, olds in _SAME.items() for old in olds)

@@ -29,6 +29,7 @@ _MINUS_AFTER = re.compile(
 )
 _LOWERED = ("_{", "^{", "<sub>", "<sup>")  # an index or a power
 _UNCERTAIN = ("±", "\\pm", "+/-")
+_DENIED = (" not", "rather than", "instead of")
 
 
 def behind_of(text: str, first: int, floor: int) -> str:
@@ -45,7 +46,8 @@ def sign_before(text: str, first: int, floor: int) -> tuple[float, int] | None:
         floor: Nothing before this is looked at.
 
     Returns:
-        None where the digits belong to what stands before: ``Fe2O3``, ``P6_3``, ``mp-149``, ``(TiO2)3``, ``± 0.2``.
+        None where the digits belong to what stands before: ``Fe2O3``, ``P6_3``, ``mp-149``, ``(TiO2)3``, ``± 0.2``;
+        and where it is denied: "not 2.0 eV but 1.3 eV".
     """
     previous = text[first - 1] if first > floor else " "
     if previous.isalnum() or previous in "_)]^±":
@@ -70,7 +72,7 @@ def sign_before(text: str, first: int, floor: int) -> tuple[float, int] | None:
 def _sign_apart(behind: str, first: int, floor: int) -> tuple[float, int] | None:
     """Sign of a number with a blank before it: ``= - 1.5`` is negative, ``NaCl - 1.5`` and a bullet are not."""
     stripped = behind.rstrip(" $")
-    if stripped.endswith(_UNCERTAIN):
+    if stripped.endswith(_UNCERTAIN) or stripped.lower().endswith(_DENIED):
         return None
     if stripped.endswith("-"):
         led = stripped[:-1]

@@ -74,12 +74,19 @@ def test_saved_and_loaded_it_says_the_same(
     assert (saved / "learning_curve.png").read_bytes()[:4] == b"\x89PNG"
 
 
-@pytest.mark.parametrize("pooling", ["cls", "mean"])
-def test_neither_padding_nor_order_nor_batch_matters(pooling: str, t5: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("module", "checkpoint", "pooling"),
+    [(llmprop, "t5", "cls"), (llmprop, "t5", "mean"), (matbert, "bert", "pooler"), (encoder, "bert", "mean")],
+)
+def test_neither_padding_nor_order_nor_batch_matters(
+    module: Any, checkpoint: str, pooling: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     (tmp_path / "work").mkdir()
-    fitted = llmprop.fit(data_of(), context_of(llmprop, tmp_path / "work", t5, pooling=pooling))
+    base = request.getfixturevalue(checkpoint)
+    fitted = module.fit(data_of(), context_of(module, tmp_path / "work", base, pooling=pooling))
     texts = list(rows(30)["text"][:])
     together = fitted.predict(Texts(texts))
+    assert np.ptp(together) > 1e-3
     alone = np.array([fitted.predict(Texts([text]))[0] for text in texts])
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
     np.testing.assert_allclose(fitted.predict(Texts(texts[::-1]))[::-1], together, rtol=0, atol=1e-5)
@@ -165,6 +172,7 @@ def test_rows_without_text_are_passed_over_in_training(bert: Path, tmp_path: Pat
     ("said", "kind", "wanted"),
     [
         ("inline_container.cc:672: unexpected pos 64 vs 0", DataError, "disk is full"),
+        ("basic_ios::clear: iostream error", DataError, "disk is full"),
         ("shapes", RuntimeError, "shapes"),
     ],
 )

@@ -1,0 +1,114 @@
+"""Every run of a task at a glance: small panels side by side, all on the same axes, many to a picture.
+
+A figure with axes of its own takes matplotlib a tenth of a second, which 20,000 runs do not have. So what a panel shows
+is sketched when the predictions are read anyway, and a sheet of panels is one image, one set of lines and their labels.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ...dataset_builder.catalogue import Kind
+from .answers import Floats, widened
+from .classes import roc_points
+from .style import LINE, MARK, new_figure, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SIDE = 48
+"""Bins of a panel each way, and points of a curve."""
+COLUMNS, ROWS = 8, 6
+PER_SHEET = COLUMNS * ROWS
+_GAP, _LABEL = 8, 16
+"""Between panels and for their names, in bins."""
+
+
+class Panel(NamedTuple):
+    """One run on a sheet: what stands under its panel, and its sketch."""
+
+    label: str
+    sketch: bytes
+
+
+def sketch(kind: Kind, targets: Floats, answers: Floats) -> bytes:
+    """What a panel shows of a run: where how many answers lie, or the points of its ROC curve.
+
+    Args:
+        kind: What the task asks for.
+        targets: Shape ``(n,)``.
+        answers: Shape ``(n,)``, NaN where there is none: such materials are left out.
+    """
+    if kind == "classification":
+        false, true = roc_points(targets, answers)
+        return np.interp(np.linspace(0, 1, SIDE), false, true).astype("<f4").tobytes()
+    low, high = limits(targets)
+    answered = ~np.isnan(answers)
+    across, up = (
+        np.clip((np.clip(one[answered], low, high) - low) / (high - low) * SIDE, 0, SIDE - 1).astype(np.intp)
+        for one in (targets, answers)
+    )
+    counts = np.bincount(up * SIDE + across, minlength=SIDE * SIDE)
+    return zlib.compress(np.minimum(counts, 65535).astype("<u2").tobytes(), 1)
+
+
+def limits(targets: Floats) -> tuple[float, float]:
+    """Where both axes of a regression's panels begin and end: answers beyond are drawn at the edge."""
+    return widened(float(targets.min()), float(targets.max()))
+
+
+@styled
+def sheet(panels: Sequence[Panel], kind: Kind) -> "Figure":
+    """Draw panels side by side, in the order given.
+
+    Args:
+        panels: At most ``PER_SHEET``.
+        kind: What the task asks for.
+    """
+    from matplotlib.collections import LineCollection, PolyCollection
+    from matplotlib.colors import LogNorm
+
+    rows = -(-len(panels) // COLUMNS)
+    width, height = COLUMNS * (SIDE + _GAP), rows * (SIDE + _LABEL)
+    figure = new_figure(width / 44, height / 44, measured=False)
+    axes = figure.add_axes((0, 0, 1, 1))
+    corners = np.array(
+        [
+            (place % COLUMNS * (SIDE + _GAP) + _GAP / 2, place // COLUMNS * (SIDE + _LABEL))
+            for place in range(len(panels))
+        ]
+    )
+    square = SIDE * np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+    axes.add_collection(
+        PolyCollection(corners[:, None] + square, facecolors="white", edgecolors=LINE, linewidths=0.5), autolim=False
+    )
+    diagonal = SIDE * np.array([(0, 1), (1, 0)])
+    axes.add_collection(LineCollection(corners[:, None] + diagonal, colors=LINE, linewidths=0.5), autolim=False)
+    if kind == "regression":
+        counts = np.zeros((height, width))
+        for (left, top), panel in zip(corners.astype(int), panels, strict=True):
+            found = np.frombuffer(zlib.decompress(panel.sketch), "<u2").reshape(SIDE, SIDE)
+            counts[top : top + SIDE, left : left + SIDE] = found[::-1]
+        axes.imshow(
+            np.ma.masked_equal(counts, 0),
+            cmap="viridis_r",
+            norm=LogNorm(0.5, max(float(counts.max()), 2)),
+            extent=(0, width, height, 0),
+            interpolation="nearest",
+            zorder=3,
+        )
+    else:
+        across = np.concatenate([[0], np.linspace(0, SIDE, SIDE)])
+        curves = [
+            np.stack([left + across, top + SIDE * (1 - np.append(0, np.frombuffer(panel.sketch, "<f4")))], axis=1)
+            for (left, top), panel in zip(corners, panels, strict=True)
+        ]
+        axes.add_collection(LineCollection(curves, colors=MARK, linewidths=1.2), autolim=False)
+    for (left, top), panel in zip(corners, panels, strict=True):
+        axes.text(left, top + SIDE + 2, panel.label, va="top", fontsize=5.5, parse_math=False)
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    axes.axis("off")
+    return figure

@@ -1,0 +1,61 @@
+"""Work on runs shared among processes: results in the order of the pieces, a killed process told in one line."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import TypeVar
+
+from ...errors import DataError
+from .places import Place, Truths
+
+_Piece = TypeVar("_Piece")
+_Result = TypeVar("_Result")
+
+
+def in_processes(
+    work: Callable[[_Piece], _Result],
+    pieces: Sequence[_Piece],
+    places: Sequence[Place],
+    workers: int,
+    doing: Callable[[_Piece], str],
+) -> Iterator[_Result]:
+    """Do pieces of work in processes, each with truths of its own (:func:`truths_here`).
+
+    The processes are started anew (`spawn`): a forked one would inherit the locks of threads that it does not have, and
+    hang.
+
+    Args:
+        work: A function of a module.
+        pieces: What it is called with.
+        places: Where data is.
+        workers: Processes.
+        doing: Says what a piece is, for the message where a process was killed.
+
+    Raises:
+        DataError: A process was killed.
+    """
+    done = 0
+    try:
+        with ProcessPoolExecutor(min(workers, len(pieces)), get_context("spawn"), _begin, (places,)) as pool:
+            for result in pool.map(work, pieces):
+                done += 1
+                yield result
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"a process was killed while it {doing(pieces[min(done, len(pieces) - 1)])} (the memory ran out?); "
+            "--workers 1 takes the least memory"
+        ) from error
+
+
+_truths_here: Truths | None = None
+
+
+def truths_here() -> Truths:
+    """The places of a process that :func:`in_processes` started."""
+    return _truths_here or Truths()
+
+
+def _begin(places: Sequence[Place]) -> None:
+    global _truths_here  # noqa: PLW0603 - a process has one, for all its pieces
+    _truths_here = Truths(places)
