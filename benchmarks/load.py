@@ -13,7 +13,8 @@ measurement in a process of its own, with a cache of its own:
 - ``read_labels``: ids and targets only;
 - ``identity``: the task's hashes from the build report; ``hash texts``: without one, in MB of text a second;
 - ``train``: ``llm4mat-bench train`` of ``composition_gbm`` (compositions) and of ``dummy`` (descriptions);
-- ``train llmprop``: one epoch on descriptions, of a checkpoint that ``--llmprop`` names (``scripts/make_small_t5.py``);
+- ``train llmprop``: one epoch on 16 tokens of each description, of the T5 that ``--llmprop`` names
+  (``scripts/make_small_t5.py`` makes one);
 - ``verify``: ``llm4mat-bench verify`` of so many runs of ``dummy``.
 
 ``peak_mb`` is the peak of resident memory. Mapped pages of files count in it as long as the system leaves them there;
@@ -243,7 +244,7 @@ def main() -> None:
                 found = measure([*program, *command, "--out", str(scratch / "results")], scratch / "ours")
                 show(count, modality, f"train {model}", found)
         if chosen.llmprop:
-            settings = ["--set", "epochs=1", "--set", "max_length=64", "--set", "dropout=0.1"]
+            settings = ["--set", "epochs=1", "--set", "max_length=16", "--set", "dropout=0.1"]
             command = ["train", "llmprop", "mp/band_gap", "-m", "description", "--data", str(folder), *settings]
             command += ["--model-id", str(chosen.llmprop), "--out", str(scratch / "results")]
             show(count, "description", "train llmprop", measure([*program, *command], scratch / "ours"))
