@@ -27,7 +27,7 @@ from llm4mat_bench.prompting.run import prompt_task
 from llm4mat_bench.prompting.store import STORE_FILE, AnswerStore
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "doubles"))
-from openai_double import OpenAIDouble
+from openai_double import OpenAIDouble  # type: ignore[import-not-found]
 
 TASK = get_task("sample/formation_energy_per_atom")  # read here, and so before a process is forked
 DELAY = 0.02

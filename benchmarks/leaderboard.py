@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import cycle, islice, product
 from multiprocessing import get_context
@@ -24,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 from synthetic import rows as invented
 
-from llm4mat_bench.dataset_builder.catalogue import MODALITIES, Source, get_task, list_sources
+from llm4mat_bench.dataset_builder.catalogue import MODALITIES, Modality, Source, get_task, list_sources
 from llm4mat_bench.dataset_builder.cleaning import policy
 from llm4mat_bench.dataset_builder.dataset_folder.features import dataset_schema
 from llm4mat_bench.dataset_builder.dataset_folder.identity import split_texts_sha256
@@ -41,7 +42,7 @@ class Wanted(NamedTuple):
     """A run to be made."""
 
     model: int
-    modality: str
+    modality: Modality
     task: str
 
 
@@ -116,7 +117,7 @@ def make_runs(results: Path, data: Path, records: int) -> None:
         list(pool.map(_make, [(results, data, part) for part in parts if part]))
 
 
-def _numbered(every: "product[tuple[str, str]]"):  # noqa: ANN202
+def _numbered(every: Iterable[tuple[Modality, str]]) -> Iterator[tuple[int, tuple[Modality, str]]]:
     known = list(every)
     for number, one in enumerate(cycle(known)):
         yield number // len(known), one
@@ -200,13 +201,14 @@ def sizes(out: Path) -> str:
 def first_views(out: Path, work: Path) -> list[str]:
     """Open pages in Chromium: the time until each had loaded, as the page itself measures it."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "doubles"))
-    from chromium import CHROMIUM, browser
+    from chromium import CHROMIUM, browser  # type: ignore[import-not-found]
 
     if CHROMIUM is None:
         return ["  no Chromium here: first views were not measured"]
     kinds = ("sources", "tasks", "models")
     largest = [max((out / kind).rglob("*.html"), key=lambda path: path.stat().st_size) for kind in kinds]
     said = []
+    (work / "chromium").mkdir(exist_ok=True)
     with browser(work / "chromium" / "profile") as started:
         started.open(out / "index.html")  # the first start of all
         for page in (out / "index.html", *largest, out / "compare.html"):

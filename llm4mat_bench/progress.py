@@ -3,7 +3,10 @@
 from collections.abc import Callable
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is (0 where nobody knows)."""
+"""Called with what is being done, how much of it is done, and how much there is (0 where nobody knows).
+
+What is being done is a name; behind it may stand, in brackets, what changes as the work goes on, such as a loss.
+"""
 
 Advance = Callable[[int], None]
 """Called with how much more has been done."""

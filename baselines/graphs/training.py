@@ -83,9 +83,8 @@ def train_network(
                 )
             if state.batch < batches and (step + 1) % settings.checkpoint_steps == 0:
                 state.write()
-            progress(
-                f"epoch {state.epoch + 1}, loss {state.loss / _seen(state, len(train), batches):.3f}", step + 1, total
-            )
+            mean_loss = state.loss / _seen(state, len(train), batches)
+            progress(f"training (epoch {state.epoch + 1}, loss {mean_loss:.3f})", step + 1, total)
         error = validation_error(network, validation, mean, deviation)
         state.end_epoch(state.loss / len(train), error)
         state.write()

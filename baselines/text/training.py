@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ...errors import DataError
+from ...errors import DataError, UsageError, said
 from ...files import replace_folder, write_json
 from ...progress import Progress
 from ..processes import count, first_before_others, wait
@@ -120,14 +120,19 @@ def train_network(
         dataloader_pin_memory=torch.cuda.is_available(),
         label_names=["labels"],
     )
-    trainer = _Trainer(
-        model=network,
-        args=arguments,
-        train_dataset=train,
-        eval_dataset=train,  # the trainer wants one; what is scored is up to `score`
-        data_collator=collate,
-        callbacks=[_Bookkeeping(work, progress, settings.patience)],
-    )
+    try:
+        trainer = _Trainer(
+            model=network,
+            args=arguments,
+            train_dataset=train,
+            eval_dataset=train,  # the trainer wants one; what is scored is up to `score`
+            data_collator=collate,
+            callbacks=[_Bookkeeping(work, progress, settings.patience)],
+        )
+    except (RuntimeError, ValueError) as error:
+        if settings.report_to == "none":
+            raise
+        raise UsageError(f"report_to={settings.report_to}: {said(error, 200)}") from error
     trainer.remove_callback(PrinterCallback)
     trainer.prepare(settings=settings, score=score, seed=seed, work=work)
     with first_before_others():
@@ -237,7 +242,7 @@ class _Bookkeeping(TrainerCallback):
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
         loss = "" if self.loss is None else f", loss {self.loss:.3f}"
-        self.progress(f"epoch {math.ceil(state.epoch or 1)}{loss}", state.global_step, state.max_steps)
+        self.progress(f"training (epoch {math.ceil(state.epoch or 1)}{loss})", state.global_step, state.max_steps)
 
     def on_log(self, args: Any, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any) -> None:  # noqa: ANN401, ARG002
         if logs and "loss" in logs:

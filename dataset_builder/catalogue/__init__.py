@@ -1,6 +1,15 @@
 """The catalogue: sources, properties and tasks, declared as YAML and validated by pydantic."""
 
-from .lookup import get_benchmark, get_source, get_task, list_sources, list_tasks, load_source_file, match_tasks
+from .lookup import (
+    declare_source,
+    get_benchmark,
+    get_source,
+    get_task,
+    list_sources,
+    list_tasks,
+    load_source_file,
+    match_tasks,
+)
 from .meanings import Meaning, meaning_of
 from .models import MODALITIES, SPLITS, Kind, Modality, PossibleRange, Property, Source, SplitSizes, Task
 
@@ -15,6 +24,7 @@ __all__ = [
     "Source",
     "SplitSizes",
     "Task",
+    "declare_source",
     "get_benchmark",
     "get_source",
     "get_task",

@@ -54,13 +54,34 @@ def _all_sources() -> dict[str, Source]:
     return {source.id: source for source in map(load_source_file, files)}
 
 
+_own: dict[str, Source] = {}
+"""Sources of the user's own, as the dataset folders that were opened declare them."""
+
+
+def declare_source(source: Source) -> Source | None:
+    """Let a source of the user's own be known by its name, as long as the process lives; a later one replaces it.
+
+    Returns:
+        The source as it is known from now on, no part of the benchmark whatever it says; None where the catalogue has
+        one of that name, which stays what it is.
+    """
+    if source.id in _all_sources():
+        return None
+    if source.benchmark:
+        source = Source.model_validate(source.model_dump() | {"benchmark": False})
+    _own[source.id] = source
+    return source
+
+
 def list_sources(*, include_sample: bool = False) -> list[Source]:
     """List the ten sources of the benchmark, largest first.
 
     Args:
-        include_sample: Add the embedded sample, which is no part of the benchmark.
+        include_sample: Add what is no part of the benchmark: the embedded sample, and sources of the user's own whose
+            folder was opened.
     """
-    found = [source for source in _all_sources().values() if source.benchmark or include_sample]
+    known = [*_all_sources().values(), *_own.values()]
+    found = [source for source in known if source.benchmark or include_sample]
     return sorted(found, key=lambda source: (not source.benchmark, -source.published.rows))
 
 
@@ -70,7 +91,7 @@ def get_source(name: str) -> Source:
     Raises:
         UsageError: There is none; the message names the nearest.
     """
-    sources = _all_sources()
+    sources = {**_all_sources(), **_own}
     folded = require_name("source", name).strip().casefold()
     for source in sources.values():
         if folded in (source.id.casefold(), *(alias.casefold() for alias in source.aliases)):
@@ -151,7 +172,7 @@ def _matching(pattern: str) -> list[Task]:
         task
         for task in every
         if fnmatchcase(task.name.casefold(), f"{source_name}/{property_name}")
-        and (task.source.benchmark or source_name.startswith("sample"))
+        and (task.source.benchmark or source_name.startswith("sample") or not _is_pattern(source_name))
     ]
     if not found:
         raise UsageError(f"no task matches '{pattern}'; `llm4mat-bench tasks` lists them")

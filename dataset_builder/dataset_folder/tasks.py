@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError, require_name, unknown_name
 from ...progress import Progress, silent
-from ..catalogue import MODALITIES, Modality, Task, get_task
+from ..catalogue import MODALITIES, Modality, Task
+from .declared import task_in
 from .labels import SplitLabels, labels_of, warn_of_repeats
 from .layout import ID_COLUMN
 from .mapped_texts import TEXT, mapped_texts
@@ -106,7 +107,7 @@ def load_task(
     """
     import datasets
 
-    task = get_task(name)
+    task = task_in(name, data if source is None else source)
     view = check_modality(modality)
     place = _one_place(data, source)
     files = find_data(task, place, revision)

@@ -42,7 +42,6 @@ def plot(
     as_json: JsonOption = False,
 ) -> None:
     """Draw figures of results; runs are verified first, those that fail are left out (exit status 1)."""
-    from ..dataset_builder.catalogue import get_task
     from ..metrics.figures.of_runs import OF_MANY, choose_runs, draw_figures
     from ..metrics.figures.style import FORMATS, available, save_figure
     from ..metrics.results.names import visible
@@ -53,7 +52,8 @@ def plot(
     one_file = target.suffix.lower().lstrip(".") in FORMATS and not target.is_dir()
     if not available():
         raise UsageError("figures are drawn by matplotlib: pip install 'llm4mat-bench[plots]'")
-    name = get_task(task).name if task is not None else None
+    truths = open_places(data, source)
+    name = truths.task(task).name if task is not None else None
 
     def wanted(record: ResultRecord) -> bool:
         return (
@@ -62,7 +62,6 @@ def plot(
             and (model is None or record.model.id == model)
         )
 
-    truths = open_places(data, source)
     folders = choose_runs(find_runs(results), read_record, wanted)
     if not folders:
         raise UsageError(f"{results}: no run of this choice in it (--task, --modality, --model)")

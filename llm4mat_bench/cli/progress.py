@@ -53,6 +53,11 @@ def show_progress(*, quiet: bool = False, console: Console = err) -> Iterator[Pr
         yield _Log(console)
 
 
+def _name(step: str) -> str:
+    """A step without what is told beside its name, which changes as it goes on."""
+    return step.partition(" (")[0]
+
+
 def _nothing(step: str, done: int, total: int) -> None:
     pass
 
@@ -95,20 +100,21 @@ class _Terminal:
 
     def _report(self, step: str, done: int, total: int) -> None:
         now = time.monotonic()
-        known = self._steps.pop(step, None)
+        name = _name(step)
+        known = self._steps.pop(name, None)
         if known is None:
             self._make_room()
             task = self._bars.add_task(step, total=total or None, completed=done)
-            self._steps[step] = _Step(task, total, done, now)
+            self._steps[name] = _Step(task, total, done, now)
         else:
-            self._steps[step] = known  # it was heard of last
+            self._steps[name] = known  # it was heard of last
             known.total, known.done = total, done
             if now - known.drawn < REDRAW_SECONDS and done != total:
                 return
             known.drawn = now
-            self._bars.update(known.task, completed=done, total=total or None)
+            self._bars.update(known.task, completed=done, total=total or None, description=step)
         if total and done >= total:
-            self._bars.remove_task(self._steps.pop(step).task)
+            self._bars.remove_task(self._steps.pop(name).task)
 
     def _make_room(self) -> None:
         """Take away steps without a known end, and then those that were not heard of for longest."""
@@ -128,7 +134,7 @@ class _Log:
 
     def __call__(self, step: str, done: int, total: int) -> None:
         now = time.monotonic()
-        since, before = self._began.setdefault(step, (now, done))
+        since, before = self._began.setdefault(_name(step), (now, done))
         if now - self._last < LINE_SECONDS:
             return
         self._last = now

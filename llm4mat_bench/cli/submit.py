@@ -84,10 +84,9 @@ def submit(
     A test material that the file does not name, or whose cell is empty, counts as missing. An id that is not in the
     test split, or stands twice, is refused.
     """
-    from ..dataset_builder.catalogue import get_task
     from ..dataset_builder.dataset_folder import check_modality
     from ..metrics.results.names import visible
-    from ..metrics.results.places import data_of
+    from ..metrics.results.places import data_of, task_among
     from ..metrics.results.submission import Author
     from ..metrics.results.submission import submit as make
     from .progress import show_progress
@@ -95,7 +94,8 @@ def submit(
 
     if control not in (None, "none", "shuffled"):
         raise UsageError(f"--control {control}: there is one, shuffled")
-    wanted = get_task(task)
+    places = places_of(data, None)
+    wanted = task_among(task, places)
     view = check_modality(modality)
     author = Author(
         model_id=model_id,
@@ -117,7 +117,7 @@ def submit(
             author,
             results,
             score_kind=score_kind.value if score_kind else None,
-            data=data_of(wanted, places_of(data, None)),
+            data=data_of(wanted, places),
             revision=revision,
             overwrite=overwrite,
             progress=progress,

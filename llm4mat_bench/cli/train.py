@@ -101,6 +101,7 @@ def train(
     from ..dataset_builder.catalogue import match_tasks
 
     baseline = get_baseline(model)
+    places = places_of(data, source)  # may declare sources of the user's own
     found = match_tasks(tasks)
     views, seeds = read_modalities(modality), _seeds(seed)
     if control not in (None, "none", "shuffled"):
@@ -108,7 +109,7 @@ def train(
     checkpoint = [f"model_id={model_id}"] if model_id else []
     settings = [*(["pretrained=auto"] if pretrained else []), *(settings or []), *checkpoint]
     chosen = read_settings(baseline, read_pairs(settings), preset)
-    wanted, left_out = runs_wanted(baseline, found, views, seeds, places_of(data, source))
+    wanted, left_out = runs_wanted(baseline, found, views, seeds, places)
     check_installed(baseline)
     options = Options(
         settings=chosen,

@@ -1,12 +1,15 @@
 """``verify``: recompute everything that stands in the records."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .console import JsonOption, err, out, print_json
 from .places import OldSourceOption, PlacesOption, WorkersOption, cores, open_places, tell_unused
+
+if TYPE_CHECKING:
+    from ..metrics.results.seeds import Copy
 
 
 def verify(
@@ -21,7 +24,7 @@ def verify(
 ) -> None:
     """Recompute every metric from the predictions; check hashes, ids and targets. Fails on any difference."""
     from ..metrics.results.names import visible
-    from ..metrics.results.seeds import same_files
+    from ..metrics.results.seeds import copies
     from ..metrics.results.verify import verify_results
     from .progress import show_progress
 
@@ -34,9 +37,9 @@ def verify(
         found = verify_results(results, truths, progress, workers=workers or cores())
     tell_unused(truths)
     failed = [one for one in found if one.faults]
-    copies = same_files((one.folder, one.record) for one in found if one.record is not None and not one.faults)
+    same = copies(found)
     unseen = sum(not one.data_checked for one in found)
-    copied = {later: earlier for earlier, later in copies}
+    copied = {pair.later: pair for pair in same}
     if as_json:
         print_json(
             [
@@ -48,7 +51,8 @@ def verify(
                     "data_checked": one.data_checked,
                     "data": one.place,
                     "faults": list(one.faults),
-                    "same_predictions_as": visible(str(copied[one.folder])) if one.folder in copied else None,
+                    "same_predictions_as": _earlier(copied.get(one.folder), seeds=True),
+                    "other_model_with_same_predictions": _earlier(copied.get(one.folder), seeds=False),
                 }
                 for one in found
             ]
@@ -59,10 +63,11 @@ def verify(
             err.print(visible(str(one.folder)), markup=False, highlight=False, soft_wrap=True)
             for fault in one.faults:
                 err.print(f"  {fault}", markup=False, highlight=False, soft_wrap=True)
-        for later, earlier in copied.items():
+        for pair in same:
+            what, end = ("seeds", "; no mean over them is taken") if pair.seeds else ("models", "")
             err.print(
-                f"no two seeds: {visible(str(later))} has the very predictions of {visible(str(earlier))}; no mean "
-                "over them is taken",
+                f"no two {what}: {visible(str(pair.later))} has the very predictions of "
+                f"{visible(str(pair.earlier))}{end}",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
@@ -72,3 +77,9 @@ def verify(
             out.print(f"{unseen} were checked without their data: give --data to compare ids and targets with it.")
     if failed or (require_data and unseen):
         raise typer.Exit(1)
+
+
+def _earlier(pair: "Copy | None", *, seeds: bool) -> str | None:
+    from ..metrics.results.names import visible
+
+    return visible(str(pair.earlier)) if pair is not None and pair.seeds == seeds else None

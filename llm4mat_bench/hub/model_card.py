@@ -12,7 +12,7 @@ from ..dataset_builder.catalogue import Task, get_benchmark, get_task
 from ..dataset_builder.dataset_folder.card_sections import begin_mark, end_mark, put_section
 from ..metrics.headline import HEADLINE
 from ..metrics.leaderboard.entries import Cell, Entry, SoundRun
-from ..metrics.results.names import visible
+from ..metrics.results.names import is_repo_name, visible
 from ..metrics.results.record import ResultRecord
 from .front_matter import put_keys, read_block, split_card
 from .model_results import ModelResults
@@ -29,7 +29,6 @@ _OVERLAP = {
     "unknown": "Whether the weights had seen test materials before is not known.",
 }
 _EXAMPLES = {"composition": "NaCl", "cif": "data_NaCl ...", "description": "NaCl is ..."}
-REPO_NAME = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")
 
 
 @dataclass(frozen=True)
@@ -272,7 +271,7 @@ def _base_model(results: ModelResults, repo: str) -> str | None:
         named.add(results.model)
     named.discard(repo)
     only = named.pop() if len(named) == 1 else ""
-    return only if REPO_NAME.match(only) and not Path(only).exists() else None
+    return only if is_repo_name(only) and not Path(only).exists() else None
 
 
 def _together(present: Any, ours: Sequence[str]) -> list[Any]:  # noqa: ANN401 - YAML

@@ -8,11 +8,12 @@ import yaml
 
 from ..dataset_builder.catalogue import get_task
 from ..metrics.headline import HEADLINE, whole_headline, written, written_interval
+from ..metrics.results.names import is_repo_name
 from ..metrics.results.places import Truths
 from ..metrics.results.verify import Verification, verify_results
 from ..progress import Progress, silent
 from .errors import hub_errors
-from .model_card import RECORDS, REPO_NAME, markdown, path_of
+from .model_card import RECORDS, markdown, path_of
 from .model_folder import stage_predictions
 from .model_results import require_sound
 from .patience import patiently
@@ -88,7 +89,7 @@ def results_folder(place: str) -> Path:
         HubError: There is no such repo, or it cannot be reached.
     """
     here = Path(place)
-    if here.exists() or REPO_NAME.match(place) is None:
+    if here.exists() or not is_repo_name(place):
         return here
     from huggingface_hub.errors import RepositoryNotFoundError
 

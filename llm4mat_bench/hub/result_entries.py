@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ..dataset_builder.catalogue import Kind, Task
-from ..dataset_builder.dataset_folder.eval_yaml import eval_task_id
+from ..dataset_builder.dataset_folder.eval_yaml import MEAN_OF_CLASSES, eval_task_id
 from ..errors import DataError
 from ..metrics.headline import HEADLINE
 from ..metrics.leaderboard.entries import Cell
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ENTRIES_FILE = ".eval_results/llm4mat-bench.yaml"
 SOURCE_NAME = "LLM4Mat-Bench"
 """By which our rows are known among others."""
+_MEANS: dict[Kind, str | None] = {"regression": None, "classification": MEAN_OF_CLASSES}
+"""What stands for a property in the ids of means."""
 _TYPES: dict[Kind, tuple[str, str]] = {
     "regression": ("tabular-regression", "mad_mae"),
     "classification": ("tabular-classification", "roc_auc"),
@@ -80,11 +82,15 @@ def metadata_of(results: ModelResults, repos: BenchmarkRepos, records_url: str) 
                 left_out.append(f"{task_id} is no task of {repo.repo}'s eval.yaml; push the dataset again")
                 continue
             entries.append(_entry(EvalResultEntry, repo, task_id, cell, task.kind, results, cell.runs, records_url))
-        mean = entry.means.get("regression")
-        task_id = eval_task_id(source.id, entry.modality)
-        if shared is not None and complete and mean is not None and mean.value is not None and task_id in shared.tasks:
-            runs = tuple(run for cell in entry.cells.values() for run in cell.runs)
-            entries.append(_entry(EvalResultEntry, shared, task_id, mean, "regression", results, runs, records_url))
+        if shared is None or not complete:
+            continue
+        for kind, name in _MEANS.items():
+            mean, task_id = entry.means.get(kind), eval_task_id(source.id, entry.modality, name)
+            if mean is None or mean.value is None or task_id not in shared.tasks:
+                continue
+            its = [entry.cells[task.name] for task in source.tasks if task.kind == kind]
+            runs = tuple(run for cell in its for run in cell.runs)
+            entries.append(_entry(EvalResultEntry, shared, task_id, mean, kind, results, runs, records_url))
     return Metadata(tuple(index), tuple(entries), tuple(used), tuple(left_out))
 
 
@@ -195,7 +201,7 @@ def _entry(
 ) -> "EvalResultEntry":
     notes = [f"{HEADLINE[kind]} over the whole test set", cell.interval]
     if not cell.runs:  # a mean
-        notes = [f"mean {HEADLINE[kind]} over the source's regressions, weighted by samples"]
+        notes = [f"mean {HEADLINE[kind]} over the source's {kind}s, weighted by samples"]
     if cell.coverage is not None and cell.coverage < 1:
         notes.append(f"{100 * cell.coverage:.1f} % answered")
     if cell.hard_labels:

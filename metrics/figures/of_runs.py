@@ -134,7 +134,7 @@ def elements_of(run: Verification, answers: Answers, truths: Truths) -> "Figure"
 def truth_of(record: ResultRecord, truths: Truths) -> Truth | None:
     """The truth that a record was compared with, None where it is not at hand."""
     data = record.data
-    return truths.find(get_task(record.task), data.dataset, data.revision, data.labels_sha256)
+    return truths.find(get_task(record.task), data.dataset, labels_sha256=data.labels_sha256)
 
 
 def coverage_of(task: Task, runs: Sequence[Verification]) -> "Figure":

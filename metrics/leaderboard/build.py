@@ -169,7 +169,7 @@ def _task_files(
         for (task, _), its in sorted(by_place.items()):
             seen = None
             data = its[0]
-            truth = truths.find(get_task(task), data.dataset, data.revision, data.labels_sha256)
+            truth = truths.find(get_task(task), data.dataset, labels_sha256=data.labels_sha256)
             if duplicates and truth is not None:
                 if truth.files.state not in known:
                     known[truth.files.state] = seen_in_training(truth.files, progress)

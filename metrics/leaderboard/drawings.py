@@ -132,7 +132,7 @@ def draw_task(task: TaskDrawing, planned: Sequence[Planned], truths: Truths) -> 
     from ..figures.of_runs import answers_of, elements_of, learning_of
     from ..figures.sheets import sheet
 
-    wanted = get_task(task.task)
+    wanted = truths.task(task.task)
     draw: dict[str, Callable[[], Figure]] = {
         "best": lambda: (
             parity([answers_of(run, _name(run)) for run in task.best], wanted.unit)

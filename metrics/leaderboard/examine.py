@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...dataset_builder.catalogue import get_task
 from ...progress import Progress, silent
 from ..figures.sheets import sketch
 from ..protocols import NEUTRAL, ScoreKind
@@ -105,8 +104,8 @@ def examine_task(task: TaskFiles, truths: Truths) -> dict[tuple[str, str], Exami
 
 
 def _examine_rows(task: TaskFiles, rows: Sequence[RowFiles], truths: Truths) -> dict[tuple[str, str], Examined]:
-    wanted, first = get_task(task.task), rows[0]
-    truth = truths.find(wanted, first.dataset, first.revision, first.labels_sha256)
+    wanted, first = truths.task(task.task), rows[0]
+    truth = truths.find(wanted, first.dataset, labels_sha256=first.labels_sha256)
     assert truth is not None  # noqa: S101 - they were compared with it
     ids, targets = truth.ids_by_id, truth.targets_by_id
     answers: list[Floats] = []

@@ -1,7 +1,5 @@
 """Test materials that are duplicates of training rows: the same id, CIF or description stands in both splits."""
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 
@@ -20,14 +18,13 @@ def seen_in_training(files: SourceFiles, progress: Progress = silent) -> pa.Arra
     """Ids of the test materials that training rows duplicate.
 
     Args:
-        files: The source; all its texts are read once.
+        files: The source; all its texts are read once, from the Hub where they lie there.
         progress: Told how far the reading is.
 
     Returns:
-        None where it is not known: the texts are not here but on the Hub, or there are only formulas.
+        None where it is not known: there are only formulas.
     """
-    local = all(isinstance(file, Path) for shards in files.shards.values() for file in shards)
-    if not local or not {"train", "test"} <= files.shards.keys():
+    if not {"train", "test"} <= files.shards.keys():
         return None
     if not any(name.startswith(("cif", "description")) for name in files.modalities):
         return None

@@ -7,6 +7,14 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Categories of characters that nobody sees and that a terminal or page obeys: controls, direction marks."""
 
 
+_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def is_repo_name(text: str) -> bool:
+    """Say whether a text may be the name of a repo on the Hub, ``owner/name``; the Hub itself is stricter."""
+    return _REPO.fullmatch(text) is not None
+
+
 def visible(text: str, longest: int | None = None) -> str:
     r"""Spell out what cannot be seen, for example U+202E as ``\u202e``; everything else stays.
 

@@ -1,17 +1,17 @@
 """Where data lies: places given by name, and the truth of a run looked up among them."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ...dataset_builder.catalogue import Task, get_source, list_sources
+from ...dataset_builder.catalogue import Source, Task, get_source, get_task, list_sources
 from ...dataset_builder.dataset_folder import EMBEDDED, source_names
+from ...dataset_builder.dataset_folder.declared import declare_data
 from ...errors import LLM4MatError, UsageError
+from .names import is_repo_name
 from .truth import Truth, place_name, read_truth
 
-_REPO = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
 _KEPT = 8
 """Truths held at a time: runs come sorted by task, so that each is read once, whatever their number."""
 
@@ -43,7 +43,24 @@ def read_places(given: Sequence[str]) -> tuple[Place, ...]:
     Raises:
         UsageError: A place is neither a folder here nor a name of a repo, or holds no data, or no such source.
     """
-    return tuple(_place(text) for text in given)
+    places = tuple(_place(text) for text in given)
+    _declare(places)
+    return places
+
+
+def task_among(name: str, places: Sequence[Place]) -> Task:
+    """Return a task of the catalogue, or one of a source of the user's own that a place declares.
+
+    Raises:
+        UsageError: Nobody knows it.
+    """
+    try:
+        return get_task(name)
+    except UsageError as error:
+        own = [source for place in places if not place.is_folder for source in declare_data(place.data)]
+        if own:  # folders were asked when they were given
+            return get_task(name)
+        raise UsageError(f"{error}. A source of your own is known where --data names its folder") from None
 
 
 class Truths:
@@ -61,8 +78,13 @@ class Truths:
 
     def __init__(self, places: Sequence[Place | str] = ()) -> None:
         self.places = tuple(_place(one) if isinstance(one, str) else one for one in places)
+        _declare(self.places)
         self._kept: OrderedDict[tuple[str, str, str | None], Truth | LLM4MatError] = OrderedDict()
         self.used: set[Place] = set()
+
+    def task(self, name: str) -> Task:
+        """As :func:`task_among`."""
+        return task_among(name, self.places)
 
     def find(
         self, task: Task, dataset: str | None = None, revision: str | None = None, labels_sha256: str | None = None
@@ -72,7 +94,7 @@ class Truths:
         Args:
             task: The task.
             dataset: What a record calls its data.
-            revision: Revision of the Hub repo that a record names.
+            revision: Revision of the Hub repo that the user asks for; what a record names is checked, never followed.
             labels_sha256: The record's hash of the labels, by which one of several places is chosen.
 
         Raises:
@@ -92,6 +114,17 @@ class Truths:
         if first is None and failure is not None:
             raise failure
         return first
+
+    def at_revision(self, task: Task, repo: str, revision: str) -> Truth | None:
+        """Return the truth of a task as a repo has it at a revision, None where that repo is not among the places.
+
+        Raises:
+            LLM4MatError: The repo has no such revision, or its data there cannot be read.
+        """
+        for place in self.places:
+            if place.data == repo and not place.is_folder:
+                return self._read(task, place, revision)
+        return None
 
     def _candidates(self, task: Task, dataset: str | None) -> Iterator[Place | None]:
         """Places that may have a task's data, the likeliest first; None is the embedded sample."""
@@ -147,7 +180,7 @@ def data_of(task: Task, places: Sequence[Place]) -> str | None:
     for place in plain:
         if place.is_folder and task.source.id in source_names(Path(place.data)):
             return place.data
-    if task.source.benchmark:
+    if task.source.id != "sample":
         return next((place.data for place in plain if not place.is_folder), plain[0].data if plain else None)
     return None
 
@@ -171,7 +204,7 @@ def _place(text: str) -> Place:
     if not place.is_folder:
         if Path(data).exists():
             raise UsageError(f"--data {data}: not a folder; give the one that `llm4mat-bench build` wrote")
-        if _REPO.match(data) is None:
+        if not is_repo_name(data):
             raise UsageError(f"--data {data}: no such folder")
         return place
     held = source_names(Path(data))
@@ -179,10 +212,28 @@ def _place(text: str) -> Place:
         raise UsageError(
             f"--data {data}: no dataset folder, there is no data/SOURCE in it; `llm4mat-bench build` makes one"
         )
+    declare_data(data)
     source = _source_of(name)
     if source is not None and source not in held:
         raise UsageError(f"--data {text}: {data} holds {', '.join(held)}, not {source}")
     return place
+
+
+def _declare(places: Sequence[Place]) -> None:
+    """Let sources of the user's own be known, as the folders among the places declare them.
+
+    Raises:
+        UsageError: Two folders declare one source differently.
+    """
+    known: dict[str, tuple[Source, Place]] = {}
+    for place in places:
+        for source in declare_data(place.data) if place.is_folder else ():
+            first, where = known.setdefault(source.id, (source, place))
+            if first != source:
+                raise UsageError(
+                    f"--data {where} and --data {place} declare {source.id} differently; give one of them, or build "
+                    "both with one declaration"
+                )
 
 
 def _source_of(name: str | None) -> str | None:

@@ -144,11 +144,24 @@ def answers_sha256(predictions: Predictions) -> str:
     Args:
         predictions: In the order of their ids.
     """
+    digest = hashlib.sha256("\n".join(predictions.material_ids.to_pylist()).encode())
+    digest.update(b"\0" + _value_bytes(predictions))
+    return digest.hexdigest()
+
+
+def values_sha256(predictions: Predictions) -> str:
+    """SHA-256 of the float64 values alone, as in :func:`answers_sha256`: equal for equal answers to the same task.
+
+    Args:
+        predictions: In the order of their ids.
+    """
+    return hashlib.sha256(_value_bytes(predictions)).hexdigest()
+
+
+def _value_bytes(predictions: Predictions) -> bytes:
     values = np.where(np.isnan(predictions.answers), np.nan, predictions.answers)
     values = np.where(predictions.invalid, np.inf, values) + 0.0  # without the sign of a zero
-    digest = hashlib.sha256("\n".join(predictions.material_ids.to_pylist()).encode())
-    digest.update(b"\0" + values.astype("<f8").tobytes())
-    return digest.hexdigest()
+    return values.astype("<f8").tobytes()
 
 
 def count_rows(path: Path) -> int | None:

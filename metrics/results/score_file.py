@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from ...dataset_builder.catalogue import Kind, Task, get_task
+from ...dataset_builder.catalogue import Kind, Task
 from ...errors import UsageError
 from ..protocols import ClassificationReport, RegressionReport, ScoreKind
 from .places import Place, Truths
@@ -68,7 +68,7 @@ def score_file(
         ScoreError: Its numbers have no score.
     """
     truths = truths or Truths(places)
-    wanted = None if task is None else get_task(task)
+    wanted = None if task is None else truths.task(task)
     dataset: str | None = None
     labels: str | None = None
     mean_in_record: float | None = None
@@ -79,7 +79,7 @@ def score_file(
                 f"{path}: no {RESULT_FILE} beside it; say --task SOURCE/PROPERTY or --kind regression|classification"
             )
         record = read_record(beside)
-        wanted = get_task(record.task)
+        wanted = truths.task(record.task)
         dataset, labels = record.data.dataset, record.data.labels_sha256
         revision = revision or record.data.revision
         mean_in_record = record.data.training_mean
@@ -90,7 +90,7 @@ def score_file(
     _refuse_idle(found_kind, score_kind, train_mean)
     truth = None if wanted is None else truths.find(wanted, dataset, revision, labels)
     if truth is None and task is not None:
-        raise _no_data(get_task(task), truths)
+        raise _no_data(truths.task(task), truths)
     if truth is not None and train_mean is not None:
         raise UsageError(f"--train-mean: {truth.place} has the mean of {truth.task}; leave the option out")
     predictions = read_predictions(path, found_kind, targets_needed=truth is None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,8 @@ from pydantic import JsonValue
 
 from ...dataset_builder.catalogue import Kind
 from ..scores import ranks
-from .record import ResultRecord, json_sha256
+from .record import ResultRecord
+from .verify_run import Verification
 
 NOISE = 1e-3
 """Of the model's own mean error, or of the ranks: honest seeds differ by tenths."""
@@ -18,29 +20,52 @@ SHARE = 0.005
 _ROUNDING = 1e-9
 
 
-def same_files(runs: Iterable[tuple[Path, ResultRecord]]) -> list[tuple[Path, Path]]:
-    """Pairs of runs that differ in nothing but the seed and have the very same predictions file.
+class Copy(NamedTuple):
+    """Two runs with the very same answers to a task.
 
-    A model without chance in it gives them honestly; a mean and deviation over them says nothing.
+    Attributes:
+        earlier: Folder of the first.
+        later: Folder of the second.
+        seeds: They differ in nothing but the seed; else they are of two models.
+    """
+
+    earlier: Path
+    later: Path
+    seeds: bool
+
+
+def copies(found: Iterable[Verification]) -> list[Copy]:
+    """Pairs of sound runs that have the same answers, in whatever order and form they lie, where two should differ.
+
+    Seeds of a model without chance in it have them honestly; a mean and deviation over them says nothing. Two models
+    have them where one is the other under another name, or both know as little.
 
     Args:
-        runs: Folders and records.
+        found: What was verified.
     """
-    first: dict[str, Path] = {}
-    found = []
-    for folder, record in runs:
-        what: dict[str, JsonValue] = {
-            "task": record.task,
-            "modality": record.modality,
-            "data": record.data.sha256,
-            "model": [record.model.id, record.model.revision],
-            "protocol": record.protocol.model_dump(mode="json", exclude={"seed"}),
-            "predictions": record.predictions.sha256,
-        }
-        earlier = first.setdefault(json_sha256(what), folder)
-        if earlier != folder:
-            found.append((earlier, folder))
-    return found
+    by_answers: dict[tuple[str, str, str], list[Verification]] = {}
+    pairs = []
+    for one in found:
+        if one.record is None or one.answers is None or one.faults:
+            continue
+        earlier = by_answers.setdefault((one.record.task, one.record.data.labels_sha256, one.answers), [])
+        mine = _but_seed(one.record)
+        seed_of = next((other for other in earlier if other.record and _but_seed(other.record) == mine), None)
+        if seed_of is not None:
+            pairs.append(Copy(seed_of.folder, one.folder, seeds=True))
+        elif (twin := next((other for other in earlier if _model(other) != _model(one)), None)) is not None:
+            pairs.append(Copy(twin.folder, one.folder, seeds=False))
+        earlier.append(one)
+    return pairs
+
+
+def _but_seed(record: ResultRecord) -> tuple[JsonValue, ...]:
+    protocol = record.protocol.model_dump(mode="json", exclude={"seed"})
+    return (record.modality, record.data.sha256, record.model.id, record.model.revision, protocol)
+
+
+def _model(run: Verification) -> str | None:
+    return run.record.model.id if run.record else None
 
 
 def same_but_for_noise(

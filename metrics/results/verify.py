@@ -80,6 +80,8 @@ def _verify_in_processes(runs: list[Path], truths: Truths, progress: Progress, w
         found += verified
         truths.used |= used
         progress("verifying", len(found), len(runs))
+    for name in {one.record.task for one in found if one.record is not None and not one.faults}:
+        truths.task(name)  # sources of the user's own are known in this process, too
     return found
 
 

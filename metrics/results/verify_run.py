@@ -1,12 +1,13 @@
 """Trust nothing that stands in a record: compute it again from the predictions and the data."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from ...dataset_builder.catalogue import Task, get_task
+from ...dataset_builder.catalogue import Task
 from ...dataset_builder.dataset_folder import EMBEDDED
 from ...dataset_builder.dataset_folder.identity import data_sha256
 from ...dataset_builder.splits import ids_sha256
@@ -16,7 +17,7 @@ from ..protocols import ClassificationReport, RegressionReport
 from .compare import RELATIVE_TOLERANCE, differences
 from .names import visible
 from .places import Truths
-from .predictions import Predictions, answers_sha256, count_rows, read_predictions
+from .predictions import Predictions, answers_sha256, count_rows, read_predictions, values_sha256
 from .record import RESULT_FILE, ResultRecord, config_sha256, read_record, record_sha256, run_id
 from .scoring import count, disguised_labels, score_answers
 from .truth import Truth
@@ -37,6 +38,8 @@ class Verification(BaseModel):
         data_checked: Whether ids and targets were compared with the data itself, not only with the record's hashes.
         place: Name of the place of that data; None where it was not at hand.
         report: The scores, computed again; None where they cannot be. What is shown is taken from here.
+        answers: SHA-256 of the answers in the order of their ids, whatever file they lie in; None where they cannot be
+            read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,6 +50,7 @@ class Verification(BaseModel):
     data_checked: bool
     place: str | None = None
     report: RegressionReport | ClassificationReport | None = None
+    answers: str | None = None
 
 
 def verify_run(folder: Path, truths: Truths | None = None) -> Verification:
@@ -71,6 +75,7 @@ def verify_run(folder: Path, truths: Truths | None = None) -> Verification:
         data_checked=check.truth is not None,
         place=check.truth.place if check.truth else None,
         report=check.report,
+        answers=check.answers,
     )
 
 
@@ -84,17 +89,19 @@ class _Check:
         self.record: ResultRecord | None = None
         self.truth: Truth | None = None
         self.report: RegressionReport | ClassificationReport | None = None
+        self.answers: str | None = None
         self.faults: list[str] = []
 
     def run(self) -> None:
         record = self.record = read_record(self.file)
         self.faults += (f"{self.file}: {fault}" for fault in _derived_faults(record))
-        task = get_task(record.task)
+        task = self.truths.task(record.task)
         if task.name != record.task:
             raise DataError(f"{self.file}: task: the catalogue writes {task.name}")
         if task.unit != record.unit:
             self.faults.append(f"{self.file}: unit {record.unit}, the catalogue says {task.unit}")
         predictions = self._matched(record, task, self._predictions(record, task))
+        self.answers = values_sha256(predictions)
         counts = count(predictions)
         if counts != record.counts:
             self.faults.append(f"{self.file}: counts differ from the predictions: {counts}")
@@ -112,7 +119,9 @@ class _Check:
         mean = record.data.training_mean if self.truth is None else self.truth.training_mean
         self.report = score_answers(predictions, task.kind, training_mean=mean, score_kind=score_kind)
         if self.report == record.metrics:
-            self.report = record.metrics  # of thousands of runs, one copy is enough to hold
+            # Of thousands of runs, one copy of the scores is enough to hold: they are most of a record.
+            self.record = _with_one_copy(record)
+            self.report = self.record.metrics
         same_random_streams = record.provenance.libraries.get("numpy") == np.__version__
         self.faults += (
             f"{self.file}: metrics.{line}"
@@ -143,16 +152,40 @@ class _Check:
     def _matched(self, record: ResultRecord, task: Task, predictions: Predictions) -> Predictions:
         """What to score: with the data's targets where it is at hand."""
         file, data = self.folder / record.predictions.file, record.data
-        truth = self.truths.find(task, data.dataset, data.revision, data.labels_sha256)
+        truth = self.truths.find(task, data.dataset, labels_sha256=data.labels_sha256)
         if truth is None:
             if ids_sha256(predictions.material_ids.to_pylist()) != data.test_ids_sha256:
                 self.faults.append(f"{file}: the ids are not those in the record (SHA-256 of the sorted ids differs)")
             return predictions.by_id()
         self.truth = truth
         self.faults += (f"{self.file}: {fault}" for fault in _data_faults(record, truth))
+        self.faults += (f"{self.file}: {fault}" for fault in self._revision_faults(record, task))
         if truth.test_ids_sha256 != data.test_ids_sha256:
             self.faults.append(f"{file}: the ids are not those in the record (SHA-256 of the sorted ids differs)")
         return truth.matched(predictions, file)
+
+    def _revision_faults(self, record: ResultRecord, task: Task) -> Iterator[str]:
+        """What the repo of the data holds at the revision that the record names, where that repo was given."""
+        data = record.data
+        if data.revision is None:
+            return
+        try:
+            there = self.truths.at_revision(task, data.dataset, data.revision)
+        except LLM4MatError as error:
+            yield f"data.revision {data.revision}: {error}"
+            return
+        if there is not None and there.labels_sha256 != data.labels_sha256:
+            yield f"data.revision {data.revision}: there {data.dataset} holds other data (SHA-256 differs)"
+
+
+def _with_one_copy(record: ResultRecord) -> ResultRecord:
+    """The record with one object for the scores of both protocols, where they are equal to the last letter."""
+    metrics = record.metrics
+    if metrics.published != metrics.whole or metrics.published.model_dump(exclude_unset=True) != (
+        metrics.whole.model_dump(exclude_unset=True)
+    ):
+        return record
+    return record.model_copy(update={"metrics": metrics.model_copy(update={"published": metrics.whole})})
 
 
 def _derived_faults(record: ResultRecord) -> Iterator[str]:
@@ -167,6 +200,8 @@ def _derived_faults(record: ResultRecord) -> Iterator[str]:
         yield f"run_id {record.run_id}, model, protocol and data in the record give {expected}"
     if record_sha256(record.model_dump(mode="json", exclude_unset=True)) != record.record_sha256:
         yield "record_sha256 is not that of the record: something in it was changed"
+    if not _is_time(record.provenance.started_at):
+        yield f"provenance.started_at {record.provenance.started_at}: no time of the form 2026-01-31T12:00:00+00:00"
     if data.dataset == EMBEDDED and (record.task.partition("/")[0] != "sample" or data.revision is not None):
         yield f"data.dataset {EMBEDDED}: {record.task} at revision {data.revision} is not in it"
     answered, limit = record.counts.n_scored + record.counts.n_invalid, record.protocol.limit
@@ -192,3 +227,10 @@ def _data_faults(record: ResultRecord, truth: Truth) -> Iterator[str]:
             yield f"data.{name} {stated}, {truth.place} has {found}"
     if not np.isclose(truth.training_mean, data.training_mean, rtol=RELATIVE_TOLERANCE, atol=0.0):
         yield f"training mean {data.training_mean}, {truth.place} says {truth.training_mean}"
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

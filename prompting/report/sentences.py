@@ -13,6 +13,7 @@ _REASONS = {
 _MANY = 0.5
 _SOME = 0.05
 _FEW = 10
+_LONGER = 1.5
 
 
 def percent(share: float) -> str:
@@ -165,7 +166,8 @@ def _of_length(found: Findings) -> list[str]:
     if len(found.tokens) > 1:
         first, last = found.tokens[0], found.tokens[-1]
         shares = first.valid / first.rows, last.valid / last.rows
-        if shares[0] - shares[1] > 0.1:
+        # Some tokens more, or a handful of answers, say nothing of length.
+        if shares[0] - shares[1] > 0.1 and last.low >= _LONGER * first.high and min(first.rows, last.rows) >= _FEW:
             said.append(
                 f"Long prompts are answered worse: {percent(shares[0])} of those with {first.low:,} to {first.high:,} "
                 f"tokens have a value, {percent(shares[1])} of those with {last.low:,} to {last.high:,}."

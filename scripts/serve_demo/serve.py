@@ -95,6 +95,8 @@ def _environment() -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_ENGINE_READY_TIMEOUT_S": "1200",
+        # On a machine that others keep busy, a step of the model can take minutes: vLLM would end itself after five.
+        "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": "3600",
     }
     return own | dict(os.environ)
 

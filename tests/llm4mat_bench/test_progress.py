@@ -92,6 +92,25 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
     assert _seen(console) == "describing: 170 of 3,000, 2 a second, 24 min left\n"
 
 
+def test_what_stands_in_brackets_changes_and_rate_and_time_left_go_on(
+    monkeypatch: pytest.MonkeyPatch, drawn_at_once: None
+) -> None:
+    """A training tells its loss: it is one step all the same."""
+    with show_progress(console=_terminal()) as progress:
+        bars = progress._bars  # type: ignore[attr-defined]
+        for step in range(1, 6):
+            progress(f"training (epoch {step}, loss {1 / step:.3f})", step, 9)
+        assert [(task.description, task.completed) for task in bars.tasks] == [("training (epoch 5, loss 0.200)", 5)]
+    now = 1000.0
+    monkeypatch.setattr(display.time, "monotonic", lambda: now)
+    console = Console(file=io.StringIO(), width=20)
+    with show_progress(console=console) as progress:
+        for second in range(100):
+            now = 1000.0 + second
+            progress(f"training (epoch {second // 50 + 1}, loss {1 / (second + 1):.3f})", 50 + 2 * second, 3_000)
+    assert _seen(console) == "training (epoch 2, loss 0.016): 170 of 3,000, 2 a second, 24 min left\n"
+
+
 def test_short_work_says_nothing_in_a_log() -> None:
     console = Console(file=io.StringIO())
     with show_progress(console=console) as progress:

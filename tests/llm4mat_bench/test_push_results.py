@@ -11,9 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import yaml
-from forgery import change_record
+from forgery import change_record, forge_record
 from hub_double import Blob, HubDouble
 from huggingface_hub import HfApi, ModelCard, SpaceCard, metadata_load, parse_eval_result_entries, snapshot_download
 from huggingface_hub.repocard_data import eval_results_to_model_index
@@ -146,6 +148,21 @@ def test_entries_are_parsed_by_the_library_and_name_tasks_of_the_dataset(shared:
     assert configs["mp_band_gap_composition"] == ("mp-composition", "test")
 
 
+def test_the_mean_of_classes_is_an_entry_too(shared: HubDouble, built: Path, tmp_path: Path) -> None:
+    classes = [task.name for task in get_source("mp").tasks if task.kind == "classification"]
+    for task in classes:
+        toy_run(tmp_path / "results", task, data=built)
+    push(tmp_path / "results")
+    found = {one.task_id: one for one in parse_eval_result_entries(yaml.safe_load(text_of(shared, ENTRIES)))}
+    declared = yaml.safe_load(shared.repo("dataset", DATA).files()["eval.yaml"].content)["tasks"]
+    mean = found.pop("mp_classification_composition")
+    assert {"id": mean.task_id, "config": "mp-composition", "split": "test"} in declared
+    assert len(found) == len(classes) == 2
+    values = [one.value for one in found.values()]
+    assert min(values) <= mean.value <= max(values)
+    assert mean.notes is not None and mean.notes.startswith("mean ROC AUC over the source's classifications")
+
+
 def test_nothing_of_which_less_is_better_becomes_metadata(shared: HubDouble, runs: Path) -> None:
     push(runs)
     index = metadata_load(Path(snapshot_download(MODEL)) / "README.md")["model-index"]
@@ -191,6 +208,47 @@ def test_a_model_that_was_changed_is_not_sent(shared: HubDouble, trained: Path, 
     with pytest.raises(DataError, match="changed since the run"):
         push(results, model="composition_gbm")
     assert ("model", MODEL) not in shared.repos
+
+
+def test_duplicates_are_looked_for_on_the_hub_too(shared: HubDouble, one: Path, built: Path, tmp_path: Path) -> None:
+    found = []
+    for place in (str(built), DATA):
+        write_leaderboard(one, tmp_path / "board", [place], plots=False)
+        (source,) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
+        (entry,) = source["entries"]
+        found.append(entry["cells"]["mp/band_gap"]["unseen"])
+    here, there = found
+    assert here is not None and here == there
+
+
+def test_a_revision_with_other_data_is_told(
+    shared: HubDouble, one: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record names a revision of the dataset repo: its labels must be those there, and those of today."""
+    first = shared.repo("dataset", DATA).branches["main"]
+    results = Path(shutil.copytree(one, tmp_path / "results"))
+    (folder,) = (path.parent for path in results.rglob("result.json"))
+
+    def faults(revision: str) -> tuple[str, ...]:
+        forge_record(folder, lambda record: record["data"].update(dataset=DATA, revision=revision))
+        (found,) = verify_results(results, Truths([DATA]))
+        assert found.data_checked
+        return found.faults
+
+    assert faults(first) == ()
+    assert any("data.revision nowhere: org/llm4mat-bench" in fault for fault in faults("nowhere"))
+    shutil.copytree(built, tmp_path / "other")
+    for shard in (tmp_path / "other" / "data" / "mp").glob("train-*.parquet"):
+        table = pq.read_table(shard)
+        place = table.column_names.index("band_gap")
+        changed = table.set_column(place, table.schema.field(place), [pc.add(table["band_gap"], 1.0)])
+        pq.write_table(changed, shard)
+    (tmp_path / "other" / "build_report.json").unlink()
+    HfApi().upload_folder(repo_id=DATA, folder_path=tmp_path / "other", repo_type="dataset", delete_patterns=["*"])
+    second = shared.repo("dataset", DATA).branches["main"]
+    assert second != first
+    assert any("data.labels_sha256: made from other data than org/llm4mat-bench" in fault for fault in faults(first))
+    assert any(f"data.revision {second}: there org/llm4mat-bench holds other data" in fault for fault in faults(second))
 
 
 def test_without_a_dataset_repo_there_are_no_entries(shared: HubDouble, runs: Path, built: Path) -> None:

@@ -118,6 +118,8 @@ def test_statuses_tokens_and_unread_answers_are_counted(tmp_path: Path) -> None:
     assert [(one.name, one.count) for one in found.unread] == [(HOSTILE, 20)]
     assert any("Long prompts are answered worse" in one for one in found.sentences)
     assert found.examples["status refused"][0].raw == HOSTILE
+    made_run(tmp_path / "alike", answers, raw, statuses, tokens=[1000 + one for one in tokens])
+    assert not any("Long prompts" in one for one in found_in(tmp_path / "alike", tmp_path / "other").sentences)
 
 
 def test_nothing_a_model_or_a_record_says_becomes_markup(tmp_path: Path) -> None:

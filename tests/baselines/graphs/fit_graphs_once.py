@@ -41,7 +41,7 @@ def main() -> None:
     work, stop = Path(sys.argv[1]), int(sys.argv[2])
 
     def progress(words: str, done: int, total: int) -> None:
-        if done == stop and words.startswith("epoch"):
+        if done == stop and words.startswith("training"):
             os.kill(os.getpid(), signal.SIGKILL)
 
     fitted_in(work, progress)

@@ -32,7 +32,7 @@ def test_stopped_anywhere_it_ends_in_the_same_answers(task: str, tmp_path: Path)
         steps: list[int] = []
 
         def progress(words: str, done: int, total: int, stop: int = stop, steps: list[int] = steps) -> None:
-            if words.startswith("epoch"):
+            if words.startswith("training"):
                 steps.append(done)
                 if done == stop:
                     raise Stopped

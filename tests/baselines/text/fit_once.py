@@ -32,7 +32,7 @@ def main() -> None:
     )
 
     def progress(words: str, done: int, total: int) -> None:
-        if stop is not None and done == stop and words.startswith("epoch"):
+        if stop is not None and done == stop and words.startswith("training"):
             os.kill(os.getpid(), signal.SIGKILL)
 
     given = {"model_id": str(checkpoint), "epochs": 3, "batch_size": 4, "checkpoint_steps": 3, "learning_rate": 1e-3}

@@ -402,3 +402,11 @@ def test_a_run_is_the_same_wherever_its_checkpoint_lies(bert: Path, tmp_path: Pa
         named(bert, tokenizer="./nowhere")
     with pytest.raises(DataError, match="no list of stop words"):
         named(bert, stop_words=str(tmp_path / "none.txt"))
+
+
+def test_a_reporter_that_is_not_there_is_one_line(bert: Path, tmp_path: Path) -> None:
+    """The setting is transformers' own: its word is passed on."""
+    context = context_of(encoder, tmp_path, bert, epochs=1, report_to="nonsense")
+    with pytest.raises(UsageError, match=r"report_to=nonsense: .*nonsense") as caught:
+        encoder.fit(data_of(train=rows(4), validation=rows(1)), context)
+    assert "\n" not in str(caught.value)

@@ -119,7 +119,7 @@ def test_an_interrupted_training_goes_on_and_ends_in_the_same_answers(chat: Path
     settings = {"epochs": 3, "checkpoint_steps": 2, "learning_rate": 1e-2, "bond_lengths": True}
 
     def stop(words: str, done: int, total: int) -> None:
-        if words.startswith("epoch") and done == 5:
+        if words.startswith("training") and done == 5:
             raise StoppedError
 
     whole = lora.fit(data_of(), adapters(tmp_path / "whole", chat, **settings))

@@ -35,6 +35,9 @@ def test_lengths_and_angles(text: str, wanted: str) -> None:
 
 def test_stop_words_go_but_numbers_stay() -> None:
     words, sha256 = read_stop_words()
+    # Another list gives other answers: whoever changes it raises the revision of the models that read it.
+    assert sha256 == "e590826d9950b5efeb61e945d94d91d9cb032eaa631bf43e8a49c8869a6b4285"
+    assert "scikit-learn developers" in OWN_STOP_WORDS.with_suffix(".LICENSE").read_text()
     steps = Preprocessing(bond_lengths=False, bond_angles=False, stop_words=sha256)
     said = preprocess("There are four shorter and one longer bond to the Six equivalent atoms", steps, words)
     assert said == "four shorter one longer bond Six equivalent atoms"

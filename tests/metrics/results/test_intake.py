@@ -34,6 +34,8 @@ def test_the_workflow_trusts_nothing_of_the_pull_request() -> None:
     checkouts = [step["with"] for step in JOB["steps"] if "checkout" in step.get("uses", "")]
     assert [one["ref"] for one in checkouts] == ["${{ github.event.pull_request.base.sha }}"]
     assert not any(one["persist-credentials"] for one in checkouts)
+    actions = [step["uses"] for step in JOB["steps"] if "uses" in step]
+    assert actions and all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", action) for action in actions)
     for step in JOB["steps"]:
         assert "${{" not in step.get("run", ""), "a value would become part of a script"
     assert not re.search(r"head[._](ref|label|repo|sha)|title|body", WORKFLOW.read_text())

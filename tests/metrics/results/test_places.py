@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,9 @@ from llm4mat_bench import get_task
 from llm4mat_bench.dataset_builder.catalogue import get_source
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
-from llm4mat_bench.errors import UsageError
+from llm4mat_bench.errors import DataError, UsageError
 from llm4mat_bench.metrics.results.places import Truths, read_places
+from llm4mat_bench.metrics.results.processes import in_processes
 from llm4mat_bench.metrics.results.truth import read_truth
 from llm4mat_bench.metrics.results.verify import verify_results
 
@@ -209,3 +211,11 @@ def test_processes_find_the_same(
     assert verify_results(results, truths, lambda *said: told.append(said), workers=2) == alone
     assert truths.used == set(truths.places)
     assert told[-1] == ("verifying", 3, 3)
+
+
+def test_a_killed_process_is_told_in_one_line() -> None:
+    signals = [signal.SIGCHLD, signal.SIGKILL]  # the first is ignored
+    found = in_processes(signal.raise_signal, signals, (), 1, lambda one: f"got {one.name}")
+    assert next(found) is None
+    with pytest.raises(DataError, match=r"^a process was killed while it got SIGKILL \(.*--workers 1"):
+        next(found)

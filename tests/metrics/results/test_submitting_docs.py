@@ -19,8 +19,8 @@ def test_the_page_leads_to_a_verified_row(
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     exec(code, {})
     commands = [line for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
-    assert len(commands) == 3
-    for command in commands:
+    assert [shlex.split(command)[1] for command in commands] == ["submit", "verify", "leaderboard", "push", "verify"]
+    for command in commands[:3]:  # tests/test_docs.py runs the others, too, where there is a double of the Hub
         called = call(*shlex.split(command)[1:])
         assert called.status == 0, called.err
     (source,) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())

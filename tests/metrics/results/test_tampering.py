@@ -23,6 +23,7 @@ from toy_runs import toy_run
 
 from llm4mat_bench.errors import LLM4MatError
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
+from llm4mat_bench.metrics.results.record import read_record
 from llm4mat_bench.metrics.results.verify import verify_results, verify_run
 
 Record = dict[str, Any]
@@ -135,6 +136,7 @@ EDITS = [
     ("artifacts", {"../secret": ZEROS}),
     ("artifacts", {"result.json": ZEROS}),
     ("provenance.package_version", "9.9"),
+    ("provenance.started_at", "tomorrow"),
     ("provenance.git_commit", "abc"),
     ("provenance.libraries.numpy", "1.0"),
     ("provenance.wall_seconds", 0.0),
@@ -168,6 +170,7 @@ DERIVED = [
     ("data.revision", "is not in it"),
     ("protocol.limit", "protocol.limit 5, but 115 rows are answered"),
     ("protocol.train_rows", "protocol.train_rows 1000000, the training split has 855"),
+    ("provenance.started_at", "provenance.started_at tomorrow: no time of the form"),
     ("unit", "the catalogue says eV"),
     ("task", "test ids are missing"),
     ("counts.n_scored", "counts differ"),
@@ -287,6 +290,56 @@ def test_rows_in_another_order_are_the_same_run(run: Path) -> None:
     found = verify_run(run)
     assert not found.faults
     assert found.report == before
+
+
+def test_a_limit_that_is_struck_out_gains_nothing(run: Path) -> None:
+    """The rows that were not asked are missing, whatever the record says of why."""
+    honest = verify_run(run).report
+    change_table(
+        run,
+        lambda table: table.set_column(
+            table.column_names.index("prediction"),
+            "prediction",
+            [np.where(np.arange(len(table)) < 40, table["prediction"].to_numpy(), np.nan)],
+        ),
+    )
+    forge_scores(run, put("protocol.limit", 40))
+    assert read_record(run / "result.json").full is False
+    forge_record(run, put("protocol.limit", None))
+    found = verify_run(run)
+    assert not found.faults and found.record is not None and found.report is not None and honest is not None
+    assert found.record.full
+    assert (found.record.counts.n_scored, found.report.coverage) == (40, pytest.approx(40 / 115))
+    assert honest.kind == found.report.kind == "regression"
+    missing = found.report.whole.mad_mae.value
+    assert missing is not None and missing < 1.2, "mostly answers of the training mean"
+
+
+def test_logits_are_no_probabilities(tmp_path: Path) -> None:
+    folder = toy_run(tmp_path, "sample/is_stable")
+    change_table(
+        folder,
+        lambda table: table.set_column(
+            table.column_names.index("score"), "score", [5 * table["score"].to_numpy() - 2.5]
+        ),
+    )
+    forge_record(folder, lambda record: None)
+    assert any("not probabilities; score_kind='logit'?" in fault for fault in verify_run(folder).faults)
+
+
+def test_hard_labels_are_no_probabilities(tmp_path: Path) -> None:
+    folder = toy_run(tmp_path, "sample/is_stable")
+    for low, high in ((0.0, 1.0), (0.1, 0.9)):
+        change_table(
+            folder,
+            lambda table, low=low, high=high: table.set_column(  # type: ignore[misc]
+                table.column_names.index("score"), "score", [np.where(table["score"].to_numpy() > 0.5, high, low)]
+            ),
+        )
+        forge_scores(folder)
+        forge_record(folder, put("metrics.score_kind", "probability"))
+        faults = verify_run(folder).faults
+        assert any(f"only {low:g} and {high:g} stand there, which are hard labels" in fault for fault in faults)
 
 
 INVENTED = pa.table(

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import sklearn.metrics
-from forgery import change_record, forge_record
+from forgery import change_record, forge_record, forge_scores
 from toy_runs import toy_answers, toy_run
 
 from llm4mat_bench.files import file_sha256
@@ -43,6 +43,11 @@ def test_what_was_trained_verifies(trained: Path) -> None:
     found = verify_results(trained)
     assert len(found) == 4
     assert all(not one.faults and one.data_checked for one in found)
+    for one in found:
+        assert one.record is not None and one.report is one.record.metrics
+        assert one.report.published is one.report.whole, "one copy is held, not four"
+        as_it_lies = json.loads((one.folder / "result.json").read_text())
+        assert one.record.model_dump(mode="json", exclude_unset=True) == as_it_lies
 
 
 def test_metrics_are_those_of_scikit_learn(trained: Path) -> None:
@@ -145,6 +150,23 @@ def test_seeds_with_the_same_predictions_are_named(tmp_path: Path, call: Callabl
     assert f"no two seeds: {second} has the very predictions of {first}" in called.err
     answer = json.loads(call("verify", tmp_path, "--json").out)
     assert sorted(str(one["same_predictions_as"]) for one in answer) == [str(first), "None", "None"]
+    # The same answers, rows turned round: another file.
+    path = second / "predictions.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.take(np.arange(len(table))[::-1]), path)
+    forge_scores(second)
+    assert f"no two seeds: {second} has the very predictions of {first}" in call("verify", tmp_path).err
+
+
+def test_two_models_with_the_same_answers_are_named(tmp_path: Path, call: Callable[..., Any]) -> None:
+    first, second = (toy_run(tmp_path, answers=toy_answers(), model=model) for model in ("a", "b"))
+    toy_run(tmp_path, answers=toy_answers(), model="b", settings={"depth": 4})
+    called = call("verify", tmp_path)
+    assert called.status == 0
+    assert f"no two models: {second} has the very predictions of {first}" in called.err
+    assert "no two seeds" not in called.err
+    answer = json.loads(call("verify", tmp_path, "--json").out)
+    assert sum(one["other_model_with_same_predictions"] == str(first) for one in answer) == 2
 
 
 def test_data_that_is_not_at_hand_can_be_made_a_fault(run: Path, call: Callable[..., Any]) -> None:
