@@ -13,6 +13,8 @@ measurement in a process of its own, with a cache of its own:
 - ``read_labels``: ids and targets only;
 - ``identity``: the task's hashes from the build report; ``hash texts``: without one, in MB of text a second;
 - ``train``: ``llm4mat-bench train`` of ``composition_gbm`` (compositions) and of ``dummy`` (descriptions);
+- ``train llmprop``: one epoch on 16 tokens of each description, of the T5 that ``--llmprop`` names
+  (``scripts/make_small_t5.py`` makes one);
 - ``verify``: ``llm4mat-bench verify`` of so many runs of ``dummy``.
 
 ``peak_mb`` is the peak of resident memory. Mapped pages of files count in it as long as the system leaves them there;
@@ -216,9 +218,10 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000])
-    parser.add_argument("--modalities", nargs="+", choices=MODALITIES, default=list(MODALITIES))
+    parser.add_argument("--modalities", nargs="*", choices=MODALITIES, default=list(MODALITIES))
     parser.add_argument("--steps", nargs="+", choices=list(STEPS), help="only these (and load_task)")
     parser.add_argument("--train", action="store_true", help="train composition_gbm as well")
+    parser.add_argument("--llmprop", type=Path, metavar="FOLDER", help="train this T5 on descriptions as well")
     parser.add_argument("--verify", type=int, default=0, metavar="RUNS", help="verify so many runs as well")
     parser.add_argument("--scratch", type=Path, required=True)
     chosen = parser.parse_args()
@@ -240,6 +243,11 @@ def main() -> None:
                 command = ["train", model, "mp/band_gap", "-m", modality, "--data", str(folder)]
                 found = measure([*program, *command, "--out", str(scratch / "results")], scratch / "ours")
                 show(count, modality, f"train {model}", found)
+        if chosen.llmprop:
+            settings = ["--set", "epochs=1", "--set", "max_length=16", "--set", "dropout=0.1"]
+            command = ["train", "llmprop", "mp/band_gap", "-m", "description", "--data", str(folder), *settings]
+            command += ["--model-id", str(chosen.llmprop), "--out", str(scratch / "results")]
+            show(count, "description", "train llmprop", measure([*program, *command], scratch / "ours"))
         if chosen.verify:
             results = scratch / "dummies"
             in_python(RUNS, folder, "", results, chosen.verify, cache=scratch / "ours")
