@@ -17,6 +17,7 @@ from ...dataset_builder.catalogue import Kind
 from ...errors import DataError
 from ...files import replace_file
 from ..protocols import NEUTRAL, ScoreKind
+from .names import visible
 from .prediction_tables import PredictionTable, read_table
 
 _READ = frozenset({"material_id", "target", "prediction", "score", "parse_status"})
@@ -186,9 +187,9 @@ def check_ids(found: pa.StringArray, expected: pa.StringArray, path: Path | str)
     foreign = found.filter(pc.invert(pc.is_in(found, value_set=expected)))
     faults = []
     if len(missing):
-        faults.append(f"{len(missing)} of {len(expected)} test ids are missing (first: {missing[0]})")
+        faults.append(f"{len(missing)} of {len(expected)} test ids are missing (first: {visible(missing[0].as_py(), 80)})")
     if len(foreign):
-        faults.append(f"{len(foreign)} ids are not in the test split (first: {foreign[0]})")
+        faults.append(f"{len(foreign)} ids are not in the test split (first: {visible(foreign[0].as_py(), 80)})")
     if faults:
         raise DataError(
             f"{path}: column 'material_id': {'; '.join(faults)}. Give a row for every test material; leave the answer "
@@ -220,7 +221,8 @@ def _ids(table: pa.Table, path: Path) -> pa.StringArray:
         rows = np.flatnonzero(np.asarray(pc.equal(ids, first["values"])))[:2] + 1
         raise DataError(
             f"{path}: column 'material_id': {len(repeated)} ids occur more than once "
-            f"(first: {first['values']}, {first['counts']} times, rows {rows[0]} and {rows[1]}); keep one row of each"
+            f"(first: {visible(first['values'].as_py(), 80)}, {first['counts']} times, rows {rows[0]} and {rows[1]}); "
+            "keep one row of each"
         )
     return ids
 

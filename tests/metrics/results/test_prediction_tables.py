@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from llm4mat_bench.errors import DataError, LLM4MatError
@@ -284,6 +284,7 @@ CELL = st.one_of(
     kind=st.sampled_from(["regression", "classification"]),
     cut=st.integers(0, 3),
 )
+@example(rows=[("\n", "1", "1"), ("\n", "1", "1")], form="csv", kind="regression", cut=0)
 def test_any_file_is_read_right_or_refused_in_one_line(
     rows: list[tuple[str, str, str]], form: str, kind: str, cut: int, tmp_path: Path
 ) -> None:
