@@ -187,7 +187,9 @@ def check_ids(found: pa.StringArray, expected: pa.StringArray, path: Path | str)
     foreign = found.filter(pc.invert(pc.is_in(found, value_set=expected)))
     faults = []
     if len(missing):
-        faults.append(f"{len(missing)} of {len(expected)} test ids are missing (first: {visible(missing[0].as_py(), 80)})")
+        faults.append(
+            f"{len(missing)} of {len(expected)} test ids are missing (first: {visible(missing[0].as_py(), 80)})"
+        )
     if len(foreign):
         faults.append(f"{len(foreign)} ids are not in the test split (first: {visible(foreign[0].as_py(), 80)})")
     if faults:
