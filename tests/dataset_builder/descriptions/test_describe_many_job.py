@@ -107,7 +107,7 @@ def _start(crystals: Path, out: Path, workers: int) -> subprocess.Popen[str]:
 def _await_rows(process: subprocess.Popen[str], out: Path, rows: int) -> None:
     """Wait until so many rows have been written, as the journal's write-ahead log tells: two pages or more a row."""
     log = out.with_name(out.name + ".journal-wal")
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while (log.stat().st_size if log.exists() else 0) <= rows * 2 * 4120:
         assert process.poll() is None
         assert time.monotonic() < end
