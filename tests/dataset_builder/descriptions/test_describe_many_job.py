@@ -101,6 +101,8 @@ def _start(crystals: Path, out: Path, workers: int) -> subprocess.Popen[str]:
         env=ENVIRONMENT,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell that runs the tests in the background lets them, and what they start, ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
     )
 
 
