@@ -23,7 +23,7 @@ from ..figures.sheets import PER_SHEET, Panel
 from ..figures.style import figure_bytes
 from ..results.names import visible
 from ..results.places import Truths
-from ..results.processes import in_processes, truths_here
+from ..results.processes import in_processes, truths_here, worth_processes
 from ..results.record import json_sha256
 from ..results.verify import Verification
 
@@ -90,7 +90,7 @@ def draw_tasks(
     plans = [(task, plan(task)) for task in tasks]
     todo = [(task, left) for task, its in plans if (left := tuple(one for one in its if not holds(one.file)))]
     found: dict[str, Drawn] = {one.file: Drawn(one, None) for _, its in plans for one in its if holds(one.file)}
-    if workers > 1 and len(todo) >= _WORTH_WORKERS:
+    if workers > 1 and todo and worth_processes(len(todo), _WORTH_WORKERS):
         drawn = in_processes(_draw_here, todo, truths.places, workers, lambda one: f"drew {one[0].task}")
         for done, pictures in enumerate(drawn):
             progress("drawing", done, len(todo))
