@@ -4,7 +4,7 @@ import functools
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,6 +44,7 @@ _SETTINGS = {
     "hatch.color": LINE,
     "hatch.linewidth": 0.5,
 }
+_inside = False
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -55,13 +56,24 @@ def available() -> bool:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib's own defaults and ours, whatever the user's settings say; put back on leaving."""
+    """Matplotlib's own defaults and ours, whatever the user's settings say; put back on leaving.
+
+    Blocks inside another cost nothing: to set all and put it back takes as long as to draw a small figure.
+    """
+    global _inside  # noqa: PLW0603 - matplotlib's settings are global, too
+    if _inside:
+        yield
+        return
     import matplotlib as mpl
 
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
-        yield
+        _inside = True
+        try:
+            yield
+        finally:
+            _inside = False
 
 
 def styled(draw: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -86,16 +98,6 @@ def new_figure(width: float, height: float, *, measured: bool = True) -> "Figure
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained" if measured else None)
-
-
-def square_panels(count: int, *, measured: bool = False) -> "tuple[Figure, Sequence[Axes]]":
-    """A figure with square panels side by side, four inches each."""
-    figure = new_figure(4.0 * count, 4.2, measured=measured)
-    panels = figure.subplots(1, count, squeeze=False)[0]
-    if not measured:
-        width = 4.0 * count
-        figure.subplots_adjust(left=0.65 / width, right=1 - 0.15 / width, bottom=0.13, top=0.88, wspace=0.85 / 3.2)
-    return figure, panels
 
 
 def with_unit(name: str, unit: str | None) -> str:

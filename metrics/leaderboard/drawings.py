@@ -20,7 +20,7 @@ from ...progress import Progress, silent
 from ..figures import available, svg_for_page
 from ..figures.of_runs import learning_curves
 from ..figures.sheets import PER_SHEET, Panel
-from ..figures.style import figure_bytes
+from ..figures.style import figure_bytes, styled
 from ..results.names import visible
 from ..results.places import Truths
 from ..results.processes import in_processes, truths_here, worth_processes
@@ -125,6 +125,7 @@ def plan(task: TaskDrawing) -> list[Planned]:
     return planned
 
 
+@styled
 def draw_task(task: TaskDrawing, planned: Sequence[Planned], truths: Truths) -> dict[str, Drawn]:
     """Draw pictures of one task, by file; one that the data does not allow is left out."""
     from ..figures.answers import parity
