@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .paper import Paper
-from .style import LINE, MARK, MOST_VECTORS, SECOND, corner_note, new_figure, styled, with_unit
+from ...drawing.paper import Paper
+from ...drawing.style import LINE, MARK, MOST_VECTORS, SECOND, corner_note, new_figure, styled, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...drawing.paper import Paper
+from ...drawing.style import LINE, MARK, SECOND, corner_note, new_figure, styled
 from .answers import Answers, Floats
-from .paper import Paper
-from .style import LINE, MARK, SECOND, corner_note, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...drawing.paper import Letters, Paper, ticks
+from ...drawing.style import INK, LINE, SOFT, styled
 from .answers import Floats
-from .paper import Letters, Paper, ticks
-from .style import INK, LINE, SOFT, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -112,7 +112,8 @@ def periodic_table(counts: NDArray[np.int64], means: Floats, label: str, title: 
     paper.text(right + 0.62, _BAR[1] + _BAR[3] / 2, label, ha="center", va="center", rotation=90)
     paper.text(3.65, 4.1, title, fontsize=10, ha="center", va="bottom")
     note = f"small numbers: materials; hatched: fewer than {FEW}"
-    paper.text(*_inches(np.array((2.2, 0.75))), note, fontsize=7, color=INK)
+    across, up = _inches(np.array((2.2, 0.75)))
+    paper.text(across, up, note, fontsize=7, color=INK)
     return paper.figure
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...dataset_builder.catalogue import Kind
+from ...drawing.paper import Letters, Paper
+from ...drawing.style import LINE, MARK, styled
 from .answers import Floats, widened
 from .classes import roc_points
-from .paper import Letters, Paper
-from .style import LINE, MARK, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -114,7 +114,7 @@ def sheet(panels: Sequence[Panel], kind: Kind) -> "Figure":
             for (left, top), panel in zip(corners, panels, strict=True)
         ]
         paper.add(LineCollection(curves, colors=MARK, linewidths=1.2))
-    below = inches(corners + (0, SIDE + 2))
+    below = inches(corners + np.array((0, SIDE + 2)))
     labels = [
         Letters(line, x, y - row * _LEADING, "left", "top")
         for (x, y), panel in zip(below, panels, strict=True)

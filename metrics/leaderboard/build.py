@@ -9,9 +9,9 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from ...dataset_builder.catalogue import Source, Task, get_benchmark, get_task, list_sources
+from ...drawing import available
 from ...files import json_text
 from ...progress import Progress, silent
-from ..figures import available
 from ..results.names import visible
 from ..results.places import Place, Truths
 from ..results.processes import keeping_processes

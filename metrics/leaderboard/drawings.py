@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pydantic import JsonValue
 
 from ...dataset_builder.catalogue import get_task
+from ...drawing import available, style, svg_for_page
+from ...drawing.style import figure_bytes, styled
 from ...errors import DataError
 from ...progress import Progress, silent
-from ..figures import available, svg_for_page
 from ..figures.of_runs import learning_curves
 from ..figures.sheets import PER_SHEET, Panel
-from ..figures.style import figure_bytes, styled
 from ..results.names import visible
 from ..results.places import Truths
 from ..results.processes import in_processes, truths_here, worth_processes
@@ -171,7 +171,8 @@ def _drawn_by() -> str:
     """Names the code that draws: a picture that another version drew is not kept."""
     here = Path(__file__)
     digest = hashlib.sha256(version("matplotlib").encode())
-    for file in (*sorted((here.parent.parent / "figures").glob("*.py")), here):
+    ours = (*sorted((here.parent.parent / "figures").glob("*.py")), *sorted(Path(style.__file__).parent.glob("*.py")))
+    for file in (*ours, here):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -19,15 +19,15 @@ from matplotlib.lines import Line2D
 from llm4mat_bench import get_task
 from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.baselines.run import read_settings, train_baseline
+from llm4mat_bench.drawing.paper import ticks
+from llm4mat_bench.drawing.style import figure_bytes, svg_for_page
 from llm4mat_bench.metrics.figures.answers import Answers, parity, residuals
 from llm4mat_bench.metrics.figures.calibration import mean_calibration, reliability, spread_calibration
 from llm4mat_bench.metrics.figures.classes import class_scores, roc, roc_points
 from llm4mat_bench.metrics.figures.elements import PLACES, SYMBOLS, element_means, periodic_table
 from llm4mat_bench.metrics.figures.of_runs import learning_curves
-from llm4mat_bench.metrics.figures.paper import ticks
 from llm4mat_bench.metrics.figures.runs import Share, Size, coverage, learning
 from llm4mat_bench.metrics.figures.sheets import SIDE, Panel, limits, sheet, sketch
-from llm4mat_bench.metrics.figures.style import figure_bytes, svg_for_page
 from llm4mat_bench.metrics.results.verify import verify_results
 
 RANDOM = np.random.default_rng(0)
