@@ -12,7 +12,7 @@ from .answers import AnswerTable
 from .findings import Findings
 
 _STATUSES = {
-    "json": "#2563eb",
+    "json": "#1d4ed8",
     "labelled": "#60a5fa",
     "number": "#93c5fd",
     "refused": "#b45309",
