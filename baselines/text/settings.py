@@ -1,6 +1,6 @@
 """What can be set for every fine-tuned encoder."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from ..protocol import Settings
 
 class TextSettings(Settings):
     """How an encoder is fine-tuned; the defaults are those of the published code where it has them."""
+
+    change_no_answer: ClassVar[tuple[str, ...]] = ("checkpoint_steps", "report_to")
 
     model_id: str = Field(description="folder of a checkpoint, or a model repo on the Hub")
     model_revision: str | None = Field(
