@@ -36,5 +36,5 @@ class TextSettings(Settings):
     precision: Literal["float32", "bfloat16"] = Field(default="float32", description="bfloat16 only in hardware")
     gradient_checkpointing: bool = Field(default=False, description="less memory, more time")
     compile: bool = Field(default=False, description="torch.compile")
-    checkpoint_steps: int = Field(default=500, ge=1, description="steps between checkpoints, besides each epoch's end")
+    checkpoint_steps: int = Field(default=500, ge=1, description="steps between checkpoints")
     report_to: str = Field(default="none", description="as transformers' report_to: none, tensorboard, trackio, wandb")

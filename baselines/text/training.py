@@ -253,13 +253,20 @@ class _Bookkeeping(TrainerCallback):
         self.work, self.progress, self.patience = work, progress, patience
         self.loss: float | None = None
         self.began = False
+        self.save_when_scored = False
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
         self.began = True
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
+        # A run that went on from a checkpoint of an epoch's last step would never score that epoch.
+        if (state.epoch or 0.0).is_integer():
+            self.save_when_scored, control.should_save = control.should_save, False
         loss = "" if self.loss is None else f", loss {self.loss:.3f}"
         self.progress(f"training (epoch {math.ceil(state.epoch or 1)}{loss})", state.global_step, state.max_steps)
+
+    def on_epoch_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
+        control.should_save, self.save_when_scored = self.save_when_scored, False
 
     def on_log(self, args: Any, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any) -> None:  # noqa: ANN401, ARG002
         if logs and "loss" in logs:
@@ -279,6 +286,7 @@ class _Bookkeeping(TrainerCallback):
         best = Best.model_validate_json((self.work / BEST / BEST_FILE).read_bytes())
         if self.patience and (state.epoch or 0.0) - best.epoch >= self.patience:
             control.should_training_stop = True
+            control.should_save = False  # nor would a run that went on from there know that it had ended
 
 
 def head_error(network: CrystalNetwork, rows: Any, *, scale: Scale, pad_id: int, precision: str) -> float:  # noqa: ANN401

@@ -13,10 +13,13 @@ pytest.importorskip("transformers")
 
 import datasets
 import tiny_models
+from transformers import AutoTokenizer
 
 from llm4mat_bench.baselines.protocol import Context, Split, TaskData, Texts
 from llm4mat_bench.baselines.text import encoder, llmprop, matbert
+from llm4mat_bench.baselines.text.encoding import TextEncoder
 from llm4mat_bench.baselines.text.fine_tune import has_bfloat16
+from llm4mat_bench.baselines.text.preprocess import Preprocessing
 from llm4mat_bench.dataset_builder.catalogue import get_task
 from llm4mat_bench.errors import DataError, UsageError
 
@@ -152,6 +155,28 @@ def test_long_texts_are_cut_and_counted(bert: Path, tmp_path: Path) -> None:
     assert fitted.facts["training_texts_cut"] == 1
     ids, cut = fitted.encode(["NaCl " * 300, "GaN"])
     assert len(ids[0]) == 128 and ids[0][-1] == fitted.tokenizer.sep_token_id and cut == [True, False]
+
+
+def test_a_tokenizer_is_given_few_texts_at_a_time(bert: Path) -> None:
+    """It keeps more of a text than its tokens: all at once, 4,096 descriptions took two gigabytes."""
+    tokenizer, given = AutoTokenizer.from_pretrained(bert), []
+
+    class Counting:
+        sep_token_id, eos_token_id = tokenizer.sep_token_id, tokenizer.eos_token_id
+
+        def __call__(self, texts: list[str], **options: Any) -> Any:
+            given.append(len(texts))
+            return tokenizer(texts, **options)
+
+    texts = [f"{FORMULAS[at % 10]} " * (1 + at % 100) for at in range(1000)]
+    steps = Preprocessing(bond_lengths=False, bond_angles=False, stop_words=None)
+    encode = TextEncoder(Counting(), steps, frozenset(), "", 64)
+    ids, cut = encode(texts)
+    assert max(given) < 200 and sum(given) == 1000
+    whole = tokenizer(texts, truncation=True, max_length=64)["input_ids"]
+    assert ids == whole
+    assert cut == [len(one) > 64 for one in tokenizer(texts)["input_ids"]] and any(cut) and not all(cut)
+    assert encode([]) == ([], [])
 
 
 def test_targets_are_scaled_by_the_training_rows_only(bert: Path, tmp_path: Path) -> None:
