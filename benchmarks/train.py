@@ -313,8 +313,8 @@ def main() -> None:
         shares = {f"{mean:.0f}": padding(mean) for mean in arguments.mean_tokens}
         if arguments.json:
             print(json.dumps(shares))
-        for mean, found in shares.items() if not arguments.json else ():
-            print(f"mean {mean} tokens: " + ", ".join(f"{name} {share:.1%}" for name, share in found.items()))
+        for mean, parts in shares.items() if not arguments.json else ():
+            print(f"mean {mean} tokens: " + ", ".join(f"{name} {share:.1%}" for name, share in parts.items()))
         return
     logging.set_verbosity_error()
     datasets.disable_progress_bars()
