@@ -108,7 +108,7 @@ docs: $(VENV)/.installed-baselines,describe,docs  ## build the manual: build/doc
 
 constraints:  ## write constraints.txt anew from the newest versions that fit (then run the tests)
 	rm -rf build/constraints && $(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet torch==2.13.0 '.[all,dev]'
+	build/constraints/bin/python -m pip install --quiet torch==2.13.0 '.[all,dev,harness]'
 	{ head -2 constraints.txt; build/constraints/bin/python -m pip freeze --exclude llm4mat-bench | sed 's/+cpu//'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
 

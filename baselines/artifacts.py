@@ -127,7 +127,7 @@ def describe_model(
         classes=None if classes is None else (classes.negative, classes.positive),
         modality=modality,
         score_kind=baseline.declaration.score_kind,
-        settings=context.settings.model_dump(mode="json"),
+        settings=context.settings.that_answer(),
         places=baseline.places(context.settings),
         seed=context.seed,
         run_id=run_id,

@@ -114,20 +114,24 @@ def fit(data: TaskData, context: Context[Settings]) -> BoostedTrees:
         "verbosity": -1,
     }
     names = list(FEATURE_NAMES)
-    train_x, train_y = _features_on_disk(data.train, table, context)
-    validation_x, validation_y = _features_on_disk(data.validation, table, context)
-    trees = lightgbm.Dataset(train_x, train_y, feature_name=names, free_raw_data=True, params=options)
-    held_out = lightgbm.Dataset(validation_x, validation_y, reference=trees, feature_name=names)
-    booster = lightgbm.train(
-        options,
-        trees,
-        num_boost_round=settings.n_estimators,
-        valid_sets=[held_out],
-        callbacks=[
-            lightgbm.early_stopping(settings.early_stopping_rounds, verbose=False),
-            lambda state: context.progress("trees", state.iteration + 1, settings.n_estimators),
-        ],
-    )
+    try:
+        train_x, train_y = _features_on_disk(data.train, table, context)
+        validation_x, validation_y = _features_on_disk(data.validation, table, context)
+        trees = lightgbm.Dataset(train_x, train_y, feature_name=names, free_raw_data=True, params=options)
+        held_out = lightgbm.Dataset(validation_x, validation_y, reference=trees, feature_name=names)
+        booster = lightgbm.train(
+            options,
+            trees,
+            num_boost_round=settings.n_estimators,
+            valid_sets=[held_out],
+            callbacks=[
+                lightgbm.early_stopping(settings.early_stopping_rounds, verbose=False),
+                lambda state: context.progress("trees", state.iteration + 1, settings.n_estimators),
+            ],
+        )
+    finally:  # no later call goes on from them; what a failure leaves shall not stay in a hidden folder
+        for split in (data.train, data.validation):
+            _features_file(split, context).unlink(missing_ok=True)
     text = booster.model_to_string(num_iteration=booster.best_iteration)
     # A tree with k leaves holds k values and k - 1 splits. (LightGBM's own dump takes a tenth of the training.)
     leaves = sum(map(int, re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE)))
@@ -193,7 +197,7 @@ def _of_batch(batch: "pa.Array", table: ElementTable) -> NDArray[np.float32]:
 
 def _features_on_disk(split: Split, table: ElementTable, context: Context[Settings]) -> tuple[Any, NDArray[np.float64]]:
     """Write the features of the rows that have a formula; give them, as LightGBM reads from disk, and the targets."""
-    path = context.work / f"{split.name}.features"
+    path = _features_file(split, context)
     usable = []
     with path.open("wb") as handle:
         for features in _batches(split.texts, table, f"split {split.name}, "):
@@ -205,6 +209,10 @@ def _features_on_disk(split: Split, table: ElementTable, context: Context[Settin
     if not mask.any():
         raise DataError(f"split {split.name}: no row has a composition")
     return _sequence(path, int(mask.sum())), split.targets[mask]
+
+
+def _features_file(split: Split, context: Context[Settings]) -> Path:
+    return context.work / f"{split.name}.features"
 
 
 def _sequence(path: Path, rows: int) -> Any:  # noqa: ANN401 - the class needs LightGBM, which is imported where used

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,9 +72,28 @@ class Declaration(BaseModel):
 
 
 class Settings(BaseModel):
-    """Base of every model's settings: immutable, and a misspelt one is an error."""
+    """Base of every model's settings: immutable, and a misspelt one is an error.
+
+    Attributes:
+        change_no_answer: Names of settings that any value may have without an answer changing, such as how often a
+            checkpoint is written. They are no part of what a run is.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    change_no_answer: ClassVar[tuple[str, ...]] = ()
+
+    def that_answer(self) -> dict[str, JsonValue]:
+        """All settings as a run is named by them: those that change no answer as if nothing had been said of them."""
+        return {**self.model_dump(mode="json"), **self._unsaid()}
+
+    def beside(self) -> dict[str, JsonValue]:
+        """Those that change no answer, where they are not at their defaults."""
+        given = self.model_dump(mode="json")
+        return {name: given[name] for name, default in self._unsaid().items() if given[name] != default}
+
+    def _unsaid(self) -> dict[str, JsonValue]:
+        return {name: type(self).model_fields[name].get_default() for name in self.change_no_answer}
 
 
 class Texts(Sequence[str | None]):

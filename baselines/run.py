@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from ..dataset_builder.catalogue import Modality, Task
 from ..dataset_builder.dataset_folder import load_task
@@ -25,7 +25,7 @@ from ..progress import Progress, silent
 from . import processes
 from .artifacts import MODEL_FOLDER, copy_model, describe_model, read_whole_manifest
 from .controls import train_subset
-from .presets import preset_settings
+from .presets import preset_differences, preset_settings
 from .protocol import Answers, Context, Settings, Split, TaskData
 from .registry import Baseline, check_installed, check_reads, library_versions
 
@@ -107,6 +107,7 @@ def train_baseline(
         UsageError: The model cannot read this modality, or the data is not at hand.
         DataError: The data or an earlier result is damaged.
     """
+    processes.check_can(baseline)
     check_reads(baseline, modality, task.kind)
     check_installed(baseline)
     settings = baseline.resolve(settings or baseline.settings_model(), task)
@@ -123,7 +124,7 @@ def train_baseline(
             pretraining_overlap=baseline.pretraining_overlap(settings, task),
         ),
         TrainingProtocol(
-            settings=settings.model_dump(mode="json"),
+            settings=settings.that_answer(),
             seed=seed,
             preset=preset,
             control=control,
@@ -147,7 +148,7 @@ def train_baseline(
         whole = None if overwrite else _whole_run(baseline, config, results)
         learnt = TaskData(task, modality, train, validation)
         saved = _fitted(baseline, learnt, context, run, whole)
-        record = _answered(baseline, saved, test, run, progress)
+        record = _answered(baseline, saved, test, run, progress, settings.beside())
     return Run(run.folder, record, already_there=False)
 
 
@@ -166,7 +167,6 @@ def train_along(
 
     Arguments are those of `train_baseline`. All else, settings among it, the first process says.
     """
-    processes.check_can(baseline)
     shared = processes.share(None)
     if shared is None:  # the run was there, or what it needs had been trained before
         return
@@ -228,8 +228,10 @@ def _fitted(
     return saved
 
 
-def _answered(baseline: Baseline, saved: Path, test: Split, run: OpenRun, progress: Progress) -> ResultRecord:
-    """Answer the test rows and finish the run.
+def _answered(
+    baseline: Baseline, saved: Path, test: Split, run: OpenRun, progress: Progress, beside: dict[str, JsonValue]
+) -> ResultRecord:
+    """Answer the test rows and finish the run; ``beside`` are settings that are recorded and no part of what it is.
 
     What answers is what was saved: a saved model predicts as in its run because it is the one that did.
     """
@@ -244,12 +246,17 @@ def _answered(baseline: Baseline, saved: Path, test: Split, run: OpenRun, progre
     try:
         answers = model.answer(texts[:asked])
     except DataError as error:
+        shutil.rmtree(saved, ignore_errors=True)  # with that row mended it is another run, which goes on from nothing
         raise DataError(f"split test, {error}; mend that row, or leave it empty: it counts as missing") from error
     values = np.full(len(test), np.nan)
     values[:asked] = _checked(baseline, answers.values, asked)
     declaration = baseline.declaration
     columns = answer_columns(run.config.kind, test.material_ids, test.targets, values, declaration.score_kind)
     facts = dict(model.facts)
+    if beside:
+        facts["settings_beside"] = beside
+    if differences := preset_differences(protocol.preset, baseline.id):
+        facts["not_as_published"] = list(differences)
     if (statuses := answers.columns.get("parse_status")) is not None:
         facts["parse_status"] = dict(sorted(Counter(one or "missing" for one in statuses).items()))
     return run.finish(

@@ -3,6 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/train.py                     both length distributions, then the loss curves
     python benchmarks/train.py --mean-tokens 456 --steps 20
     python benchmarks/train.py --peak-tflops 495                     on a GPU: also MFU, against the peak you name
+    python benchmarks/train.py --padding                             only what share of batches of 64 is padding
 
 The model is T5-v1.1-small's encoder (8 layers, 512 wide, 35 million weights, random) with LLM-Prop's head. Texts are
 token ids, their lengths drawn as in ``synthetic.py`` (log-normal) and scaled so that their mean, cut at 888 tokens, is
@@ -100,6 +101,20 @@ def stratified(lengths: NDArray[np.int32], batch: int, steps: int) -> NDArray[np
     ordered = np.sort(lengths)[: len(lengths) // batch * batch].reshape(-1, batch)
     places = (np.arange(steps) + 0.5) * len(ordered) / steps
     return ordered[places.astype(int)].ravel()
+
+
+def padding(mean: float, batch: int = 64) -> dict[str, float]:
+    """What share of the tokens that go through the model are padding: the most that packing could save."""
+    lengths = lengths_of(mean, batch * POOL_BATCHES, seed=0)
+    orders = {
+        "like lengths (ours)": order_of(lengths, batch, 0, 0),
+        "any order": np.random.default_rng(1).permutation(len(lengths)),
+    }
+    found = {}
+    for name, order in orders.items():
+        batches = lengths[order].reshape(-1, batch)
+        found[name] = 1 - float(lengths.sum()) / float(batches.max(axis=1).sum() * batch)
+    return {**found, f"all to {LONGEST}": 1 - float(lengths.mean()) / LONGEST}
 
 
 def rows_of(lengths: NDArray[np.int32], seed: int, vocabulary: int = VOCABULARY) -> datasets.Dataset:
@@ -291,8 +306,16 @@ def main() -> None:
     parser.add_argument("--peak-tflops", type=float, help="of the GPU in this precision, for MFU")
     parser.add_argument("--curve-seeds", type=int, default=4, help="0 leaves the loss curves out")
     parser.add_argument("--curve-epochs", type=int, default=10)
+    parser.add_argument("--padding", action="store_true", help="only the share of padding, of batches of 64")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if arguments.padding:
+        shares = {f"{mean:.0f}": padding(mean) for mean in arguments.mean_tokens}
+        if arguments.json:
+            print(json.dumps(shares))
+        for mean, parts in shares.items() if not arguments.json else ():
+            print(f"mean {mean} tokens: " + ", ".join(f"{name} {share:.1%}" for name, share in parts.items()))
+        return
     logging.set_verbosity_error()
     datasets.disable_progress_bars()
     torch.set_num_threads(arguments.threads)

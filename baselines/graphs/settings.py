@@ -1,6 +1,6 @@
 """What can be set for every graph network."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from ..protocol import Settings
 
 class TrainingSettings(Settings):
     """How a graph network is trained; the defaults are those that the published trained models name in their files."""
+
+    change_no_answer: ClassVar[tuple[str, ...]] = ("checkpoint_steps",)
 
     epochs: int = Field(default=1000, ge=1)
     batch_size: int = Field(default=256, ge=2, description="crystals")

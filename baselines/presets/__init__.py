@@ -1,4 +1,8 @@
-"""Settings that go by a name, as data: a YAML file a preset, a section a model."""
+"""Settings that go by a name, as data: a YAML file a preset, a section a model.
+
+A section ``differences`` says, by model, what is done otherwise than by those whose settings they are, where a score
+may change by it. The record of a run that goes by the preset repeats it.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -9,6 +13,7 @@ import yaml
 from ...errors import UsageError, unknown_name
 
 _HERE = Path(__file__).resolve().parent
+_DIFFERENCES = "differences"
 
 
 def preset_names() -> list[str]:
@@ -27,9 +32,16 @@ def preset_settings(preset: str | None, model: str) -> dict[str, Any]:
     if preset not in preset_names():
         raise unknown_name("preset", preset, preset_names())
     found = _read(preset)
-    if model not in found:
-        raise UsageError(f"preset {preset} says nothing of {model}; it has {', '.join(sorted(found))}")
+    models = sorted(found.keys() - {_DIFFERENCES})
+    if model not in models:
+        raise UsageError(f"preset {preset} says nothing of {model}; it has {', '.join(models)}")
     return dict(found[model] or {})
+
+
+def preset_differences(preset: str | None, model: str) -> tuple[str, ...]:
+    """What a preset does otherwise than its origin, for a model; nothing without a preset, or one that has none."""
+    found = {} if preset not in preset_names() else _read(str(preset)).get(_DIFFERENCES) or {}
+    return tuple(found.get(model) or ())
 
 
 @cache

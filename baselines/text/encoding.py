@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ROWS_WORTH_PROCESSES = 20_000
 _MAP_ROWS = 1000
+_TEXTS_AT_ONCE = 128
+"""Tokenizers keep some 200 bytes a token of all that they are given at once, and descriptions have thousands."""
 
 
 def preprocessing_of(settings: TextSettings, modality: Modality) -> Preprocessing:
@@ -86,8 +88,9 @@ class TextEncoder:
         Returns:
             Token ids of each text, and whether it was cut.
         """
-        if not texts:
-            return [], []
+        return in_pieces(self._encode, texts)
+
+    def _encode(self, texts: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
         ready = [self.first_token + preprocess(text, self.steps, self.stop_words) for text in texts]
         encoded = self.tokenizer(ready, add_special_tokens=True, truncation=False, return_attention_mask=False)
         ids: list[list[int]] = encoded["input_ids"]
@@ -99,6 +102,19 @@ class TextEncoder:
             return ids
         special = {self.tokenizer.sep_token_id, self.tokenizer.eos_token_id} - {None}
         return ids[: self.max_length - 1] + ids[-1:] if ids[-1] in special else ids[: self.max_length]
+
+
+def in_pieces(
+    encode: Callable[[Sequence[str]], tuple[list[list[int]], list[bool]]], texts: Sequence[str]
+) -> tuple[list[list[int]], list[bool]]:
+    """Encode some texts at a time, however many there are."""
+    ids: list[list[int]] = []
+    cut: list[bool] = []
+    for start in range(0, len(texts), _TEXTS_AT_ONCE):
+        more, of_them_cut = encode(texts[start : start + _TEXTS_AT_ONCE])
+        ids += more
+        cut += of_them_cut
+    return ids, cut
 
 
 def prepare_tokenizer(tokenizer: Any, steps: Preprocessing, first_token: str) -> list[str]:  # noqa: ANN401

@@ -7,7 +7,7 @@ from typing import Any
 from ...answers.form import answer_text
 from ...dataset_builder.catalogue import Modality, Task
 from ...errors import UsageError, said
-from .encoding import Reading
+from .encoding import Reading, in_pieces
 from .preprocess import preprocess
 
 _TEXT, _ANSWER = "THE-CRYSTAL-STANDS-HERE", "THE-ANSWER-STANDS-HERE"
@@ -96,8 +96,9 @@ class ChatEncoder:
         Raises:
             UsageError: The question alone is too long.
         """
-        if not texts:
-            return [], []
+        return in_pieces(self._encode, texts)
+
+    def _encode(self, texts: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
         ready = [preprocess(text, self.reading.steps, self.reading.stop_words).strip() for text in texts]
         # The template has written the token that begins a text, so none is added.
         encoded = self.tokenizer(

@@ -1,6 +1,6 @@
 """What can be set for every fine-tuned encoder."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from ..protocol import Settings
 
 class TextSettings(Settings):
     """How an encoder is fine-tuned; the defaults are those of the published code where it has them."""
+
+    change_no_answer: ClassVar[tuple[str, ...]] = ("checkpoint_steps", "report_to")
 
     model_id: str = Field(description="folder of a checkpoint, or a model repo on the Hub")
     model_revision: str | None = Field(
@@ -34,5 +36,5 @@ class TextSettings(Settings):
     precision: Literal["float32", "bfloat16"] = Field(default="float32", description="bfloat16 only in hardware")
     gradient_checkpointing: bool = Field(default=False, description="less memory, more time")
     compile: bool = Field(default=False, description="torch.compile")
-    checkpoint_steps: int = Field(default=500, ge=1, description="steps between checkpoints, besides each epoch's end")
+    checkpoint_steps: int = Field(default=500, ge=1, description="steps between checkpoints")
     report_to: str = Field(default="none", description="as transformers' report_to: none, tensorboard, trackio, wandb")

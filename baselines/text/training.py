@@ -19,7 +19,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerContr
 from ...errors import DataError, UsageError, said
 from ...files import replace_folder, write_json
 from ...progress import Progress
-from ..processes import count, first_before_others, wait
+from ..processes import count, first_before_others, rank, wait
 from .attention import quickened
 from .batches import LikeLengths
 from .encoding import EncodedSplits, column
@@ -93,6 +93,10 @@ def train_network(
         seed: Of dropout and of the order of rows.
         work: Folder of the run; ``checkpoints``, the best weights and the history stand there.
         progress: Told of every step.
+
+    Raises:
+        UsageError: There is no such reporter.
+        DataError: A checkpoint is damaged, or cannot be written.
     """
     arguments = TrainingArguments(
         output_dir=str(work / "checkpoints"),
@@ -120,6 +124,7 @@ def train_network(
         dataloader_pin_memory=torch.cuda.is_available(),
         label_names=["labels"],
     )
+    books = _Bookkeeping(work, progress, settings.patience)
     try:
         trainer = _Trainer(
             model=network,
@@ -127,7 +132,7 @@ def train_network(
             train_dataset=train,
             eval_dataset=train,  # the trainer wants one; what is scored is up to `score`
             data_collator=collate,
-            callbacks=[_Bookkeeping(work, progress, settings.patience)],
+            callbacks=[books],
         )
     except (RuntimeError, ValueError) as error:
         if settings.report_to == "none":
@@ -140,7 +145,15 @@ def train_network(
     try:
         with nullcontext() if settings.compile else quickened(network.encoder):
             trainer.train(resume_from_checkpoint=checkpoint)
-    except (RuntimeError, SafetensorError) as error:
+    except Exception as error:  # of a damaged checkpoint, torch raises whatever it pleases
+        if checkpoint is not None and not books.began:
+            raise DataError(
+                f"{checkpoint}: cannot go on from it ({said(error, 120)}); --overwrite begins anew"
+            ) from error
+        if not isinstance(error, OSError | RuntimeError | SafetensorError):
+            raise
+        if not rank():
+            last_checkpoint(work)  # on a full disk, what is half-written takes room from others
         raise _not_written(work, error) from error
     wait()
     best = Best.model_validate_json((work / BEST / BEST_FILE).read_bytes())
@@ -239,10 +252,21 @@ class _Bookkeeping(TrainerCallback):
     def __init__(self, work: Path, progress: Progress, patience: int) -> None:
         self.work, self.progress, self.patience = work, progress, patience
         self.loss: float | None = None
+        self.began = False
+        self.save_when_scored = False
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
+        self.began = True
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
+        # A run that went on from a checkpoint of an epoch's last step would never score that epoch.
+        if (state.epoch or 0.0).is_integer():
+            self.save_when_scored, control.should_save = control.should_save, False
         loss = "" if self.loss is None else f", loss {self.loss:.3f}"
         self.progress(f"training (epoch {math.ceil(state.epoch or 1)}{loss})", state.global_step, state.max_steps)
+
+    def on_epoch_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
+        control.should_save, self.save_when_scored = self.save_when_scored, False
 
     def on_log(self, args: Any, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any) -> None:  # noqa: ANN401, ARG002
         if logs and "loss" in logs:
@@ -262,6 +286,7 @@ class _Bookkeeping(TrainerCallback):
         best = Best.model_validate_json((self.work / BEST / BEST_FILE).read_bytes())
         if self.patience and (state.epoch or 0.0) - best.epoch >= self.patience:
             control.should_training_stop = True
+            control.should_save = False  # nor would a run that went on from there know that it had ended
 
 
 def head_error(network: CrystalNetwork, rows: Any, *, scale: Scale, pad_id: int, precision: str) -> float:  # noqa: ANN401

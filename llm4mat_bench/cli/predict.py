@@ -121,7 +121,7 @@ def _print(model: "TrainedModel", members: int, rows: list[dict[str, Any]], tota
     table.add_column("class" if manifest.classes else "unit", overflow="fold")
     for row in rows:
         place, name = row["input"], row["name"]
-        label = place if name == place or Path(place).stem == name else f"{place}: {name}"
+        label = place if name == place or Path(place).stem == name or _counts(place, name) else f"{place}: {name}"
         said = row.get("class") if manifest.classes else manifest.unit
         if row["error"]:
             table.add_row(label, *["–"] * (1 + (members > 1)), f"[red]{_plain(row['error'])}[/]")
@@ -131,6 +131,11 @@ def _print(model: "TrainedModel", members: int, rows: list[dict[str, Any]], tota
     out.print(table)
     if total > len(rows):
         out.print(f"... and {total - len(rows):,} more: --out FILE writes them all")
+
+
+def _counts(place: str, name: str) -> bool:
+    """Whether a name only counts the rows of a table that has no ids, from 0: the place says it, from 1."""
+    return name.isdecimal() and place.endswith(f", row {int(name) + 1}")
 
 
 def _plain(text: str) -> str:

@@ -131,10 +131,14 @@ class _Log:
         self._console = console
         self._last = time.monotonic()
         self._began: dict[str, tuple[float, int]] = {}  # when a step was first heard of, how much was done then
+        self._done: dict[str, int] = {}
 
     def __call__(self, step: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        since, before = self._began.setdefault(_name(step), (now, done))
+        now, name = time.monotonic(), _name(step)
+        if done < self._done.get(name, 0):  # the same step of the next run
+            del self._began[name]
+        self._done[name] = done
+        since, before = self._began.setdefault(name, (now, done))
         if now - self._last < LINE_SECONDS:
             return
         self._last = now

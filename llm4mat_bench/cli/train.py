@@ -101,6 +101,7 @@ def train(
     from ..dataset_builder.catalogue import match_tasks
 
     baseline = get_baseline(model)
+    processes.check_can(baseline)
     places = places_of(data, source)  # may declare sources of the user's own
     found = match_tasks(tasks)
     views, seeds = read_modalities(modality), _seeds(seed)
@@ -120,7 +121,9 @@ def train(
         train_rows=train_rows,
         control="shuffled" if control == "shuffled" else "none",
         # A preset of which something was changed is not that preset.
-        preset=preset if chosen == read_settings(baseline, read_pairs(checkpoint), preset) else None,
+        preset=preset
+        if chosen.that_answer() == read_settings(baseline, read_pairs(checkpoint), preset).that_answer()
+        else None,
     )
     if processes.count() > 1 and (len(wanted) != 1 or ray is not None):
         raise UsageError("several processes train one run at a time: name one task, one modality, one seed, no --ray")

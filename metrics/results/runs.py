@@ -184,6 +184,8 @@ def open_run(config: RunConfig, results: Path, *, overwrite: bool = False) -> Fi
             work.mkdir(exist_ok=True)
             started_at, resumed = _started(work / _CONFIG_FILE, config)
         except BaseException:
+            with contextlib.suppress(OSError):  # what an earlier call left in it stays
+                work.rmdir()
             lock.release()
             raise
     except OSError as error:
@@ -218,13 +220,20 @@ def _finished(folder: Path, config: RunConfig) -> FinishedRun:
 
 
 def _started(file: Path, config: RunConfig) -> tuple[str, bool]:
-    """When the run was begun, and whether by an earlier call; say in the work folder what it belongs to."""
+    """When the run was begun, and whether by an earlier call; say in the work folder what it belongs to.
+
+    Raises:
+        DataError: It belongs to another run: somebody put it there.
+    """
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        if found["config_sha256"] == config.sha256 and isinstance(found["started_at"], str):
-            return found["started_at"], True
+        begun_by, started_at = str(found["config_sha256"]), str(found["started_at"])
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not begun, or killed while beginning
+    else:
+        if begun_by != config.sha256:
+            raise DataError(f"{file.parent}: holds what another run has begun; --overwrite begins this one anew")
+        return started_at, True
     now = datetime.now(UTC).isoformat(timespec="seconds")
     shown = {"config_sha256": config.sha256, "started_at": now, "config": config.model_dump(mode="json")}
     write_json(file, shown)

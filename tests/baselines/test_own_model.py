@@ -48,6 +48,14 @@ def train(checkout: Path, results: Path, epochs: int) -> list[str]:
     return program(checkout, *words)
 
 
+def test_the_example_passes_the_linter() -> None:
+    """Who copies it has `make lint` pass."""
+    pytest.importorskip("ruff")
+    words = [sys.executable, "-m", "ruff", "check", "--quiet", "--stdin-filename", "baselines/text_length.py", "-"]
+    checked = subprocess.run(words, input=code_of_contributing(), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
 @pytest.mark.slow
 def test_a_model_in_one_file_is_killed_resumed_saved_and_loaded(checkout: Path, tmp_path: Path) -> None:
     epochs = 400

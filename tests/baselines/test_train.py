@@ -8,14 +8,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from llm4mat_bench import get_task, load_task
-from llm4mat_bench.baselines.registry import get_baseline
+from llm4mat_bench.baselines.presets import preset_differences, preset_settings
+from llm4mat_bench.baselines.registry import get_baseline, list_baselines
 from llm4mat_bench.baselines.run import read_settings, train_baseline
 from llm4mat_bench.errors import DataError, UsageError
 from llm4mat_bench.metrics.results.verify import find_runs, verify_results
@@ -244,7 +245,8 @@ def test_rows_that_cannot_teach_or_be_read_are_one_line(
     words = ("--data", data, "--set", "n_estimators=3", "--out", tmp_path / "out")
     called = call("train", "composition_gbm", task, *words)
     assert called.status == 1 and message in " ".join(called.err.split()) and "Traceback" not in called.err
-    assert not list(tmp_path.rglob("result.json"))
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert not list((tmp_path / "out").rglob(".*"))  # no work folder: nothing would go on from it
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_lock(call: Callable[..., Any], tmp_path: Path) -> None:
@@ -258,4 +260,51 @@ def test_a_full_disk_is_one_line_and_leaves_no_lock(call: Callable[..., Any], tm
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert called.status == 1 and "cannot be written" in " ".join(called.err.split())
     assert "Traceback" not in called.err
-    assert not [path for path in (tmp_path / "full").rglob("*") if path.is_file()]
+    assert not [path for path in (tmp_path / "full").rglob("*") if path.is_file() or path.name.startswith(".")]
+
+
+def test_what_changes_no_answer_is_no_part_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever such a setting is, the run is found; what it was stands beside."""
+    from llm4mat_bench.baselines import dummy, run
+    from llm4mat_bench.baselines.protocol import Settings
+
+    class Some(Settings):
+        change_no_answer: ClassVar[tuple[str, ...]] = ("often",)
+        often: int = 5
+        other: int = 1
+
+    monkeypatch.setattr(dummy, "Settings", Some)
+    monkeypatch.setattr(run, "preset_differences", lambda preset, model: ("the order",) if preset else ())
+    baseline, task = get_baseline("dummy"), get_task(TASK)
+    first = train_baseline(baseline, task, "composition", tmp_path, settings=Some(often=3), preset="published")
+    assert first.record.protocol.settings == {"often": 5, "other": 1}
+    assert first.record.fitted["settings_beside"] == {"often": 3}
+    assert first.record.fitted["not_as_published"] == ["the order"]
+    assert json.loads((first.folder / "model" / "model.json").read_text())["settings"] == {"often": 5, "other": 1}
+    again = train_baseline(baseline, task, "composition", tmp_path)
+    assert again.already_there and again.folder == first.folder
+    assert train_baseline(baseline, task, "composition", tmp_path, settings=Some(other=2)).folder != first.folder
+    assert not [fault for one in verify_results(tmp_path) for fault in one.faults]
+
+
+def test_defaults_name_a_run_as_they_are() -> None:
+    """Of runs made before there were such settings, the ids stay; each name is that of a setting."""
+    beside = {}
+    for baseline in list_baselines():
+        settings = baseline.settings_model()
+        assert settings.that_answer() == settings.model_dump(mode="json") and not settings.beside()
+        beside[baseline.id] = settings.change_no_answer
+    assert beside["cgcnn"] == ("checkpoint_steps",)
+    assert beside["llmprop"] == beside["lora"] == ("checkpoint_steps", "report_to")
+    changed = read_settings(get_baseline("encoder"), {"checkpoint_steps": "3", "report_to": "tensorboard"})
+    assert changed.that_answer() == get_baseline("encoder").settings_model().that_answer()
+    assert changed.beside() == {"checkpoint_steps": 3, "report_to": "tensorboard"}
+
+
+def test_a_preset_says_what_it_does_otherwise() -> None:
+    for model in ("llmprop", "matbert", "cgcnn"):
+        differences = preset_differences("published", model)
+        assert differences and all("(published" in one for one in differences)
+    assert preset_differences("fast", "llmprop") == preset_differences(None, "llmprop") == ()
+    with pytest.raises(UsageError, match=r"says nothing of dummy; it has cgcnn, llmprop, matbert$"):
+        preset_settings("published", "dummy")

@@ -155,6 +155,16 @@ def test_predict_takes_formulas_files_tables_and_cifs(trained: Path, tmp_path: P
     assert "5 of 19 could not be predicted" in called.err
 
 
+def test_rows_without_ids_are_named_by_their_place(trained: Path, tmp_path: Path, call: Callable[..., Any]) -> None:
+    (tmp_path / "table.csv").write_text("formula\nNaCl\nSi\n")
+    (tmp_path / "ids.csv").write_text("id,formula\nseven,NaCl\n")
+    words = (tmp_path / "table.csv", tmp_path / "ids.csv", "--json")
+    said = json.loads(call("predict", run_of(trained, "dummy", "sample/band_gap"), *words).out)["predictions"]
+    assert [one["name"] for one in said] == ["0", "1", "seven"]
+    shown = call("predict", run_of(trained, "dummy", "sample/band_gap"), *words[:2]).out
+    assert "row 1: 0" not in shown and "row 2: 1" not in shown and "seven" in shown
+
+
 def test_predict_writes_all_rows_and_prints_some(trained: Path, tmp_path: Path, call: Callable[..., Any]) -> None:
     folder = run_of(trained, "composition_gbm", "sample/is_stable")
     test = load_task("sample/is_stable", "composition")["test"]

@@ -92,6 +92,20 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
     assert _seen(console) == "describing: 170 of 3,000, 2 a second, 24 min left\n"
 
 
+def test_the_same_step_of_the_next_run_has_a_rate_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(display.time, "monotonic", lambda: now)
+    console = Console(file=io.StringIO(), width=20)
+    with show_progress(console=console) as progress:
+        for second in range(50):  # seed 0
+            now = 1000.0 + second
+            progress("training", 1 + second, 50)
+        for second in range(500, 565):  # after much else, seed 1
+            now = 1000.0 + second
+            progress("training", 1 + 2 * (second - 500), 200)
+    assert _seen(console) == "training: 1 of 200\ntraining: 121 of 200, 2 a second, 1 min left\n"
+
+
 def test_what_stands_in_brackets_changes_and_rate_and_time_left_go_on(
     monkeypatch: pytest.MonkeyPatch, drawn_at_once: None
 ) -> None:

@@ -1,11 +1,11 @@
 """Run by `test_resume.py` in a process of its own: fit a tiny model, write what it answers.
 
-    python -P fit_once.py MODEL WORK CHECKPOINT ANSWERS [STEP]
+    python -P fit_once.py MODEL WORK CHECKPOINT ANSWERS [STEP [scoring]]
 
 MODEL is encoder, or lora for a decoder that is taught to write answers.
 
 With STEP, the process kills itself with SIGKILL when so many steps are done: as sudden as any other kill, and at a
-known place.
+known place. With ``scoring``, it does so when it is about to score the epoch that ends there.
 """
 
 import json
@@ -20,7 +20,7 @@ def main() -> None:
     import datasets
 
     from llm4mat_bench.baselines.protocol import Context, Split, TaskData, Texts
-    from llm4mat_bench.baselines.text import encoder, lora
+    from llm4mat_bench.baselines.text import encoder, lora, training
     from llm4mat_bench.dataset_builder.catalogue import get_task
 
     module = {"encoder": encoder, "lora": lora}[sys.argv[1]]
@@ -31,11 +31,15 @@ def main() -> None:
         {"material_id": [str(at) for at in range(40)], "text": texts, "target": [float(at % 3) for at in range(40)]}
     )
 
-    def progress(words: str, done: int, total: int) -> None:
-        if stop is not None and done == stop and words.startswith("training"):
-            os.kill(os.getpid(), signal.SIGKILL)
+    scoring = sys.argv[6:] == ["scoring"]
 
-    given = {"model_id": str(checkpoint), "epochs": 3, "batch_size": 4, "checkpoint_steps": 3, "learning_rate": 1e-3}
+    def progress(words: str, done: int, total: int) -> None:
+        if done == stop and words.startswith("training"):
+            if not scoring:
+                os.kill(os.getpid(), signal.SIGKILL)
+            training.logits_of = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+
+    given = {"model_id": str(checkpoint), "epochs": 3, "batch_size": 4, "checkpoint_steps": 5, "learning_rate": 1e-3}
     if module is lora:
         given |= {"form": "instruction", "bond_lengths": True, "learning_rate": 1e-2, "r": 16}
     settings = module.resolve(module.Settings(**given))

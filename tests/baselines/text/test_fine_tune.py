@@ -1,6 +1,7 @@
 """Fine-tuned encoders on small random checkpoints: what they read, what they answer, what they refuse."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ pytest.importorskip("transformers")
 
 import datasets
 import tiny_models
+from transformers import AutoTokenizer
 
 from llm4mat_bench.baselines.protocol import Context, Split, TaskData, Texts
 from llm4mat_bench.baselines.text import encoder, llmprop, matbert
+from llm4mat_bench.baselines.text.encoding import TextEncoder
 from llm4mat_bench.baselines.text.fine_tune import has_bfloat16
+from llm4mat_bench.baselines.text.preprocess import Preprocessing
 from llm4mat_bench.dataset_builder.catalogue import get_task
 from llm4mat_bench.errors import DataError, UsageError
 
@@ -153,6 +157,28 @@ def test_long_texts_are_cut_and_counted(bert: Path, tmp_path: Path) -> None:
     assert len(ids[0]) == 128 and ids[0][-1] == fitted.tokenizer.sep_token_id and cut == [True, False]
 
 
+def test_a_tokenizer_is_given_few_texts_at_a_time(bert: Path) -> None:
+    """It keeps more of a text than its tokens: all at once, 4,096 descriptions took two gigabytes."""
+    tokenizer, given = AutoTokenizer.from_pretrained(bert), []
+
+    class Counting:
+        sep_token_id, eos_token_id = tokenizer.sep_token_id, tokenizer.eos_token_id
+
+        def __call__(self, texts: list[str], **options: Any) -> Any:
+            given.append(len(texts))
+            return tokenizer(texts, **options)
+
+    texts = [f"{FORMULAS[at % 10]} " * (1 + at % 100) for at in range(1000)]
+    steps = Preprocessing(bond_lengths=False, bond_angles=False, stop_words=None)
+    encode = TextEncoder(Counting(), steps, frozenset(), "", 64)
+    ids, cut = encode(texts)
+    assert max(given) < 200 and sum(given) == 1000
+    whole = tokenizer(texts, truncation=True, max_length=64)["input_ids"]
+    assert ids == whole
+    assert cut == [len(one) > 64 for one in tokenizer(texts)["input_ids"]] and any(cut) and not all(cut)
+    assert encode([]) == ([], [])
+
+
 def test_targets_are_scaled_by_the_training_rows_only(bert: Path, tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     train = rows(24, [10.0 + at % 2 for at in range(24)])
@@ -189,6 +215,28 @@ def test_a_full_disk_is_one_line(
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(kind, match=wanted):
         encoder.fit(data_of(), context_of(encoder, tmp_path / "work", bert, epochs=1))
+    assert not list((tmp_path / "work" / "checkpoints").iterdir())  # nothing half-written
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "trainer_state.json"])
+def test_a_damaged_checkpoint_is_one_line(name: str, bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+
+    class KilledError(Exception):
+        pass
+
+    def kill(words: str, done: int, total: int) -> None:
+        if done == 4:
+            raise KilledError
+
+    context = context_of(encoder, tmp_path / "work", bert, checkpoint_steps=1)
+    with pytest.raises(KilledError):
+        encoder.fit(data_of(), replace(context, progress=kill))
+    [*_, last] = sorted((tmp_path / "work" / "checkpoints").glob("checkpoint-*"))
+    (last / name).write_bytes(b"{" + (last / name).read_bytes()[: 9 if name.endswith("json") else 90])
+    with pytest.raises(DataError, match=rf"{last.name}: cannot go on from it .*--overwrite begins anew") as caught:
+        encoder.fit(data_of(), context)
+    assert "\n" not in str(caught.value)
 
 
 def test_three_training_rows_are_enough(bert: Path, tmp_path: Path) -> None:
@@ -404,9 +452,58 @@ def test_a_run_is_the_same_wherever_its_checkpoint_lies(bert: Path, tmp_path: Pa
         named(bert, stop_words=str(tmp_path / "none.txt"))
 
 
+def test_checkpoints_change_no_answer(bert: Path, tmp_path: Path) -> None:
+    """So how often they are written is no part of what a run is."""
+    answers = []
+    for steps in (1, 500):
+        (tmp_path / str(steps)).mkdir()
+        context = context_of(encoder, tmp_path / str(steps), bert, checkpoint_steps=steps)
+        answers.append(encoder.fit(data_of(), context).predict(Texts(rows(8)["text"][:])))
+    np.testing.assert_array_equal(*answers)
+
+
 def test_a_reporter_that_is_not_there_is_one_line(bert: Path, tmp_path: Path) -> None:
     """The setting is transformers' own: its word is passed on."""
     context = context_of(encoder, tmp_path, bert, epochs=1, report_to="nonsense")
     with pytest.raises(UsageError, match=r"report_to=nonsense: .*nonsense") as caught:
         encoder.fit(data_of(train=rows(4), validation=rows(1)), context)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("modality", ["composition", "cif", "description"])
+@pytest.mark.parametrize(("model", "checkpoint"), [("llmprop", "t5"), ("matbert", "bert")])
+def test_each_modality_is_trained_on_its_own_text(
+    model: str,
+    checkpoint: str,
+    modality: Any,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the preset `published`, whose code read descriptions whatever it was asked for."""
+    from llm4mat_bench.baselines.registry import get_baseline
+    from llm4mat_bench.baselines.run import read_settings, train_baseline
+    from llm4mat_bench.baselines.text import encoding
+    from llm4mat_bench.dataset_builder.sample import read_sample
+
+    class EnoughError(Exception):
+        pass
+
+    seen: dict[str, str | None] = {}
+
+    def encode_splits(data: TaskData, encode: Any, context: Any) -> None:
+        for split in (data.train, data.validation):
+            seen.update(zip(split.material_ids.to_pylist(), split.texts, strict=True))
+        raise EnoughError
+
+    own: dict[str, str] = {}
+    for split in ("train", "validation"):
+        table = read_sample(split, ["material_id", modality])
+        own.update(zip(table["material_id"].to_pylist(), table[modality].to_pylist(), strict=True))
+    monkeypatch.setattr(encoding, "encode_splits", encode_splits)
+    baseline = get_baseline(model)
+    given = {"model_id": str(request.getfixturevalue(checkpoint))}
+    settings = read_settings(baseline, given, "published")
+    with pytest.raises(EnoughError):
+        train_baseline(baseline, TASK, modality, tmp_path, settings=settings, preset="published")
+    assert len(seen) > 900 and seen == {name: own[name] for name in seen}

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +49,9 @@ def test_two_processes_train_one_run(tmp_path: Path) -> None:
     assert [path.name for path in verified.folder.parent.iterdir()] == [verified.folder.name]
 
 
-def test_a_model_of_one_process_refuses_several(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_one_process_refuses_several(
+    monkeypatch: pytest.MonkeyPatch, call: Callable[..., Any], tmp_path: Path
+) -> None:
     processes.check_can(get_baseline("dummy"))
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -55,3 +59,8 @@ def test_a_model_of_one_process_refuses_several(monkeypatch: pytest.MonkeyPatch)
     processes.check_can(get_baseline("encoder"))
     with pytest.raises(UsageError, match="trains in one process"):
         processes.check_can(get_baseline("dummy"))
+    for rank in ("0", "1"):  # the first, too, before it has done anything
+        monkeypatch.setenv("RANK", rank)
+        called = call("train", "dummy", "sample/band_gap", "--out", tmp_path / "out")
+        assert called.status == 2 and "trains in one process" in " ".join(called.err.split())
+    assert not (tmp_path / "out").exists()

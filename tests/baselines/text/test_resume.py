@@ -17,9 +17,9 @@ import tiny_models
 SCRIPT = Path(__file__).with_name("fit_once.py")
 
 
-def run(model: str, work: Path, checkpoint: Path, answers: Path, stop: int | None = None) -> int:
+def run(model: str, work: Path, checkpoint: Path, answers: Path, *stop: object) -> int:
     work.mkdir(exist_ok=True)
-    arguments = [model, str(work), str(checkpoint), str(answers), *([str(stop)] if stop else [])]
+    arguments = [model, str(work), str(checkpoint), str(answers), *map(str, stop)]
     environment = os.environ | {"HF_DATASETS_CACHE": str(work / "cache"), "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         [sys.executable, "-P", str(SCRIPT), *arguments], env=environment, capture_output=True, text=True, check=False
@@ -33,14 +33,15 @@ def run(model: str, work: Path, checkpoint: Path, answers: Path, stop: int | Non
 def test_killed_and_started_again_it_ends_in_the_same_answers(tmp_path: Path) -> None:
     checkpoint = tiny_models.tiny_bert(tmp_path / "bert")
     assert run("encoder", tmp_path / "whole", checkpoint, tmp_path / "whole.json") == 0
-    # Within the first epoch before any checkpoint, after one, at an epoch's last step, and in the last epoch.
-    for stop in (2, 5, 10, 26):
-        assert run("encoder", tmp_path / "killed", checkpoint, tmp_path / "killed.json", stop) == -signal.SIGKILL
+    # Before any checkpoint, after one, when the first epoch is to be scored, which a checkpoint follows, in the second
+    # epoch, begun from there, and when the last epoch is to be scored.
+    for stop in ((2,), (7,), (10, "scoring"), (12,), (30, "scoring")):
+        assert run("encoder", tmp_path / "killed", checkpoint, tmp_path / "killed.json", *stop) == -signal.SIGKILL
         assert not (tmp_path / "killed.json").exists()
     left = sorted(path.name for path in (tmp_path / "killed" / "checkpoints").iterdir())
-    assert left == ["checkpoint-21", "checkpoint-24"]
+    assert left == ["checkpoint-20", "checkpoint-25"]
     # What a kill in the middle of writing a checkpoint leaves: a folder without the mark that comes last.
-    shutil.copytree(tmp_path / "killed/checkpoints/checkpoint-24", tmp_path / "killed/checkpoints/checkpoint-27")
+    shutil.copytree(tmp_path / "killed/checkpoints/checkpoint-25", tmp_path / "killed/checkpoints/checkpoint-27")
     (tmp_path / "killed/checkpoints/checkpoint-27/complete.json").unlink()
     (tmp_path / "killed/checkpoints/checkpoint-27/model.safetensors").write_bytes(b"half")
     assert run("encoder", tmp_path / "killed", checkpoint, tmp_path / "killed.json") == 0
@@ -52,12 +53,11 @@ def test_adapters_that_are_killed_end_in_the_same_answers(tmp_path: Path) -> Non
     pytest.importorskip("peft")
     checkpoint = tiny_models.tiny_chat(tmp_path / "chat")
     assert run("lora", tmp_path / "whole", checkpoint, tmp_path / "whole.json") == 0
-    for stop in (11,):
-        assert run("lora", tmp_path / "killed", checkpoint, tmp_path / "killed.json", stop) == -signal.SIGKILL
+    assert run("lora", tmp_path / "killed", checkpoint, tmp_path / "killed.json", 11) == -signal.SIGKILL
     from safetensors import safe_open
 
     # Of a model of which little is trained, little is written.
-    with safe_open(tmp_path / "killed/checkpoints/checkpoint-9/model.safetensors", "pt") as weights:
+    with safe_open(tmp_path / "killed/checkpoints/checkpoint-10/model.safetensors", "pt") as weights:
         assert all("lora_" in name or "trainable_tokens" in name for name in weights.keys())  # noqa: SIM118
     assert run("lora", tmp_path / "killed", checkpoint, tmp_path / "killed.json") == 0
     assert (tmp_path / "killed.json").read_text() == (tmp_path / "whole.json").read_text()

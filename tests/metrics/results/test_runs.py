@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,6 +91,19 @@ def test_the_work_folder_outlives_a_failure_and_goes_when_the_run_is_finished(tm
         record = run.finish(columns(), parameters=None)
         assert record.provenance.resumed
     assert [path.name for path in run.folder.parent.iterdir()] == [run.folder.name]
+
+
+def test_the_work_of_another_run_is_not_gone_on_from(tmp_path: Path) -> None:
+    with opened(toy_config(), tmp_path) as run:
+        (run.work / "checkpoint").write_text("epoch 3")
+    with opened(toy_config(seed=1), tmp_path) as other:
+        (other.work / "checkpoint").write_text("epoch 1")
+    shutil.rmtree(other.work)
+    shutil.copytree(run.work, other.work)
+    with pytest.raises(DataError, match=r"holds what another run has begun; --overwrite"):
+        open_run(toy_config(seed=1), tmp_path)
+    with opened(toy_config(seed=1), tmp_path, overwrite=True) as other:
+        assert not other.resumed and not (other.work / "checkpoint").exists()
 
 
 def test_a_failure_before_any_work_leaves_nothing(tmp_path: Path) -> None:
