@@ -153,8 +153,10 @@ def _draw(n: int, n_units: int, n_resamples: int, random: np.random.Generator, *
     def anew() -> _Drawn:
         order = None if plain else random.permutation(n)
         counts = np.empty((n_resamples, n_units), dtype=np.uint16)
-        for row in counts:
-            row[:] = np.bincount(random.integers(n_units, size=n_units), minlength=n_units)
+        for batch in _batches(n_resamples, n_units):
+            drawn = random.integers(n_units, size=(batch.stop - batch.start, n_units))
+            drawn += n_units * np.arange(len(drawn))[:, None]  # each resample counts in places of its own
+            counts[batch] = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
         return _Drawn(key, order, counts)
 
     return _kept.drawn(key, random, anew) if _kept else anew()

@@ -1,69 +1,88 @@
-"""Numbers for inline SVG: the template draws, this module only scales."""
+"""Figures of the page: how targets lie in each split. their numbers stand in tables as well."""
 
-from typing import NamedTuple
+import numpy as np
 
-from .models import Histogram
+from ...drawing.paper import Letters, Paper, ticks
+from ...drawing.style import LINE, MARK, SECOND, SOFT, THIRD, inline_svg, styled
+from .models import ClassTarget, Histogram
 
-WIDTH, HEIGHT = 320.0, 120.0
-
-
-class Outline(NamedTuple):
-    """The outline of a histogram of one split as an SVG path, scaled to its own number of rows."""
-
-    split: str
-    path: str
-
-
-class Bin(NamedTuple):
-    """A strip over one bin, to point at: its place and what it says."""
-
-    x: float
-    width: float
-    title: str
+_COLOURS = {"train": MARK, "validation": THIRD, "test": SECOND}
+_CLASSES = ("#94a3b8", MARK, THIRD, SECOND)
+_WIDTH, _HEIGHT = 3.4, 1.45
+_LEFT, _RIGHT, _BOTTOM, _TOP = 0.08, 3.32, 0.24, 1.4
+_ROW = 0.3
 
 
-class Drawing(NamedTuple):
-    """A histogram ready to be drawn."""
+@styled
+def histogram_svg(name: str, histogram: Histogram) -> str:
+    """Draw a histogram; each split in shares of its own rows, so that small ones can be seen.
 
-    outlines: list[Outline]
-    bins: list[Bin]
-    ticks: list[tuple[float, str, str]]
-    outside: str
+    Args:
+        name: Of the target.
+        histogram: Its counts.
+    """
+    from matplotlib.patches import StepPatch
+    from matplotlib.transforms import Affine2D
 
-
-def draw_histogram(histogram: Histogram) -> Drawing:
-    """Scale a histogram to the drawing area; each split to shares of its own rows, so that small ones can be seen."""
-    edges, counts = histogram.edges, histogram.counts
-    step = WIDTH / (len(edges) - 1)
-    shares = {
-        split: [one / max(1, sum(bins) + histogram.below[split] + histogram.above[split]) for one in bins]
-        for split, bins in counts.items()
-    }
+    paper = Paper(_WIDTH, _HEIGHT)
+    edges = np.array(histogram.edges)
+    low, high = float(edges[0]), float(edges[-1])
+    shares = shares_of(histogram)
     top = max((share for bins in shares.values() for share in bins), default=0.0) or 1.0
-    outlines = []
+    scale = Affine2D().translate(-low, 0).scale((_RIGHT - _LEFT) / (high - low), (_TOP - _BOTTOM) / top)
+    place = scale.translate(_LEFT, _BOTTOM) + paper.figure.dpi_scale_trans
     for split, bins in shares.items():
-        if not sum(counts[split]):
-            continue
-        path = [f"M0 {HEIGHT:g}"]
-        for index, share in enumerate(bins):
-            height = HEIGHT - share / top * (HEIGHT - 4)
-            path.append(f"V{height:.1f}H{(index + 1) * step:.1f}")
-        outlines.append(Outline(split, "".join([*path, f"V{HEIGHT:g}Z"])))
-    strips = [
-        Bin(
-            index * step,
-            step,
-            f"{edges[index]:.4g} to {edges[index + 1]:.4g}: "
-            + ", ".join(f"{split} {bins[index]:,} ({shares[split][index]:.1%})" for split, bins in counts.items()),
-        )
-        for index in range(len(edges) - 1)
-    ]
-    middle = (edges[0] + edges[-1]) / 2
-    ticks = [
-        (0.0, "start", f"{edges[0]:.4g}"),
-        (WIDTH / 2, "middle", f"{middle:.4g}"),
-        (WIDTH, "end", f"{edges[-1]:.4g}"),
-    ]
+        if any(bins):
+            colour, filled = _COLOURS.get(split, SOFT), split == "train"
+            outline = StepPatch(bins, edges, edgecolor=colour, facecolor="none", linewidth=1.1, transform=place)
+            if filled:
+                ground = StepPatch(bins, edges, facecolor=colour, alpha=0.3, linewidth=0, fill=True, transform=place)
+                paper.add(ground, placed=True)
+            paper.add(outline, placed=True)
+    paper.line((_LEFT, _BOTTOM), (_RIGHT, _BOTTOM))
+    for value, text in ticks(low, high):
+        across = _LEFT + (value - low) / (high - low) * (_RIGHT - _LEFT)
+        paper.line((across, _BOTTOM), (across, _BOTTOM - 0.04))
+        paper.number(Letters(text, across, _BOTTOM - 0.07, up="top"))
+    paper.finish()
+    return inline_svg(paper.figure, f"Distribution of {name} in each split")
+
+
+@styled
+def classes_svg(target: ClassTarget) -> str:
+    """Draw the shares of the classes, a bar a split.
+
+    Args:
+        target: The target.
+    """
+    from matplotlib.collections import PolyCollection
+
+    paper = Paper(_WIDTH, _ROW * len(target.splits))
+    bars: list[list[tuple[float, float]]] = []
+    colours = []
+    names = []
+    for row, (split, counts) in enumerate(reversed(target.splits.items())):
+        bottom, left = row * _ROW + 0.05, 0.78
+        names.append(Letters(split, _LEFT, bottom + 0.1, across="left"))
+        for number, count in enumerate(counts.values()):
+            right = left + count / (sum(counts.values()) or 1) * (_RIGHT - 0.78)
+            bars.append([(left, bottom), (right, bottom), (right, bottom + 0.2), (left, bottom + 0.2)])
+            colours.append(_CLASSES[number % len(_CLASSES)])
+            left = right
+    paper.letters(names, 8)
+    paper.add(PolyCollection([np.array(bar) for bar in bars], facecolors=colours, edgecolors=LINE, linewidths=0.3))
+    return inline_svg(paper.figure, f"Classes of {target.name} in each split")
+
+
+def shares_of(histogram: Histogram) -> dict[str, list[float]]:
+    """Counts as shares of all rows of their split."""
+    return {
+        split: [one / max(1, sum(bins) + histogram.below[split] + histogram.above[split]) for one in bins]
+        for split, bins in histogram.counts.items()
+    }
+
+
+def outside(histogram: Histogram) -> str:
+    """What lies beyond the ends, empty where nothing does."""
     below, above = sum(histogram.below.values()), sum(histogram.above.values())
-    outside = f"{below:,} below and {above:,} above are not drawn" if below or above else ""
-    return Drawing(outlines, strips, ticks, outside)
+    return f"{below:,} below and {above:,} above are not drawn" if below or above else ""

@@ -1,12 +1,14 @@
 """The page: one HTML file that needs no server and no network."""
 
-from .drawings import HEIGHT, WIDTH, draw_histogram
+from ...drawing.style import available, dark_rules
+from .drawings import classes_svg, histogram_svg, outside
 from .models import StatisticsReport
 
 
 def statistics_page(report: StatisticsReport) -> str:
     """Write the report as a self-contained HTML page; the same report gives the same bytes."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("llm4mat_bench.dataset_builder.statistics"),
@@ -19,7 +21,12 @@ def statistics_page(report: StatisticsReport) -> str:
     environment.filters["figure"] = lambda value: "–" if value is None else f"{value:.4g}"
     environment.filters["size"] = _size
     return environment.get_template("statistics.html").render(
-        report=report, draw=draw_histogram, width=WIDTH, height=HEIGHT
+        report=report,
+        histogram_svg=lambda name, histogram: Markup(histogram_svg(name, histogram)),  # noqa: S704 - made here
+        classes_svg=lambda target: Markup(classes_svg(target)),  # noqa: S704 - made here
+        outside=outside,
+        dark_rules=Markup(dark_rules()),  # noqa: S704 - of colours alone
+        drawable=available(),
     )
 
 

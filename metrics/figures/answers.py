@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .style import LINE, MARK, MOST_VECTORS, SECOND, corner_note, new_figure, square_panels, styled, with_unit
+from ...drawing.paper import Paper
+from ...drawing.style import LINE, MARK, MOST_VECTORS, SECOND, corner_note, new_figure, styled, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Transform
 
 _MOST_POINTS = 2000
+_BINS = 64
+"""Squares of a map each way."""
 _FARTHEST = 1e30
 """What lies beyond is drawn there: no quantity of a crystal comes near it, and squares stay finite."""
 
@@ -37,11 +41,11 @@ def parity(runs: Sequence[Answers], unit: str | None) -> "Figure":
         runs: At least one.
         unit: Unit of both axes.
     """
-    # The map of many points has a bar beside it.
-    figure, panels = square_panels(len(runs), measured=any(len(run.targets) > _MOST_POINTS for run in runs))
-    for axes, run in zip(panels, runs, strict=True):
-        _draw_parity(axes, run, unit)
-    return figure
+    paper = Paper(4.0 * len(runs), 4.2)
+    for number, run in enumerate(runs):
+        _draw_parity(paper, (4.0 * number + 0.65, 0.55, 3.15, 3.15), run, unit)
+    paper.finish()
+    return paper.figure
 
 
 @styled
@@ -81,7 +85,9 @@ def residuals(run: Answers, unit: str | None) -> "Figure":
     return figure
 
 
-def _draw_parity(axes: "Axes", run: Answers, unit: str | None) -> None:
+def _draw_parity(paper: Paper, box: tuple[float, float, float, float], run: Answers, unit: str | None) -> None:
+    from matplotlib.lines import Line2D
+
     answered = ~np.isnan(run.answers)
     targets = _bounded(run.targets)
     true, predicted = targets[answered], _bounded(run.answers[answered])
@@ -92,21 +98,53 @@ def _draw_parity(axes: "Axes", run: Answers, unit: str | None) -> None:
         inside = predicted[(predicted >= low - span / 2) & (predicted <= high + span / 2)]
         if len(inside):
             low, high = min(low, float(inside.min())), max(high, float(inside.max()))
-    low, high = widened(low, high)
+    ends = low, high = widened(low, high)
     shown = np.clip(predicted, low, high)
-    axes.plot([low, high], [low, high], color=LINE, linestyle="--", linewidth=1, zorder=1)
-    _points(axes, true, shown, (low, high, low, high))
-    axes.set_aspect("equal")
-    axes.set_title(run.name, parse_math=False)
-    axes.set_xlabel(with_unit("true value", unit))
-    axes.set_ylabel(with_unit("predicted", unit))
+    labels = (with_unit("true value", unit), with_unit("predicted", unit))
+    place = paper.panel(box, ends, ends, title=run.name, labels=labels)
+    paper.add(Line2D(ends, ends, color=LINE, linestyle="--", linewidth=1, zorder=1, transform=place), placed=True)
     notes = []
     if missing := int((~answered).sum()):
         notes.append(f"{missing:,} without an answer")
     if beyond := int((shown != predicted).sum()):
         notes.append(f"{beyond:,} beyond the axis, drawn at its end")
-    if notes:
-        corner_note(axes, "\n".join(notes))
+    if len(true) <= _MOST_POINTS:
+        points = Line2D(
+            true,
+            shown,
+            linestyle="",
+            marker="o",
+            markersize=3.5,
+            markeredgewidth=0,
+            color=MARK,
+            alpha=0.45,
+            zorder=2,
+            rasterized=len(true) > MOST_VECTORS,
+            transform=place,
+        )
+        paper.add(points, placed=True)
+    else:
+        most = _draw_map(paper, place, ends, true, shown)
+        notes.append(f"darkest: {most:,} materials")
+    paper.note(box, notes)
+
+
+def _draw_map(paper: Paper, place: "Transform", ends: tuple[float, float], x: Floats, y: Floats) -> int:
+    """Draw how many points lie where; returns how many in the fullest square."""
+    from matplotlib import colormaps
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import LogNorm
+
+    counts, edges, _ = np.histogram2d(x, y, bins=_BINS, range=(ends, ends))
+    filled = np.argwhere(counts > 0)
+    most = int(counts.max())
+    squares = edges[0] + (edges[1] - edges[0]) * (filled[:, None] + np.array([(0, 0), (1, 0), (1, 1), (0, 1)]))
+    colours = colormaps["viridis_r"](LogNorm(1, max(most, 2))(counts[counts > 0]))
+    drawn = PolyCollection(
+        list(squares), facecolors=colours, linewidths=0, antialiaseds=False, transform=place, zorder=2, rasterized=True
+    )
+    paper.add(drawn, placed=True)
+    return most
 
 
 def _points(axes: "Axes", x: Floats, y: Floats, extent: tuple[float, float, float, float]) -> None:

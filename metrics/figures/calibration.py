@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...drawing.style import LINE, MARK, corner_note, new_figure, styled, with_unit
 from .answers import Answers, Floats
-from .style import LINE, MARK, corner_note, new_figure, styled, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...drawing.paper import Paper
+from ...drawing.style import LINE, MARK, SECOND, corner_note, new_figure, styled
 from .answers import Answers, Floats
-from .style import LINE, MARK, SECOND, corner_note, new_figure, square_panels, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,21 +22,21 @@ def roc(runs: Sequence[Answers]) -> "Figure":
     Args:
         runs: At least one; targets 0 or 1, answers higher for the positive class.
     """
-    figure, panels = square_panels(len(runs))
-    for axes, run in zip(panels, runs, strict=True):
+    from matplotlib.lines import Line2D
+
+    paper = Paper(4.0 * len(runs), 4.2)
+    for number, run in enumerate(runs):
+        box = (4.0 * number + 0.65, 0.55, 3.15, 3.15)
         false, true = roc_points(run.targets, run.answers)
         kept = np.unique(np.linspace(0, len(false) - 1, min(len(false), _MOST_CORNERS)).astype(int))
-        axes.plot([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1)
-        axes.plot(false[kept], true[kept], color=MARK, linewidth=1.8)
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_aspect("equal")
-        axes.set_title(run.name, parse_math=False)
-        axes.set_xlabel("false positive rate")
-        axes.set_ylabel("true positive rate")
-        if missing := int(np.isnan(run.answers).sum()):
-            corner_note(axes, f"{missing:,} without an answer, not drawn")
-    return figure
+        labels = ("false positive rate", "true positive rate")
+        place = paper.panel(box, (-0.02, 1.02), (-0.02, 1.02), title=run.name, labels=labels)
+        paper.add(Line2D([0, 1], [0, 1], color=LINE, linestyle="--", linewidth=1, transform=place), placed=True)
+        paper.add(Line2D(false[kept], true[kept], color=MARK, linewidth=1.8, transform=place), placed=True)
+        missing = int(np.isnan(run.answers).sum())
+        paper.note(box, [f"{missing:,} without an answer, not drawn"] if missing else [])
+    paper.finish()
+    return paper.figure
 
 
 def roc_points(targets: Floats, scores: Floats) -> tuple[Floats, Floats]:

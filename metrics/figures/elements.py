@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...drawing.paper import Letters, Paper, ticks
+from ...drawing.style import INK, LINE, SOFT, styled
 from .answers import Floats
-from .style import INK, LINE, SOFT, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,6 +37,9 @@ PLACES = {
 """Row and column of each element, lanthanides and actinides below."""
 SYMBOLS = tuple(PLACES)
 _CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=np.float64)
+_SIDE, _STEPS = 0.397, 32
+_BAR = (7.5, 0.9, 0.13, 2.6)
+"""Side of a place and the box of the bar in inches, and the colours of the bar."""
 FEW = 5
 """Materials below which a mean says little: such elements are hatched."""
 
@@ -66,38 +70,58 @@ def periodic_table(counts: NDArray[np.int64], means: Floats, label: str, title: 
         title: Over the table.
     """
     from matplotlib import colormaps
-    from matplotlib.cm import ScalarMappable
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import Normalize
 
-    figure = new_figure(8.4, 4.4, measured=False)
-    axes, bar = figure.add_axes((0.01, 0.01, 0.86, 0.9)), figure.add_axes((0.9, 0.2, 0.015, 0.6))
+    paper = Paper(8.4, 4.4)
     filled, few = counts > 0, (counts > 0) & (counts < FEW)
     shown = means[filled & ~few] if (filled & ~few).any() else means[filled]
     low, high = (float(np.quantile(shown, 0.02)), float(np.quantile(shown, 0.98))) if len(shown) else (0.0, 1.0)
-    scale = ScalarMappable(Normalize(low, high if high > low else low + (abs(low) or 1.0)), colormaps["YlOrRd"])
-    colours = scale.to_rgba(np.where(filled, means, low))
+    high = high if high > low else low + (abs(low) or 1.0)
+    scale, palette = Normalize(low, high), colormaps["YlOrRd"]
+    colours = palette(scale(np.where(filled, means, low)))
     colours[~filled, 3] = 0.0
-    # All places are two artists; 118 by themselves took two fifths of the time.
-    squares = np.array([(column, row) for row, column in PLACES.values()])[:, None] + 0.94 * _CORNERS
+    squares = _inches(np.array([(column, row) for row, column in PLACES.values()])[:, None] + 0.94 * _CORNERS)
     for chosen, hatch in ((~few, ""), (few, "////")):
         places = PolyCollection(list(squares[chosen]), facecolors=colours[chosen], edgecolors=LINE, linewidths=0.5)
         if hatch:
             places.set_hatch(hatch)
-        axes.add_collection(places, autolim=False)
-    dark = colours[:, :3] @ (0.299, 0.587, 0.114) < 0.5
-    for index, symbol in enumerate(SYMBOLS):
-        row, column = PLACES[symbol]
-        text = ("white" if dark[index] else "black") if filled[index] else SOFT
-        axes.text(column + 0.47, row + 0.36, symbol, ha="center", va="center", fontsize=9, color=text)
-        if filled[index]:
-            number = f"{counts[index]}" if counts[index] < 10_000 else f"{counts[index] // 1000}k"
-            axes.text(column + 0.47, row + 0.74, number, ha="center", va="center", fontsize=5.5, color=text)
-    axes.set_xlim(-0.05, 18)
-    axes.set_ylim(10, -0.05)
-    axes.set_aspect("equal")
-    axes.axis("off")
-    axes.set_title(title, parse_math=False)
-    axes.text(2.2, 0.75, f"small numbers: materials; hatched: fewer than {FEW}", fontsize=7, color=INK)
-    figure.colorbar(scale, cax=bar, label=label, extend="both")
-    return figure
+        paper.add(places)
+    dark = filled & (colours[:, :3] @ (0.299, 0.587, 0.114) < 0.5)
+    symbols, numbers = (
+        _inches(np.array([(column + 0.47, row + down) for row, column in PLACES.values()])) for down in (0.36, 0.74)
+    )
+    for chosen, colour in ((dark, "white"), (filled & ~dark, "black"), (~filled, SOFT)):
+        which = np.flatnonzero(chosen)
+        paper.letters([Letters(SYMBOLS[one], *symbols[one]) for one in which], 9, colour)
+        if colour != SOFT:
+            paper.letters([Letters(_short(int(counts[one])), *numbers[one]) for one in which], 5.5, colour)
+    steps = np.linspace(0, 1, _STEPS + 1)
+    heights = _BAR[1] + _BAR[3] * np.stack([steps[:-1], steps[:-1], steps[1:], steps[1:]], axis=1)
+    widths = np.broadcast_to(_BAR[0] + _BAR[2] * _CORNERS[:, 0], heights.shape)
+    bar = PolyCollection(
+        list(np.stack([widths, heights], axis=2)), facecolors=palette((steps[:-1] + steps[1:]) / 2), edgecolors="face"
+    )
+    paper.add(bar)
+    right = _BAR[0] + _BAR[2]
+    for value, text in ticks(low, high):
+        up = _BAR[1] + _BAR[3] * (value - low) / (high - low)
+        paper.line((right, up), (right + 0.05, up))
+        paper.number(Letters(text, right + 0.09, up, across="left"))
+    paper.finish()
+    paper.text(right + 0.62, _BAR[1] + _BAR[3] / 2, label, ha="center", va="center", rotation=90)
+    paper.text(3.65, 4.1, title, fontsize=10, ha="center", va="bottom")
+    note = f"small numbers: materials; hatched: fewer than {FEW}"
+    across, up = _inches(np.array((2.2, 0.75)))
+    paper.text(across, up, note, fontsize=7, color=INK)
+    return paper.figure
+
+
+def _inches(places: Floats) -> Floats:
+    """Where columns and rows of the table lie on the paper."""
+    found: Floats = np.array((0.12, 4.03)) + places * (_SIDE, -_SIDE)
+    return found
+
+
+def _short(count: int) -> str:
+    return f"{count}" if count < 10_000 else f"{count // 1000}k"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .style import LINE, MARK, SECOND, SERIES, SOFT, new_figure, styled
+from ...drawing.style import LINE, MARK, SECOND, SERIES, SOFT, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

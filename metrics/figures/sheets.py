@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...dataset_builder.catalogue import Kind
+from ...drawing.paper import Letters, Paper
+from ...drawing.style import LINE, MARK, styled
 from .answers import Floats, widened
 from .classes import roc_points
-from .style import LINE, MARK, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +25,8 @@ COLUMNS, ROWS = 8, 6
 PER_SHEET = COLUMNS * ROWS
 _GAP, _LABEL = 8, 16
 """Between panels and for their names, in bins."""
+_PER_INCH, _LEADING = 44, 0.09
+"""Bins to the inch, and inches between lines of a name."""
 
 
 class Panel(NamedTuple):
@@ -67,48 +70,55 @@ def sheet(panels: Sequence[Panel], kind: Kind) -> "Figure":
         panels: At most ``PER_SHEET``.
         kind: What the task asks for.
     """
+    from matplotlib import colormaps
     from matplotlib.collections import LineCollection, PolyCollection
     from matplotlib.colors import LogNorm
+    from matplotlib.image import BboxImage
+    from matplotlib.transforms import Bbox, TransformedBbox
 
     rows = -(-len(panels) // COLUMNS)
     width, height = COLUMNS * (SIDE + _GAP), rows * (SIDE + _LABEL)
-    figure = new_figure(width / 44, height / 44, measured=False)
-    axes = figure.add_axes((0, 0, 1, 1))
+    paper = Paper(width / _PER_INCH, height / _PER_INCH)
     corners = np.array(
         [
             (place % COLUMNS * (SIDE + _GAP) + _GAP / 2, place // COLUMNS * (SIDE + _LABEL))
             for place in range(len(panels))
         ]
     )
-    square = SIDE * np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
-    axes.add_collection(
-        PolyCollection(corners[:, None] + square, facecolors="white", edgecolors=LINE, linewidths=0.5), autolim=False
-    )
-    diagonal = SIDE * np.array([(0, 1), (1, 0)])
-    axes.add_collection(LineCollection(corners[:, None] + diagonal, colors=LINE, linewidths=0.5), autolim=False)
+
+    def inches(places: Floats) -> Floats:
+        """Bins from the upper left as inches from the lower left."""
+        found: Floats = (np.array((0, height)) + places * (1, -1)) / _PER_INCH
+        return found
+
+    squares = inches(corners[:, None] + SIDE * np.array([(0, 0), (1, 0), (1, 1), (0, 1)]))
+    paper.add(PolyCollection(list(squares), facecolors="white", edgecolors=LINE, linewidths=0.5))
+    diagonals = inches(corners[:, None] + SIDE * np.array([(0, 1), (1, 0)]))
+    paper.add(LineCollection(list(diagonals), colors=LINE, linewidths=0.5))
     if kind == "regression":
         counts = np.zeros((height, width))
         for (left, top), panel in zip(corners.astype(int), panels, strict=True):
             found = np.frombuffer(zlib.decompress(panel.sketch), "<u2").reshape(SIDE, SIDE)
             counts[top : top + SIDE, left : left + SIDE] = found[::-1]
-        axes.imshow(
-            np.ma.masked_equal(counts, 0),
-            cmap="viridis_r",
-            norm=LogNorm(0.5, max(float(counts.max()), 2)),
-            extent=(0, width, height, 0),
-            interpolation="nearest",
-            zorder=3,
-        )
+        colours = np.zeros((height, width, 4), np.uint8)
+        there = counts > 0
+        colours[there] = colormaps["viridis_r"](LogNorm(0.5, max(float(counts.max()), 2))(counts[there]), bytes=True)
+        whole = TransformedBbox(Bbox([(0, 0), (width / _PER_INCH, height / _PER_INCH)]), paper.figure.dpi_scale_trans)
+        image = BboxImage(whole, interpolation="nearest", origin="upper", zorder=3)
+        image.set_data(colours)
+        paper.add(image)
     else:
         across = np.concatenate([[0], np.linspace(0, SIDE, SIDE)])
         curves = [
-            np.stack([left + across, top + SIDE * (1 - np.append(0, np.frombuffer(panel.sketch, "<f4")))], axis=1)
+            inches(np.stack([left + across, top + SIDE * (1 - np.append(0, np.frombuffer(panel.sketch, "<f4")))], 1))
             for (left, top), panel in zip(corners, panels, strict=True)
         ]
-        axes.add_collection(LineCollection(curves, colors=MARK, linewidths=1.2), autolim=False)
-    for (left, top), panel in zip(corners, panels, strict=True):
-        axes.text(left, top + SIDE + 2, panel.label, va="top", fontsize=5.5, parse_math=False)
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
-    axes.axis("off")
-    return figure
+        paper.add(LineCollection(curves, colors=MARK, linewidths=1.2))
+    below = inches(corners + np.array((0, SIDE + 2)))
+    labels = [
+        Letters(line, x, y - row * _LEADING, "left", "top")
+        for (x, y), panel in zip(below, panels, strict=True)
+        for row, line in enumerate(panel.label.split("\n"))
+    ]
+    paper.letters(labels, 5.5)
+    return paper.figure

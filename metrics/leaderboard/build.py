@@ -9,11 +9,12 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from ...dataset_builder.catalogue import Source, Task, get_benchmark, get_task, list_sources
+from ...drawing import available
 from ...files import json_text
 from ...progress import Progress, silent
-from ..figures import available
 from ..results.names import visible
 from ..results.places import Place, Truths
+from ..results.processes import keeping_processes
 from ..results.truth import Truth
 from ..results.verify import Verification, verify_results
 from .boards import Found, SourceBoard, board_of, lines_of, panels_of
@@ -90,19 +91,20 @@ def write_leaderboard(
         DataError: There is no run under ``results``, or a file cannot be written.
     """
     truths = places if isinstance(places, Truths) else Truths(places)
-    found = verify_results(results, truths, progress, workers=workers)
-    refused = tuple(one for one in found if one.faults)
-    rows = list(_rows_of_sources(found, reported))
     plots = plots and available()
-    task_files = list(_task_files(rows, truths, progress, duplicates=duplicates, sketched=plots))
-    examined = examine(task_files, truths, progress, workers=workers)
-    boards = [board_of(one.source, one.ranked, one.reported, one.apart, examined) for one in rows]
-    of_hash = {one.record.record_sha256: one for one in found if one.record is not None and not one.faults}
     folder = PageFolder(out)
     drawn: Mapping[str, Sequence[Drawn]] = {}
-    if plots:
-        drawings = list(_drawings(boards, rows, of_hash, examined, task_files))
-        drawn = draw_tasks(drawings, truths, progress, workers=workers, holds=folder.holds)
+    with keeping_processes():
+        found = verify_results(results, truths, progress, workers=workers)
+        rows = list(_rows_of_sources(found, reported))
+        task_files = list(_task_files(rows, truths, progress, duplicates=duplicates, sketched=plots))
+        examined = examine(task_files, truths, progress, workers=workers)
+        boards = [board_of(one.source, one.ranked, one.reported, one.apart, examined) for one in rows]
+        of_hash = {one.record.record_sha256: one for one in found if one.record is not None and not one.faults}
+        if plots:
+            drawings = list(_drawings(boards, rows, of_hash, examined, task_files))
+            drawn = draw_tasks(drawings, truths, progress, workers=workers, holds=folder.holds)
+    refused = tuple(one for one in found if one.faults)
     n_apart = sum(not one.data_checked or not one.record.full for one in of_hash.values() if one.record)
     started = sorted(one.record.provenance.started_at[:10] for one in of_hash.values() if one.record)
     facts = Facts(

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from pydantic import JsonValue
 
 from ...dataset_builder.catalogue import get_task
+from ...drawing import available, style, svg_for_page
+from ...drawing.style import figure_bytes, styled
 from ...errors import DataError
 from ...progress import Progress, silent
-from ..figures import available, svg_for_page
 from ..figures.of_runs import learning_curves
 from ..figures.sheets import PER_SHEET, Panel
-from ..figures.style import figure_bytes
 from ..results.names import visible
 from ..results.places import Truths
-from ..results.processes import in_processes, truths_here
+from ..results.processes import in_processes, truths_here, worth_processes
 from ..results.record import json_sha256
 from ..results.verify import Verification
 
@@ -90,7 +90,7 @@ def draw_tasks(
     plans = [(task, plan(task)) for task in tasks]
     todo = [(task, left) for task, its in plans if (left := tuple(one for one in its if not holds(one.file)))]
     found: dict[str, Drawn] = {one.file: Drawn(one, None) for _, its in plans for one in its if holds(one.file)}
-    if workers > 1 and len(todo) >= _WORTH_WORKERS:
+    if workers > 1 and todo and worth_processes(len(todo), _WORTH_WORKERS):
         drawn = in_processes(_draw_here, todo, truths.places, workers, lambda one: f"drew {one[0].task}")
         for done, pictures in enumerate(drawn):
             progress("drawing", done, len(todo))
@@ -125,6 +125,7 @@ def plan(task: TaskDrawing) -> list[Planned]:
     return planned
 
 
+@styled
 def draw_task(task: TaskDrawing, planned: Sequence[Planned], truths: Truths) -> dict[str, Drawn]:
     """Draw pictures of one task, by file; one that the data does not allow is left out."""
     from ..figures.answers import parity
@@ -170,7 +171,8 @@ def _drawn_by() -> str:
     """Names the code that draws: a picture that another version drew is not kept."""
     here = Path(__file__)
     digest = hashlib.sha256(version("matplotlib").encode())
-    for file in (*sorted((here.parent.parent / "figures").glob("*.py")), here):
+    ours = (*sorted((here.parent.parent / "figures").glob("*.py")), *sorted(Path(style.__file__).parent.glob("*.py")))
+    for file in (*ours, here):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

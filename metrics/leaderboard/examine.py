@@ -13,7 +13,7 @@ from ..figures.sheets import sketch
 from ..protocols import NEUTRAL, ScoreKind
 from ..results.places import Truths
 from ..results.predictions import read_predictions
-from ..results.processes import in_processes, truths_here
+from ..results.processes import in_processes, truths_here, worth_processes
 from ..scores import mad_mae, roc_auc
 from .models import Unseen
 from .resampling import Floats, Packed, packed, resampled_auc, resampled_mad_mae
@@ -77,7 +77,8 @@ def examine(
     """
     total = sum(len(task.rows) for task in tasks)
     found: dict[tuple[str, str], Examined] = {}
-    if workers > 1 and sum(len(row.files) for task in tasks for row in task.rows) >= _WORTH_WORKERS:
+    files = sum(len(row.files) for task in tasks for row in task.rows)
+    if workers > 1 and worth_processes(files, _WORTH_WORKERS):
         for part in in_processes(
             _examine_here, tasks, truths.places, workers, lambda task: f"compared the runs of {task.task}"
         ):

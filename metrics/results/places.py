@@ -13,7 +13,9 @@ from .names import is_repo_name
 from .truth import Truth, place_name, read_truth
 
 _KEPT = 8
-"""Truths held at a time: runs come sorted by task, so that each is read once, whatever their number."""
+"""Truths held at a time, whatever their size: runs come sorted by task, so that each is read once for a pass."""
+_KEPT_ROWS = 500_000
+"""Test rows up to which more are held (some 30 MB), so that the passes of a page do not read small ones again."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class Truths:
         key = (task.name, "" if place is None else str(place), revision)
         if key not in self._kept:
             self._kept[key] = self._load(task, place, revision)
-            if len(self._kept) > _KEPT:
+            while len(self._kept) > _KEPT and self._rows_kept() > _KEPT_ROWS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         if place is not None:
@@ -155,6 +157,9 @@ class Truths:
         if isinstance(found, LLM4MatError):
             raise found
         return found
+
+    def _rows_kept(self) -> int:
+        return sum(len(one.test_ids) for one in self._kept.values() if isinstance(one, Truth))
 
     @staticmethod
     def _load(task: Task, place: Place | None, revision: str | None) -> Truth | LLM4MatError:

@@ -217,8 +217,8 @@ def _ids(table: pa.Table, path: Path) -> pa.StringArray:
         raise DataError(f"{path}: column 'material_id': {column.null_count} empty ids, the first in row {first}")
     ids = column.combine_chunks()
     counts = pc.value_counts(ids)
-    repeated = counts.filter(pc.greater(counts.field("counts"), 1))
-    if len(repeated):
+    if len(counts) < len(ids):
+        repeated = counts.filter(pc.greater(counts.field("counts"), 1))
         first = repeated[0]
         rows = np.flatnonzero(np.asarray(pc.equal(ids, first["values"])))[:2] + 1
         raise DataError(

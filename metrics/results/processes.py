@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -37,7 +38,7 @@ def in_processes(
     """
     done = 0
     try:
-        with ProcessPoolExecutor(min(workers, len(pieces)), get_context("spawn"), _begin, (places,)) as pool:
+        with _processes(places, workers if _kept is not None else min(workers, len(pieces))) as pool:
             for result in pool.map(work, pieces):
                 done += 1
                 yield result
@@ -48,6 +49,40 @@ def in_processes(
         ) from error
 
 
+@contextmanager
+def keeping_processes() -> Iterator[None]:
+    """Let all calls of :func:`in_processes` in the block share their processes: each takes a second or two to start."""
+    global _kept  # noqa: PLW0603 - what is kept must be found by whoever shares work
+    before, _kept = _kept, {}
+    try:
+        yield
+    finally:
+        for pool in _kept.values():
+            pool.shutdown()
+        _kept = before
+
+
+def worth_processes(pieces: int, least: int) -> bool:
+    """Whether much work is worth other processes: so many pieces, or any where some were started and are kept."""
+    return pieces >= least or bool(_kept)
+
+
+@contextmanager
+def _processes(places: Sequence[Place], workers: int) -> Iterator[ProcessPoolExecutor]:
+    key = (tuple(places), workers)
+    if _kept is not None and key in _kept:
+        yield _kept[key]
+        return
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (places,))
+    if _kept is not None:
+        _kept[key] = pool
+        yield pool
+        return
+    with pool:
+        yield pool
+
+
+_kept: dict[tuple[tuple[Place, ...], int], ProcessPoolExecutor] | None = None
 _truths_here: Truths | None = None
 
 

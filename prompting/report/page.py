@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ...drawing.style import dark_rules
 from ...metrics.results.names import visible
 from .findings import Findings
 from .sentences import percent
@@ -56,5 +57,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["dark_rules"] = Markup(dark_rules())  # noqa: S704 - of colours alone
     environment.filters.update(percent=percent, readable=readable, visible=visible)
     return environment

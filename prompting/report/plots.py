@@ -1,19 +1,18 @@
-"""Plots of one run as SVG that stands in the page and takes its colours."""
+"""Plots of one run as SVG that stands in the page, in the style of all figures."""
 
-import io
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...dataset_builder.catalogue import Task
+from ...drawing.style import MARK, SOFT, available, inline_svg, new_figure, styled
+from ...metrics.figures.answers import Answers, parity
 from .answers import AnswerTable
 from .findings import Findings
 
-_COLOURS = {"#010203": "var(--ink)", "#010204": "var(--soft)", "#010205": "var(--accent)", "#010206": "var(--line)"}
-_INK, _SOFT, _ACCENT, _LINE = _COLOURS
 _STATUSES = {
-    "json": "#2563eb",
+    "json": "#1d4ed8",
     "labelled": "#60a5fa",
     "number": "#93c5fd",
     "refused": "#b45309",
@@ -24,60 +23,29 @@ _STATUSES = {
     "truncated": "#7c3aed",
 }
 _OTHER = "#64748b"
-_MOST_POINTS = 1500
-_STYLE = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "llm4mat-bench",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "text.color": _INK,
-    "axes.edgecolor": _SOFT,
-    "axes.labelcolor": _INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": _SOFT,
-    "ytick.color": _SOFT,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
-    "legend.frameon": False,
-    "path.simplify": True,
-}
 
 
 def draw(found: Findings, table: AnswerTable, task: Task) -> dict[str, str]:
     """The plots of a run, by what they show; none where matplotlib is not installed."""
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        return {}
+    return _drawn(found, table, task) if available() else {}
+
+
+@styled
+def _drawn(found: Findings, table: AnswerTable, task: Task) -> dict[str, str]:
     drawn = {}
-    with mpl.rc_context(_STYLE):
-        if found.tokens:
-            drawn["What came of the answers, by the tokens of the prompt"] = _by_tokens(found)
-        if found.valid and task.kind == "regression":
-            drawn["Answers beside true values"] = _histogram(table, task)
-            drawn["Each answer against the true value"] = _parity(table, task)
+    if found.tokens:
+        drawn["What came of the answers, by the tokens of the prompt"] = _by_tokens(found)
+    if found.valid and task.kind == "regression":
+        drawn["Answers beside true values"] = _histogram(table, task)
+        answers = Answers(task.name, table.targets, table.answers)
+        figure = parity([answers], task.unit)
+        drawn["Each answer against the true value"] = inline_svg(figure, "Answers against true values")
     return drawn
 
 
 def _figure(width: float = 5.2, height: float = 3.2) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.patch.set_alpha(0)
-    axes = figure.add_subplot()
-    axes.patch.set_alpha(0)
-    return figure, axes
-
-
-def _svg(figure: Any, title: str) -> str:  # noqa: ANN401 - of matplotlib
-    out = io.StringIO()
-    figure.savefig(out, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    text = out.getvalue()
-    text = text[text.index("<svg") :]
-    for colour, name in _COLOURS.items():
-        text = text.replace(colour, name)
-    return text.replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
+    figure = new_figure(width, height)
+    return figure, figure.add_subplot()
 
 
 def _by_tokens(found: Findings) -> str:
@@ -95,7 +63,7 @@ def _by_tokens(found: Findings) -> str:
     axes.set_xlabel("tokens of the prompt")
     axes.set_ylabel("share of answers (%)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=4, fontsize=8)
-    return _svg(figure, "Share of answers by status and tokens of the prompt")
+    return inline_svg(figure, "Share of answers by status and tokens of the prompt")
 
 
 def _window(table: AnswerTable) -> tuple[float, float]:
@@ -115,8 +83,8 @@ def _histogram(table: AnswerTable, task: Task) -> str:
     answers = table.answers[table.valid]
     edges = np.linspace(*window, 41)
     for values, colour, label, filled in (
-        (table.targets, _SOFT, "true values", False),
-        (_inside(answers, window), _ACCENT, "answers", True),
+        (table.targets, SOFT, "true values", False),
+        (_inside(answers, window), MARK, "answers", True),
     ):
         counts, _ = np.histogram(values, edges)
         shares = 100 * counts / max(len(values), 1)
@@ -124,33 +92,7 @@ def _histogram(table: AnswerTable, task: Task) -> str:
     axes.set_xlabel(f"{task.property.name}{_unit(task)}; what lies outside is counted at the ends")
     axes.set_ylabel("share (%)")
     axes.legend(fontsize=8)
-    return _svg(figure, "Distribution of answers and of true values")
-
-
-def _parity(table: AnswerTable, task: Task) -> str:
-    figure, axes = _figure(height=3.6)
-    window = _window(table)
-    rows = np.flatnonzero(table.valid)
-    true, answers = table.targets[rows], _inside(table.answers[rows], window)
-    axes.plot(window, window, color=_SOFT, linestyle="--", linewidth=1)
-    if len(rows) <= _MOST_POINTS:
-        axes.scatter(true, answers, s=10, color=_ACCENT, alpha=0.45, linewidths=0)
-    else:
-        axes.hist2d(true, answers, bins=60, range=(window, window), norm="log", cmap=_blues(), rasterized=True)
-    axes.set_xlim(window)
-    axes.set_ylim(window)
-    axes.set_xlabel(f"true value{_unit(task)}")
-    axes.set_ylabel(f"answer{_unit(task)}")
-    return _svg(figure, "Answers against true values")
-
-
-def _blues() -> Any:  # noqa: ANN401 - of matplotlib
-    """From clear to blue, so that it stands on light and dark ground."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    found = LinearSegmentedColormap.from_list("blues", [(0.23, 0.51, 0.96, 0.15), (0.23, 0.51, 0.96, 1.0)])
-    found.set_bad((0, 0, 0, 0))
-    return found
+    return inline_svg(figure, "Distribution of answers and of true values")
 
 
 def _unit(task: Task) -> str:

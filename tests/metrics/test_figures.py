@@ -14,9 +14,13 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.lines import Line2D
+
 from llm4mat_bench import get_task
 from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.baselines.run import read_settings, train_baseline
+from llm4mat_bench.drawing.paper import ticks
+from llm4mat_bench.drawing.style import figure_bytes, svg_for_page
 from llm4mat_bench.metrics.figures.answers import Answers, parity, residuals
 from llm4mat_bench.metrics.figures.calibration import mean_calibration, reliability, spread_calibration
 from llm4mat_bench.metrics.figures.classes import class_scores, roc, roc_points
@@ -24,7 +28,6 @@ from llm4mat_bench.metrics.figures.elements import PLACES, SYMBOLS, element_mean
 from llm4mat_bench.metrics.figures.of_runs import learning_curves
 from llm4mat_bench.metrics.figures.runs import Share, Size, coverage, learning
 from llm4mat_bench.metrics.figures.sheets import SIDE, Panel, limits, sheet, sketch
-from llm4mat_bench.metrics.figures.style import figure_bytes, svg_for_page
 from llm4mat_bench.metrics.results.verify import verify_results
 
 RANDOM = np.random.default_rng(0)
@@ -41,14 +44,32 @@ def test_points_of_parity_are_the_answers_and_axes_have_units() -> None:
     answers[:7] = np.nan
     answers[7] = 1e12
     figure = parity([Answers("a $x$ < b", TRUE, answers)], "eV")
-    axes = figure.axes[0]
-    points = np.asarray(axes.collections[0].get_offsets())
+    diagonal, points = (np.asarray(line.get_xydata()) for line in figure.findobj(Line2D))
     assert len(points) == 293
     np.testing.assert_allclose(points[1:], np.stack([TRUE, answers], axis=1)[8:])
-    assert axes.get_ylim()[1] < 10, "one absurd answer presses the others flat"
+    assert points[0, 1] == diagonal[1, 1] < 10, "one absurd answer presses the others flat"
     shown = texts(figure_bytes(figure, "svg"))
     for text in ("true value (eV)", "predicted (eV)", "7 without an answer", "1 beyond the axis", "a $x$ < b"):
         assert text in shown
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "written"),
+    [
+        (-0.4, 4.2, ["0", "1", "2", "3", "4"]),
+        (-0.02, 1.02, ["0.0", "0.5", "1.0"]),
+        (-3.1, -1.2, ["−3.0", "−2.5", "−2.0", "−1.5"]),
+        (0.0, 2.1e-5, ["0", "5e−06", "1.0e−05", "1.5e−05", "2.0e−05"]),
+        (-1e30, 1e30, ["−1.0e+30", "−5e+29", "0", "5e+29", "1.0e+30"]),
+    ],
+)
+def test_ticks_are_round_and_written_to_their_last_digit(low: float, high: float, written: list[str]) -> None:
+    found = ticks(low, high)
+    assert all(low <= value <= high for value, _ in found)
+    assert [float(text.replace("−", "-")) for _, text in found] == pytest.approx([value for value, _ in found])
+    assert [float(text.replace("−", "-")) for text in written] == [float(t.replace("−", "-")) for _, t in found]
+    if "e" not in written[-1]:
+        assert [text for _, text in found] == written
 
 
 def test_many_points_become_a_map() -> None:

@@ -219,10 +219,23 @@ def test_page_is_self_contained(report):
     assert "<script" not in page
     assert "prefers-color-scheme: dark" in page
     assert 'name="viewport"' in page
+    pytest.importorskip("matplotlib")
     drawings = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
     assert len(drawings) == len(report.sources[0].targets)
     for drawing in drawings:
         ElementTree.fromstring(drawing)  # well formed
+
+
+def test_without_matplotlib_the_page_has_its_tables_and_says_what_is_missing(report, monkeypatch):
+    with_figures = statistics_page(report)
+    monkeypatch.setattr("llm4mat_bench.dataset_builder.statistics.page.available", lambda: False)
+    page = statistics_page(report)
+    assert "<svg" not in page and "llm4mat-bench[plots]" in page
+    rows = re.findall(r"<tr><td>.*?</tr>", page)
+    assert rows == re.findall(r"<tr><td>.*?</tr>", with_figures)
+    histogram = next(one.histogram for one in report.sources[0].targets if one.kind == "regression")
+    first = "".join(f"<td>{counts[0]:,}</td>" for counts in histogram.counts.values())
+    assert f"<td>{histogram.edges[0]:.4g}</td><td>{histogram.edges[1]:.4g}</td>{first}</tr>" in page
 
 
 def test_names_are_escaped(tmp_path):

@@ -4,14 +4,14 @@ import functools
 import io
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from ...errors import UsageError
-from ...files import replace_file
+from ..errors import UsageError
+from ..files import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,6 +44,7 @@ _SETTINGS = {
     "hatch.color": LINE,
     "hatch.linewidth": 0.5,
 }
+_inside = False
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -55,13 +56,24 @@ def available() -> bool:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Matplotlib's own defaults and ours, whatever the user's settings say; put back on leaving."""
+    """Matplotlib's own defaults and ours, whatever the user's settings say; put back on leaving.
+
+    Blocks inside another cost nothing: to set all and put it back takes as long as to draw a small figure.
+    """
+    global _inside  # noqa: PLW0603 - matplotlib's settings are global, too
+    if _inside:
+        yield
+        return
     import matplotlib as mpl
 
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
-        yield
+        _inside = True
+        try:
+            yield
+        finally:
+            _inside = False
 
 
 def styled(draw: Callable[_P, _T]) -> Callable[_P, _T]:
@@ -86,16 +98,6 @@ def new_figure(width: float, height: float, *, measured: bool = True) -> "Figure
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained" if measured else None)
-
-
-def square_panels(count: int, *, measured: bool = False) -> "tuple[Figure, Sequence[Axes]]":
-    """A figure with square panels side by side, four inches each."""
-    figure = new_figure(4.0 * count, 4.2, measured=measured)
-    panels = figure.subplots(1, count, squeeze=False)[0]
-    if not measured:
-        width = 4.0 * count
-        figure.subplots_adjust(left=0.65 / width, right=1 - 0.15 / width, bottom=0.13, top=0.88, wspace=0.85 / 3.2)
-    return figure, panels
 
 
 def with_unit(name: str, unit: str | None) -> str:
@@ -140,18 +142,38 @@ def save_figure(figure: "Figure", path: Path) -> None:
 
 
 def svg_for_page(figure: "Figure", title: str) -> str:
-    """The figure as SVG for a page in light or dark: transparent, its colours follow the reader's."""
+    """The figure as the file of a picture for a page in light or dark: its colours follow the reader's."""
     from html import escape
 
-    text = figure_bytes(figure, "svg", transparent=True).decode()
+    text = _scalable(figure, 'role="img"')
+    inner = text.index(">", text.index("<svg")) + 1
+    return f"{text[:inner]}<title>{escape(title)}</title><style>{dark_rules()}</style>{text[inner:]}"
+
+
+def inline_svg(figure: "Figure", title: str) -> str:
+    """The figure as SVG that stands in a page of HTML, whose style sheet has :func:`dark_rules`."""
+    from html import escape
+
+    text = _scalable(figure, f'role="img" aria-label="{escape(title)}"')
+    text = text[text.index("<svg") :].replace("xlink:href", "href")
+    text = re.sub(r' xmlns(?::\w+)?="[^"]*"', "", text, count=2)  # HTML knows what an svg is
+    return re.sub(r"<(metadata|style)\b.*?</\1>\s*", "", text, flags=re.DOTALL)
+
+
+def dark_rules() -> str:
+    """Rules of a style sheet that give figures the colours of dark where the reader prefers it."""
     rules = "".join(
         f'[style*="{what}: {light}"]{{{what}:{dark} !important}}'
         for light, dark in _DARK.items()
         for what in ("fill", "stroke")
     )
-    head = f"<title>{escape(title)}</title><style>@media (prefers-color-scheme:dark){{{rules}}}</style>"
+    return f"@media (prefers-color-scheme:dark){{{rules}}}"
+
+
+def _scalable(figure: "Figure", attributes: str) -> str:
+    """A transparent SVG whose size is the page's: in points it would be fixed, the view box alone lets it fit."""
+    text = figure_bytes(figure, "svg", transparent=True).decode()
     start = text.index("<svg")
-    inner = text.index(">", start) + 1
-    # Size in points would fix it on the page; the view box alone lets it fit.
-    opening = re.sub(r' (?:width|height)="[^"]*"', "", text[start:inner])
-    return text[:start] + opening[:-1] + ' role="img">' + head + text[inner:]
+    end = text.index(">", start)
+    opening = re.sub(r' (?:width|height)="[^"]*"', "", text[start:end])
+    return f"{text[:start]}{opening} {attributes}{text[end:]}"
