@@ -2,9 +2,10 @@
 
 import json
 import math
+import os
 import shutil
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -126,14 +127,15 @@ def train_network(
     )
     books = _Bookkeeping(work, progress, settings.patience)
     try:
-        trainer = _Trainer(
-            model=network,
-            args=arguments,
-            train_dataset=train,
-            eval_dataset=train,  # the trainer wants one; what is scored is up to `score`
-            data_collator=collate,
-            callbacks=[books],
-        )
+        with _logs_kept(work):
+            trainer = _Trainer(
+                model=network,
+                args=arguments,
+                train_dataset=train,
+                eval_dataset=train,  # the trainer wants one; what is scored is up to `score`
+                data_collator=collate,
+                callbacks=[books],
+            )
     except (RuntimeError, ValueError) as error:
         if settings.report_to == "none":
             raise
@@ -159,6 +161,19 @@ def train_network(
     best = Best.model_validate_json((work / BEST / BEST_FILE).read_bytes())
     network.load_weights(work / BEST / WEIGHTS_FILE)
     return best
+
+
+@contextmanager
+def _logs_kept(work: Path) -> Iterator[None]:
+    """TensorBoard writes to ``runs/RUN_ID``, unless its variable says where: the work folder goes with the run."""
+    name = "TENSORBOARD_LOGGING_DIR"
+    given = os.environ.get(name)
+    os.environ[name] = given or str(Path("runs", work.name.removeprefix(".").removesuffix(".work")))
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[name]
 
 
 def _not_written(work: Path, error: Exception) -> Exception:

@@ -49,7 +49,8 @@ def _load(folder_or_repo: str | Path, revision: str | None) -> TrainedModel:
     api = HfApi(endpoint=constants.ENDPOINT)
     with hub_errors(name, "downloading"):
         # A repo that holds a run has the model in a folder of its own; its other files are not needed.
-        listed = api.list_repo_files(name, revision=revision)
+        # (Asked so, the Hub says at once that it cannot be reached; a listing is tried for half a minute.)
+        listed = [file.rfilename for file in api.model_info(name, revision=revision).siblings or ()]
         inside = f"{MODEL_FOLDER}/{MANIFEST}" in listed
         if not inside and MANIFEST not in listed:
             raise UsageError(f"{name}: no trained model in this repo (no {MANIFEST}, no {MODEL_FOLDER}/{MANIFEST})")

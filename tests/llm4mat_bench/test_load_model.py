@@ -52,3 +52,12 @@ def test_what_fails_is_one_line_without_the_token(hub: HubDouble, tmp_path: Path
     assert answered.returncode == 1
     assert message in answered.stderr.splitlines()[-1]
     assert TOKEN not in answered.stderr
+
+
+def test_a_hub_that_cannot_be_reached_is_told_at_once(hub: HubDouble, tmp_path: Path) -> None:
+    environment = {**os.environ, **hub.environment(TOKEN, tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"}
+    command = [sys.executable, "-c", ASK, "org/gbm"]
+    answered = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert answered.returncode == 1
+    assert "cannot reach http://127.0.0.1:9" in answered.stderr.splitlines()[-1]
+    assert "Retrying" not in answered.stderr and TOKEN not in answered.stderr

@@ -1,6 +1,7 @@
 """Fine-tuned encoders on small random checkpoints: what they read, what they answer, what they refuse."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -507,3 +508,28 @@ def test_each_modality_is_trained_on_its_own_text(
     with pytest.raises(EnoughError):
         train_baseline(baseline, TASK, modality, tmp_path, settings=settings, preset="published")
     assert len(seen) > 900 and seen == {name: own[name] for name in seen}
+
+
+@pytest.mark.parametrize("given", [None, "elsewhere"])
+def test_the_logs_of_tensorboard_do_not_go_with_the_work_folder(
+    given: str | None, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from llm4mat_bench.baselines.text import training
+
+    variable = "TENSORBOARD_LOGGING_DIR"
+    seen: list[str] = []
+
+    def trainer(**_: Any) -> None:
+        seen.append(os.environ[variable])
+        raise ValueError("enough")
+
+    monkeypatch.delenv(variable, raising=False)
+    if given:
+        monkeypatch.setenv(variable, given)
+    monkeypatch.setattr(training, "_Trainer", trainer)
+    work = tmp_path / ".encoder-seed3-0123456789.work"
+    work.mkdir()
+    with pytest.raises(UsageError, match="report_to=tensorboard: enough"):
+        encoder.fit(data_of(), context_of(encoder, work, bert, report_to="tensorboard"))
+    assert seen == [given or str(Path("runs", "encoder-seed3-0123456789"))]
+    assert os.environ.get(variable) == given
