@@ -24,16 +24,10 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 from synthetic import rows as invented
+from synthetic import write_source
 
 from llm4mat_bench.dataset_builder.catalogue import MODALITIES, Modality, Source, get_task, list_sources
-from llm4mat_bench.dataset_builder.cleaning import policy
 from llm4mat_bench.dataset_builder.dataset_folder.features import dataset_schema
-from llm4mat_bench.dataset_builder.dataset_folder.identity import split_texts_sha256
-from llm4mat_bench.dataset_builder.dataset_folder.layout import shard_path
-from llm4mat_bench.dataset_builder.dataset_folder.parquet import describe_shard, write_shard
-from llm4mat_bench.dataset_builder.dataset_folder.publish import publish_source, work_folder
-from llm4mat_bench.dataset_builder.dataset_folder.report import SourceReport, SplitReport
-from llm4mat_bench.dataset_builder.splits import ids_sha256
 
 KINDS = ("finetuned", "prompted", "gnn", "classical", "other")
 
@@ -55,10 +49,10 @@ def make_data(folder: Path, test_rows: int) -> None:
 
 def _write_source(folder: Path, source: Source, test_rows: int, seed: int) -> None:
     sizes = {"train": 2 * test_rows, "validation": max(test_rows // 4, 1), "test": test_rows}
-    schema, random, staged = dataset_schema(source), np.random.default_rng(seed), work_folder(folder, source.id)
+    schema, random = dataset_schema(source), np.random.default_rng(seed)
     formulas = [row[1] for row in invented(min(sum(sizes.values()), 4000), seed)]
     classes = {prop.name for prop in source.properties if prop.classes}
-    shards, splits, start = [], {}, 0
+    splits, start = {}, 0
     for split, size in sizes.items():
         numbers = range(start, start + size)
         start += size
@@ -82,27 +76,8 @@ def _write_source(folder: Path, source: Source, test_rows: int, seed: int) -> No
             ],
             schema=schema,
         )
-        file = staged / shard_path(source.id, split, 0, 1)
-        write_shard(table, file)
-        shards.append(describe_shard(file, staged))
-        splits[split] = SplitReport(
-            expected=None,
-            read=size,
-            written=size,
-            distinct_ids=size,
-            ids_sha256=ids_sha256(columns["material_id"]),
-            texts_sha256=split_texts_sha256((file,), MODALITIES),
-        )
-    report = SourceReport(
-        declaration=source,
-        reader="synthetic",
-        splits_from="seeded",
-        policy="mark",
-        cleaning_version=policy.VERSION,
-        splits=splits,
-        shards=tuple(shards),
-    )
-    publish_source(folder, staged, report)
+        splits[split] = (1, [table])
+    write_source(folder, source, splits)
 
 
 def make_runs(results: Path, data: Path, records: int) -> None:

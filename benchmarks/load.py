@@ -32,22 +32,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from synthetic import HEADER, rows
+from synthetic import HEADER, rows, write_source
 
 from llm4mat_bench.dataset_builder.catalogue import MODALITIES, get_source
-from llm4mat_bench.dataset_builder.cleaning import policy
 from llm4mat_bench.dataset_builder.dataset_folder.features import dataset_schema
-from llm4mat_bench.dataset_builder.dataset_folder.identity import split_texts_sha256
-from llm4mat_bench.dataset_builder.dataset_folder.layout import shard_path
-from llm4mat_bench.dataset_builder.dataset_folder.parquet import describe_shard, write_shard
-from llm4mat_bench.dataset_builder.dataset_folder.publish import publish_source, work_folder
-from llm4mat_bench.dataset_builder.dataset_folder.report import SourceReport, SplitReport
-from llm4mat_bench.dataset_builder.splits import ids_sha256, split_sizes
+from llm4mat_bench.dataset_builder.splits import split_sizes
 
 SHARD_ROWS = 20_000
 IMPORTS = """
@@ -98,7 +93,6 @@ def write_folder(folder: Path, count: int) -> dict[str, int]:
     column |= {"description": HEADER.index("description")}
     column |= {prop.name: HEADER.index(prop.published_column) for prop in source.properties}
     classes = {prop.name for prop in source.properties if prop.classes}
-    staged = work_folder(folder, "mp")
     some = list(rows(min(count, SHARD_ROWS)))
     arrays = []
     for field in schema:
@@ -111,39 +105,22 @@ def write_folder(folder: Path, count: int) -> dict[str, int]:
             arrays.append(pa.array([float(cell) for cell in cells], field.type))
     block = pa.table(arrays, schema=schema)  # comes again in every shard, with other ids
     del some, arrays
-    shards, splits, sizes, start = [], {}, dict.fromkeys(("material_id", *MODALITIES), 0), 0
-    for split, wanted in zip(("train", "validation", "test"), split_sizes(count), strict=True):
-        number = -(-wanted // SHARD_ROWS)
-        files, ids = [], []
-        for index in range(number):
-            table = block.slice(0, min(SHARD_ROWS, wanted - index * SHARD_ROWS))
-            here = [f"mp-{1_000_000 + start + row}" for row in range(table.num_rows)]
-            start += len(here)
-            table = table.set_column(0, schema.field(0), pa.array(here))
+    sizes = dict.fromkeys(("material_id", *MODALITIES), 0)
+    start = 0
+
+    def tables(wanted: int) -> Iterator[pa.Table]:
+        nonlocal start
+        for first in range(0, wanted, SHARD_ROWS):
+            table = block.slice(0, min(SHARD_ROWS, wanted - first))
+            ids = [f"mp-{1_000_000 + start + row}" for row in range(table.num_rows)]
+            start += len(ids)
+            table = table.set_column(0, schema.field(0), pa.array(ids))
             for name in sizes:
                 sizes[name] += pc.sum(pc.binary_length(table[name])).as_py()
-            ids += here
-            files.append(staged / shard_path("mp", split, index, number))
-            write_shard(table, files[-1])
-            shards.append(describe_shard(files[-1], staged))
-        splits[split] = SplitReport(
-            expected=None,
-            read=wanted,
-            written=wanted,
-            distinct_ids=wanted,
-            ids_sha256=ids_sha256(ids),
-            texts_sha256=split_texts_sha256(tuple(files), MODALITIES),
-        )
-    report = SourceReport(
-        declaration=source,
-        reader="synthetic",
-        splits_from="seeded",
-        policy="mark",
-        cleaning_version=policy.VERSION,
-        splits=splits,
-        shards=tuple(shards),
-    )
-    publish_source(folder, staged, report)
+            yield table
+
+    wanted = zip(("train", "validation", "test"), split_sizes(count), strict=True)
+    write_source(folder, source, {split: (-(-rows // SHARD_ROWS), tables(rows)) for split, rows in wanted})
     return sizes
 
 

@@ -10,10 +10,20 @@ follow the published word counts (CIF 311 words, description 1,566 words a row).
 import argparse
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+
+from llm4mat_bench.dataset_builder.catalogue import MODALITIES, Source
+from llm4mat_bench.dataset_builder.cleaning import policy
+from llm4mat_bench.dataset_builder.dataset_folder.identity import split_texts_sha256
+from llm4mat_bench.dataset_builder.dataset_folder.layout import shard_path
+from llm4mat_bench.dataset_builder.dataset_folder.parquet import describe_shard, write_shard
+from llm4mat_bench.dataset_builder.dataset_folder.publish import publish_source, work_folder
+from llm4mat_bench.dataset_builder.dataset_folder.report import SourceReport, SplitReport
+from llm4mat_bench.dataset_builder.splits import ids_sha256
 
 HEADER = [
     "material_id",
@@ -180,6 +190,44 @@ def write_published(folder: Path, count: int, seed: int = 0) -> list[Path]:
                 writer.writerow(next(every))
         paths.append(path)
     return paths
+
+
+def write_source(folder: Path, source: Source, splits: Mapping[str, tuple[int, Iterable[pa.Table]]]) -> None:
+    """Write a source of a dataset folder as a build would, with its report.
+
+    Args:
+        folder: The dataset folder.
+        source: The source.
+        splits: By split, the number of its shards and their tables, which are taken one at a time.
+    """
+    staged = work_folder(folder, source.id)
+    shards, reports = [], {}
+    for split, (number, tables) in splits.items():
+        ids: list[str] = []
+        files = []
+        for index, table in enumerate(tables):
+            files.append(staged / shard_path(source.id, split, index, number))
+            write_shard(table, files[-1])
+            shards.append(describe_shard(files[-1], staged))
+            ids += table["material_id"].to_pylist()
+        reports[split] = SplitReport(
+            expected=None,
+            read=len(ids),
+            written=len(ids),
+            distinct_ids=len(ids),
+            ids_sha256=ids_sha256(ids),
+            texts_sha256=split_texts_sha256(tuple(files), MODALITIES),
+        )
+    report = SourceReport(
+        declaration=source,
+        reader="synthetic",
+        splits_from="seeded",
+        policy="mark",
+        cleaning_version=policy.VERSION,
+        splits=reports,
+        shards=tuple(shards),
+    )
+    publish_source(folder, staged, report)
 
 
 if __name__ == "__main__":
