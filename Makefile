@@ -8,9 +8,10 @@ PYTEST_ARGS ?= -n auto
 # What the tests need. Those of fine-tuned models pass over where PyTorch is not there:
 # `make test TEST_EXTRAS=baselines,describe,dev` does without its gigabytes.
 TEST_EXTRAS ?= baselines,describe,dev,finetune,graphs,harness
-# What `make test-pythons` runs: all of Python 3.12 and 3.13 that are found, each under another kernel of OpenBLAS.
+# What `make test-pythons` runs: all of Python 3.12 and 3.13 that are found, each under another kernel of OpenBLAS, and
+# there all tests but those marked slow: `make test-pythons OTHER_TESTS=tests` runs them too.
 OTHER_PYTHONS ?= 3.12:Haswell 3.13:Nehalem
-OTHER_TESTS   ?= tests
+OTHER_TESTS   ?= -m 'not slow' tests
 
 # vLLM has an environment of its own: it needs older libraries.
 VLLM_VENV ?= .venv-vllm
