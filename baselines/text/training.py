@@ -110,7 +110,8 @@ def train_network(
         seed=seed,
         data_seed=seed,
         bf16=settings.precision == "bfloat16",
-        use_cpu=settings.precision == "bfloat16" and not torch.cuda.is_available(),  # else it asks for a GPU
+        # Else bfloat16 asks for a GPU, and each of several processes trains by itself.
+        use_cpu=not torch.cuda.is_available() and (settings.precision == "bfloat16" or count() > 1),
         activation_checkpointing=settings.gradient_checkpointing,
         torch_compile=settings.compile,
         eval_strategy="epoch",
@@ -140,6 +141,10 @@ def train_network(
         if settings.report_to == "none":
             raise
         raise UsageError(f"report_to={settings.report_to}: {said(error, 200)}") from error
+    if arguments.world_size != count():
+        raise UsageError(
+            f"{count()} processes were started and {arguments.world_size} would train together: start them by torchrun"
+        )
     trainer.remove_callback(PrinterCallback)
     trainer.prepare(settings=settings, score=score, seed=seed, work=work)
     with first_before_others():

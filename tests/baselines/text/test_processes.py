@@ -1,5 +1,6 @@
 """One run in two processes, as launchers start them: one verified record, or one line that says why not."""
 
+import json
 import os
 import subprocess
 import sys
@@ -46,6 +47,9 @@ def test_two_processes_train_one_run(tmp_path: Path) -> None:
     [verified] = verify_results(tmp_path / "results")
     assert not verified.faults and verified.record is not None
     assert verified.record.fitted["processes"] == 2
+    # Together: two epochs of three steps of 64 rows; each by itself would take five of 32.
+    steps = json.loads((verified.folder / "model" / "history.json").read_text())
+    assert max(one["step"] for one in steps) == 6
     assert [path.name for path in verified.folder.parent.iterdir()] == [verified.folder.name]
 
 
