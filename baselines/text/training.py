@@ -146,7 +146,7 @@ def train_network(
             f"{count()} processes were started and {arguments.world_size} would train together: start them by torchrun"
         )
     trainer.remove_callback(PrinterCallback)
-    trainer.prepare(settings=settings, score=score, seed=seed, work=work)
+    trainer.prepare(settings=settings, score=score, seed=seed, work=work, books=books)
     with first_before_others():
         checkpoint = last_checkpoint(work)
     try:
@@ -207,12 +207,15 @@ def last_checkpoint(work: Path) -> str | None:
 class _Trainer(Trainer):
     """Trainer with our order of rows, schedule, validation score and safe weights."""
 
-    def prepare(self, *, settings: TextSettings, score: Callable[[Any], float], seed: int, work: Path) -> None:
-        self.settings, self.score, self.seed, self.work = settings, score, seed, work
+    def prepare(
+        self, *, settings: TextSettings, score: Callable[[Any], float], seed: int, work: Path, books: "_Bookkeeping"
+    ) -> None:
+        self.settings, self.score, self.seed, self.work, self.books = settings, score, seed, work, books
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:  # noqa: ANN401
         rows = self.train_dataset if train_dataset is None else train_dataset
-        return LikeLengths(column(rows, "length"), self.settings.batch_size, self.seed)
+        self.books.order = LikeLengths(column(rows, "length"), self.settings.batch_size, self.seed)
+        return self.books.order
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:  # noqa: ANN401, ARG002
         """AdamW with the constants of the published code, which used transformers' former one."""
@@ -274,6 +277,12 @@ class _Bookkeeping(TrainerCallback):
         self.loss: float | None = None
         self.began = False
         self.save_when_scored = False
+        self.order: LikeLengths | None = None
+
+    def on_epoch_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
+        # Of several processes, those that go on in the middle of an epoch are not told by accelerate which it is.
+        if self.order is not None:
+            self.order.set_epoch(int(state.epoch or 0))
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
         self.began = True

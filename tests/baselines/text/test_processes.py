@@ -8,17 +8,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import tiny_models
+from transformers import TrainerControl, TrainerState
 
 from llm4mat_bench.baselines import processes
 from llm4mat_bench.baselines.registry import get_baseline
+from llm4mat_bench.baselines.text.batches import LikeLengths, order_of
+from llm4mat_bench.baselines.text.training import _Bookkeeping
 from llm4mat_bench.errors import UsageError
 from llm4mat_bench.metrics.results.verify import verify_results
+from llm4mat_bench.progress import silent
 
 
 def launch(*words: object) -> subprocess.CompletedProcess[str]:
@@ -68,3 +73,13 @@ def test_a_model_of_one_process_refuses_several(
         called = call("train", "dummy", "sample/band_gap", "--out", tmp_path / "out")
         assert called.status == 2 and "trains in one process" in " ".join(called.err.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_the_order_of_rows_is_that_of_the_epoch_that_is_gone_on_with(tmp_path: Path) -> None:
+    """Of several processes, accelerate tells none that goes on in the middle of an epoch which it is."""
+    books = _Bookkeeping(tmp_path, silent, patience=0)
+    books.order = LikeLengths(np.arange(200, dtype=np.int32), 4, seed=0)
+    state = TrainerState(epoch=1.4)
+    books.on_epoch_begin(None, state, TrainerControl())
+    assert list(books.order) == order_of(np.arange(200, dtype=np.int32), 4, 0, 1).tolist() != list(range(200))
+    assert list(books.order) != order_of(np.arange(200, dtype=np.int32), 4, 0, 0).tolist()
