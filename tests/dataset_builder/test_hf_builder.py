@@ -105,6 +105,7 @@ def test_the_same_rows_as_the_built_folder(
         assert built[split].to_list() == theirs.to_list()
 
 
+@pytest.mark.slow
 @own_process
 def test_two_processes_and_streaming(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _small(monkeypatch)

@@ -30,6 +30,7 @@ def ask(hub: HubDouble, home: Path, name: str) -> subprocess.CompletedProcess[st
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [".", "model"])
 def test_a_model_from_the_hub(hub: HubDouble, tmp_path: Path, trained: Path, part: str) -> None:
     run = next((trained / "sample" / "band_gap" / "composition").glob("composition_gbm-*"))

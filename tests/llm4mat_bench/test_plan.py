@@ -83,6 +83,7 @@ def test_steps_grow_with_the_rows_and_so_does_each() -> None:
     assert same.steps.number(16_000, same.rows) == pytest.approx(400), "too much rather than too little"
 
 
+@pytest.mark.slow
 def test_a_step_of_trees_is_timed_over_many_rows(call: Callable[..., Any], own_cache: Path) -> None:
     pytest.importorskip("lightgbm")
     first = json.loads(call("plan", "composition_gbm", "mp/band_gap", "-m", "composition", "--json").out)

@@ -347,6 +347,7 @@ def stored(path: Path) -> set[str]:
         return {key for key, _ in store.answers()}
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_nothing_is_lost_or_asked_twice(
     server: OpenAIDouble, ask: Any, tmp_path: Path
 ) -> None:
@@ -382,6 +383,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_asked_twice(
     assert [one.faults for one in verify_results(results)] == [()]
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_store_pay_no_question_twice(server: OpenAIDouble, tmp_path: Path) -> None:
     server.delay = 0.03
     store = str(tmp_path / "answers.sqlite")

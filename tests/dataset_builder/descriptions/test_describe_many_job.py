@@ -122,6 +122,7 @@ def _rows_in(out: Path) -> int:
         return database.execute("SELECT count(*) FROM entries").fetchone()[0] if begun else 0
 
 
+@pytest.mark.slow
 def test_killed_five_times_it_ends_with_the_same_bytes(crystals: Path, whole: bytes, tmp_path: Path) -> None:
     """kill -9 of the command at five moments, the number of workers changing."""
     out = tmp_path / "out.parquet"

@@ -342,6 +342,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.slow
 def test_kill_9_at_random_moments_and_resume(tmp_path: Path) -> None:
     write_published(tmp_path / "in", sizes=(400, 20, 20), change=_spoil)
     command = [sys.executable, "-c", _SLOW_BUILD, str(tmp_path / "in")]
