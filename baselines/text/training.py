@@ -126,7 +126,8 @@ def train_network(
         dataloader_pin_memory=torch.cuda.is_available(),
         label_names=["labels"],
     )
-    books = _Bookkeeping(work, progress, settings.patience)
+    order = LikeLengths(column(train, "length"), settings.batch_size, seed)
+    books = _Bookkeeping(work, progress, settings.patience, order)
     try:
         with _logs_kept(work):
             trainer = _Trainer(
@@ -146,7 +147,7 @@ def train_network(
             f"{count()} processes were started and {arguments.world_size} would train together: start them by torchrun"
         )
     trainer.remove_callback(PrinterCallback)
-    trainer.prepare(settings=settings, score=score, seed=seed, work=work, books=books)
+    trainer.prepare(settings=settings, score=score, order=order, work=work)
     with first_before_others():
         checkpoint = last_checkpoint(work)
     try:
@@ -207,15 +208,11 @@ def last_checkpoint(work: Path) -> str | None:
 class _Trainer(Trainer):
     """Trainer with our order of rows, schedule, validation score and safe weights."""
 
-    def prepare(
-        self, *, settings: TextSettings, score: Callable[[Any], float], seed: int, work: Path, books: "_Bookkeeping"
-    ) -> None:
-        self.settings, self.score, self.seed, self.work, self.books = settings, score, seed, work, books
+    def prepare(self, *, settings: TextSettings, score: Callable[[Any], float], order: LikeLengths, work: Path) -> None:
+        self.settings, self.score, self.order, self.work = settings, score, order, work
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:  # noqa: ANN401
-        rows = self.train_dataset if train_dataset is None else train_dataset
-        self.books.order = LikeLengths(column(rows, "length"), self.settings.batch_size, self.seed)
-        return self.books.order
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:  # noqa: ANN401, ARG002
+        return self.order
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:  # noqa: ANN401, ARG002
         """AdamW with the constants of the published code, which used transformers' former one."""
@@ -272,17 +269,15 @@ class _Trainer(Trainer):
 class _Bookkeeping(TrainerCallback):
     """Progress, marks of whole checkpoints, a history, and early stopping where it is asked for."""
 
-    def __init__(self, work: Path, progress: Progress, patience: int) -> None:
-        self.work, self.progress, self.patience = work, progress, patience
+    def __init__(self, work: Path, progress: Progress, patience: int, order: LikeLengths) -> None:
+        self.work, self.progress, self.patience, self.order = work, progress, patience, order
         self.loss: float | None = None
         self.began = False
         self.save_when_scored = False
-        self.order: LikeLengths | None = None
 
     def on_epoch_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ANN401, ARG002
         # Of several processes, those that go on in the middle of an epoch are not told by accelerate which it is.
-        if self.order is not None:
-            self.order.set_epoch(int(state.epoch or 0))
+        self.order.set_epoch(int(state.epoch or 0))
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
         self.began = True

@@ -1,4 +1,4 @@
-"""Figures of the page: how targets lie in each split. their numbers stand in tables as well."""
+"""Figures of the page: how targets lie in each split. Their numbers stand in tables as well."""
 
 import numpy as np
 

@@ -130,15 +130,15 @@ class _Log:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last = time.monotonic()
-        self._began: dict[str, tuple[float, int]] = {}  # when a step was first heard of, how much was done then
-        self._done: dict[str, int] = {}
+        # When a step was first heard of, how much was done then, and how much when it was last heard of.
+        self._heard: dict[str, tuple[float, int, int]] = {}
 
     def __call__(self, step: str, done: int, total: int) -> None:
         now, name = time.monotonic(), _name(step)
-        if done < self._done.get(name, 0):  # the same step of the next run
-            del self._began[name]
-        self._done[name] = done
-        since, before = self._began.setdefault(name, (now, done))
+        since, before, last = self._heard.get(name, (now, done, done))
+        if done < last:  # the same step of the next run
+            since, before = now, done
+        self._heard[name] = (since, before, done)
         if now - self._last < LINE_SECONDS:
             return
         self._last = now

@@ -69,17 +69,14 @@ def worth_processes(pieces: int, least: int) -> bool:
 
 @contextmanager
 def _processes(places: Sequence[Place], workers: int) -> Iterator[ProcessPoolExecutor]:
+    if _kept is None:
+        with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (places,)) as pool:
+            yield pool
+        return
     key = (tuple(places), workers)
-    if _kept is not None and key in _kept:
-        yield _kept[key]
-        return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (places,))
-    if _kept is not None:
-        _kept[key] = pool
-        yield pool
-        return
-    with pool:
-        yield pool
+    if key not in _kept:
+        _kept[key] = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (places,))
+    yield _kept[key]
 
 
 _kept: dict[tuple[tuple[Place, ...], int], ProcessPoolExecutor] | None = None

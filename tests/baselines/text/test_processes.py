@@ -77,8 +77,7 @@ def test_a_model_of_one_process_refuses_several(
 
 def test_the_order_of_rows_is_that_of_the_epoch_that_is_gone_on_with(tmp_path: Path) -> None:
     """Of several processes, accelerate tells none that goes on in the middle of an epoch which it is."""
-    books = _Bookkeeping(tmp_path, silent, patience=0)
-    books.order = LikeLengths(np.arange(200, dtype=np.int32), 4, seed=0)
+    books = _Bookkeeping(tmp_path, silent, patience=0, order=LikeLengths(np.arange(200, dtype=np.int32), 4, seed=0))
     state = TrainerState(epoch=1.4)
     books.on_epoch_begin(None, state, TrainerControl())
     assert list(books.order) == order_of(np.arange(200, dtype=np.int32), 4, 0, 1).tolist() != list(range(200))
