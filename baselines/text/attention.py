@@ -4,51 +4,19 @@ PyTorch has a fast kernel of attention for processors, but none that trains with
 as T5 and BERT do: there it writes several matrices of tokens x tokens to memory for every head, and draws every random
 number of dropout by itself. Here a block of queries is done from its scores to its output before the next, scores are
 computed anew in the backward pass rather than kept (Dao et al. 2022, arXiv:2205.14135, sections 3.1 and B.4, without
-its running maximum: a block holds all keys), and four random numbers of 16 bits are taken from one of 64.
+its running maximum: a block holds all keys).
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 
+from .dropout import kept
+
 BLOCK = 131_072
 """Scores of a block: half a megabyte of float32."""
 NAME = "cpu_blocks"
-_STEPS = 65_536  # of a share that is dropped
-
-
-@contextmanager
-def quickened(model: Any) -> Iterator[None]:  # noqa: ANN401 - a model of transformers
-    """While it is trained on a processor, let a model attend by blocks, and compute GELU in one pass.
-
-    What it computes stays the same, but for the order of sums and the random numbers of dropout.
-    """
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.activations import NewGELUActivation
-    from transformers.masking_utils import sdpa_mask
-
-    attends = model.config._attn_implementation
-    if attends == "sdpa":
-        AttentionInterface.register(NAME, attention)
-        AttentionMaskInterface.register(NAME, sdpa_mask)
-        model.set_attn_implementation(NAME)
-    slow = [
-        (module, name, child)
-        for module in model.modules()
-        for name, child in module.named_children()
-        if isinstance(child, NewGELUActivation)
-    ]
-    for module, name, _ in slow:
-        setattr(module, name, torch.nn.GELU(approximate="tanh"))
-    try:
-        yield
-    finally:
-        for module, name, child in slow:
-            setattr(module, name, child)
-        if attends == "sdpa":
-            model.set_attn_implementation(attends)
 
 
 def attention(
@@ -97,10 +65,11 @@ def attention(
         )
         return plain
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    bias = None if position_bias is None else position_bias.float().contiguous()
+    bias = None if position_bias is None else _in_order(position_bias)
     # Neighbours in memory, or each block would be gathered anew for each of its products. In float32 whatever the
     # precision: of matrices this narrow a processor multiplies bfloat16 no faster, and each block would be converted.
-    query, key, wide = (one.float().contiguous() for one in (query * scale, key, value))
+    query = query if scale == 1 else query * scale
+    query, key, wide = (one.float().contiguous() for one in (query, key, value))
     output: torch.Tensor = _Blocks.apply(query, key, wide, bias, lengths, dropout)
     return output.to(value.dtype).transpose(1, 2).contiguous(), None
 
@@ -119,10 +88,14 @@ def _lengths(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) 
     return lengths.tolist() if bool((seen == (torch.arange(tokens) < lengths[:, None])).all()) else None
 
 
-def kept(shape: torch.Size, dropout: float) -> torch.Tensor:
-    """Draw what dropout keeps: true with probability 1 - ``dropout``, to 1 in 65,536."""
-    bits = torch.empty((shape.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-    return bits.view(torch.int16)[: shape.numel()].view(shape) >= round(dropout * _STEPS) - _STEPS // 2
+def _in_order(bias: torch.Tensor) -> torch.Tensor:
+    """The bias in float32, its keys side by side: one copy for all layers, which T5 hands the same tensor."""
+    found = getattr(bias, "_in_order", None)
+    if found is None:
+        found = bias.float().contiguous()
+        if found is not bias:
+            bias._in_order = found
+    return found
 
 
 class _Blocks(torch.autograd.Function):
@@ -140,7 +113,7 @@ class _Blocks(torch.autograd.Function):
     ) -> torch.Tensor:
         """Return the output, shape (rows, heads, tokens, width)."""
         output = torch.zeros_like(query)
-        keep = torch.empty((*query.shape[:3], key.shape[2]), dtype=torch.bool) if dropout else None
+        keep = torch.empty((*query.shape[:3], key.shape[2]), dtype=torch.uint8) if dropout else None
         for row, heads, queries, keys in _blocks(query, lengths):
             weights = _weights(query[row, heads, queries], key[row, heads, keys], bias, (heads, queries, keys))
             if keep is not None:

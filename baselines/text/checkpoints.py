@@ -59,6 +59,25 @@ def resolve_revision(model_id: str, revision: str | None) -> str:
         if revision is not None and revision != found:
             raise UsageError(f"{model_id}: its weights are not those of revision {revision} (SHA-256 {found})")
         return found
+    return _commit(model_id, revision)
+
+
+def resolve_tokenizer_revision(name: str | None, revision: str | None) -> str | None:
+    """The commit of the repo of another tokenizer; None for a folder, whose files are hashed, and where there is none.
+
+    Raises:
+        UsageError: There is no such repo, or a revision is given of what has none.
+    """
+    if name is None or Path(name).is_dir():
+        if revision is not None:
+            raise UsageError(
+                f"tokenizer_revision {revision}: {name or 'the tokenizer of the model'} is no repo of its own"
+            )
+        return None
+    return _commit(name, revision)
+
+
+def _commit(model_id: str, revision: str | None) -> str:
     from httpx2 import HTTPError
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError

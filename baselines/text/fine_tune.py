@@ -41,10 +41,19 @@ def load(folder: Path) -> "FittedText":
 
 
 def resolve(settings: TextSettings) -> TextSettings:
-    """Name the pretrained checkpoint for good: settings that say which commit, or which weights, were taken."""
-    from .checkpoints import resolve_revision
+    """Name the pretrained checkpoint for good: settings that say which commit, or which weights, were taken.
 
-    return settings.model_copy(update={"model_revision": resolve_revision(settings.model_id, settings.model_revision)})
+    Raises:
+        UsageError: The checkpoint, or the repo of another tokenizer, cannot be had.
+    """
+    from .checkpoints import resolve_revision, resolve_tokenizer_revision
+
+    return settings.model_copy(
+        update={
+            "model_revision": resolve_revision(settings.model_id, settings.model_revision),
+            "tokenizer_revision": resolve_tokenizer_revision(settings.tokenizer, settings.tokenizer_revision),
+        }
+    )
 
 
 def places(settings: TextSettings) -> dict[str, str]:
@@ -116,7 +125,9 @@ def fine_tune(
     refuse_other_family(config, settings.model_id, families)
     other = settings.tokenizer is not None
     tokenizer = load_tokenizer(
-        settings.tokenizer or settings.model_id, None if other else settings.model_revision, any_padding=decoders
+        settings.tokenizer or settings.model_id,
+        settings.tokenizer_revision if other else settings.model_revision,
+        any_padding=decoders,
     )
     reading = reading_of(settings, data.modality)
     new_tokens = prepare_tokenizer(tokenizer, reading.steps, first_token)

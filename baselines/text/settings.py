@@ -17,6 +17,9 @@ class TextSettings(Settings):
         default=None, description="commit of the repo, or SHA-256 of a folder's weights; found out where left out"
     )
     tokenizer: str | None = Field(default=None, description="folder or repo of another tokenizer than the model's own")
+    tokenizer_revision: str | None = Field(
+        default=None, description="commit of the other tokenizer's repo; found out where left out"
+    )
     pooling: Literal["cls", "mean", "pooler", "last"] = Field(
         default="mean", description="first token, mean over the text's own tokens, the model's pooler, or last token"
     )

@@ -21,11 +21,11 @@ from ...errors import DataError, UsageError, said
 from ...files import replace_folder, write_json
 from ...progress import Progress
 from ..processes import count, first_before_others, rank, wait
-from .attention import quickened
 from .batches import LikeLengths
 from .encoding import EncodedSplits, column
 from .fitted import ROWS_A_CHUNK, WEIGHTS_FILE, finish, logits_of
 from .network import CrystalNetwork, TextNetwork
+from .quick import quickened
 from .settings import TextSettings
 
 COMPLETE = "complete.json"
