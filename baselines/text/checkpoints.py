@@ -66,9 +66,9 @@ def resolve_tokenizer_revision(name: str | None, revision: str | None) -> str | 
     """The commit of the repo of another tokenizer; None for a folder, whose files are hashed, and where there is none.
 
     Raises:
-        UsageError: There is no such repo, or a revision is given of what has none.
+        UsageError: There is no such folder or repo, or a revision is given of what has none.
     """
-    if name is None or Path(name).is_dir():
+    if name is None or _is_folder(name):
         if revision is not None:
             raise UsageError(
                 f"tokenizer_revision {revision}: {name or 'the tokenizer of the model'} is no repo of its own"
@@ -116,13 +116,19 @@ def tokenizer_sha256(name: str) -> str | None:
     Raises:
         UsageError: There is no such folder.
     """
-    place = Path(name)
-    if not place.is_dir():
-        if name.startswith((".", "/", "~")):
-            raise UsageError(f"{name}: no such folder")
+    if not _is_folder(name):
         return None
-    files = sorted({path for pattern in TOKENIZER for path in place.glob(pattern) if path.is_file()})
+    files = sorted({path for pattern in TOKENIZER for path in Path(name).glob(pattern) if path.is_file()})
     return _sha256_of(files) if files else None
+
+
+def _is_folder(name: str) -> bool:
+    """Whether a name is that of a folder, rather than of a repo."""
+    if Path(name).is_dir():
+        return True
+    if name.startswith((".", "/", "~")):
+        raise UsageError(f"{name}: no such folder")
+    return False
 
 
 def load_config(model_id: str, revision: str | None, *, decoders: bool = False) -> Any:  # noqa: ANN401 - of transformers
