@@ -28,6 +28,7 @@ _BETWEEN = frozenset(WORDS.between)
 # "direct evidence" says nothing about the gap
 _NO_CLASS_BEFORE = frozenset(WORDS.no_class_before)
 _CONCESSION = frozenset(["while", "although", "though", "whereas", "unlike"])
+_ABSENT = frozenset({"no", "without", "lack", "lacks", "lacking", "absence"})
 _CONTRAST = frozenset(["or", "and", "vs", "versus", "/", "|"])
 
 
@@ -62,6 +63,12 @@ class Classes:
         own = frozenset({"phase", "phases", "structure", "structures"} if "stable" in self.positive else ())
         self.no_class_before = _NO_CLASS_BEFORE - own
         self.names = names
+        # "lacks stability": a name of the property that is no word of a class, and nothing behind it ("no stability data")
+        nouns = [name for name in names.spoken if not set(name.split()) & (self.positive | self.negative)]
+        self.absent = re.compile(
+            r"(?:^|\W)(?:no|without|lacks?|lacking|(?:lack|absence) of) (?:any |the )?"
+            rf"(?:{'|'.join(map(re.escape, nouns)) or '(?!)'})(?= ?(?:[.,;:!)\n]|$))"
+        )
         # "Property: band gap is direct" repeats the question, and says nothing
         titles = "|".join(re.escape(level(title)) for title in (task.property.title, task.property.name))
         self.echo = re.compile(rf"(?i)property(?: name)?: *(?:{titles})(?=[.\n]|$)")
@@ -128,6 +135,10 @@ class Classes:
         if words[-1].text == "?":
             return None
         texts = [word.text for word in words]
+        if _ABSENT.intersection(texts) and "not" not in texts:
+            absent = self.absent.search(" ".join(texts))
+            if absent is not None:
+                return Finding("labelled", False, words[0].start, words[-1].end)
         if not any(word in self.positive or word in self.negative or word in _KEYWORDS for word in texts):
             return self._digit(words, texts)
         joined = " ".join(texts)

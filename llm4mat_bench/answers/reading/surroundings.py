@@ -18,6 +18,14 @@ _ENUMERATED = re.compile(r"[0-9]{1,3}(?:\.|\)|:)[ ]++(?=[^\n ])")
 _BEGINS_LINE = re.compile(r"(?:^|\n)[ *#>(-]*$")
 _SITE_LABEL = re.compile(r"[A-Z][a-z]?\($")
 _GROUP_NUMBER = re.compile(r"space[ -]?group[^.\n]{0,25}\($", re.IGNORECASE)
+_SYMBOL = (
+    r"(?!Band)[ABCFIPR](?:(?=[1-6mnabcd]{0,4}(?:-[1346]|(?<=[1-6])/[mnabcd]|_[1-5]))(?:-?[1-6]|_[1-5]|/?[mnabcd]){1,6}"
+    r"|(?=[1-6]{0,3}[mnabcd])[1-6mnabcd]{3,4})(?![A-Za-z0-9])"
+)
+"""A space group as Hermann and Mauguin write it, where it is no formula (``P4``) and no element (``Ba``)."""
+_SYMBOL_BEFORE = re.compile(rf"(?<![A-Za-z0-9]){_SYMBOL} ?[(,]? ?$")
+_SYMBOL_FOLLOWS = re.compile(rf" ?[(,]? ?{_SYMBOL}")
+_LAST_GROUP = 230
 _OF_AN_ELEMENT = re.compile(r" ([A-Z][a-z]?)\b(?![/^'])")
 _ENGLISH = frozenset({"I", "In", "As", "At", "He", "No", "Be", "Am", "Es", "La"})
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}")
@@ -93,6 +101,11 @@ def names_something(text: str, first: int, end: int, behind: str) -> bool:
         return True
     if text[end : end + 1] == ")" and (_SITE_LABEL.search(behind) or _GROUP_NUMBER.search(behind)):
         return True
+    if end - first <= 3 and 1 <= int(text[first:end]) <= _LAST_GROUP:
+        if _SYMBOL_FOLLOWS.match(text, end):
+            return True
+        if _SYMBOL_BEFORE.search(behind) and read_unit(text, end) is None:
+            return True
     if _BEGINS_LINE.search(behind) and (first <= _BEHIND or "\n" in behind) and _ENUMERATED.match(text, first):
         return True
     element = _OF_AN_ELEMENT.match(text, end)
