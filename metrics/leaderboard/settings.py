@@ -31,7 +31,11 @@ def told_apart(entries: Sequence[Entry]) -> dict[str, str]:
         differing = [name for name in names if len({repr(one.get(name, _MISSING)) for one in flat.values()}) > 1]
         for entry in its:
             own = flat[entry.id]
-            parts = [f"{name.removeprefix('settings.')} {own[name]}" for name in differing if name in own]
+            parts = [
+                f"{name.removeprefix('settings.')} {own[name]}"
+                for name in differing
+                if name in own and (name, own[name]) != ("control", "none")  # nothing is: a control says that it is one
+            ]
             if "preset" in own and "preset" not in differing:
                 parts.insert(0, f"preset {own['preset']}")
             if entry.origin == "published" and entry.settings:

@@ -257,6 +257,14 @@ def test_two_settings_of_one_model_are_told_apart(tmp_path: Path) -> None:
         assert "rate" not in text, "what is equal does not tell them apart"
 
 
+def test_only_a_control_is_said_to_be_one(tmp_path: Path) -> None:
+    for control in ("none", "shuffled"):
+        toy_run(tmp_path / "r", control=control, answers=toy_answers(noise=len(control)))
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False).page.parent
+    text = Page(board / "tasks/sample/band_gap.html").text
+    assert "control shuffled" in text and "control none" not in text
+
+
 def test_published_rows_stand_beside_ours_and_are_not_ranked(tmp_path: Path) -> None:
     toy_run(tmp_path / "r")
     board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False, reported="all").page.parent
