@@ -206,6 +206,8 @@ class Pages:
         """The page that compares two rows, and the scores over the resamples that it loads."""
         lines: dict[str, str] = {}
         tasks, files = [], {}
+        shown: list[str] = []  # two that can be compared, for who has chosen none yet
+        most = 1
         every = [entry for board in self.boards for entry in board.ranked]
         told = told_apart(every)
         for board in self.boards:
@@ -224,6 +226,8 @@ class Pages:
                     }
                 if len(rows) < 2:
                     continue
+                if len(rows) > most:
+                    most, shown = len(rows), list(rows)[:2]
                 file = f"data/compare/{task.name}.js"
                 files[file] = f"llm4matTask({_script_json(task.name)}, {_script_json(rows)});\n"
                 tasks.append(
@@ -236,7 +240,7 @@ class Pages:
                         "file": file,
                     }
                 )
-        index = {"lines": _distinct(lines), "tasks": tasks}
+        index = {"lines": _distinct(lines), "tasks": tasks, "shown": shown}
         files["data/compare/index.js"] = f"window.llm4matIndex = {_script_json(index)};\n"
         files["compare.html"] = self._environment.get_template("compare.html.j2").render(root="")
         return files

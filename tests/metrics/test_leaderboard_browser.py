@@ -160,6 +160,14 @@ def test_two_models_are_compared_in_a_plain_sentence(board: Path, chromium: Brow
     sound(chromium)
 
 
+def test_two_that_can_be_compared_are_shown_at_first(board: Path, chromium: Browser) -> None:
+    chromium.open(board / "compare.html")
+    chromium.until("verdict.textContent && verdict.textContent !== '…'")
+    said = chromium.run("verdict.textContent")
+    assert " than " in said and "95 % interval" in said
+    sound(chromium)
+
+
 def test_without_scripts_the_table_stands(board: Path, chromium: Browser) -> None:
     chromium.script(on=False)
     try:

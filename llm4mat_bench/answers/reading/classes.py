@@ -63,7 +63,7 @@ class Classes:
         own = frozenset({"phase", "phases", "structure", "structures"} if "stable" in self.positive else ())
         self.no_class_before = _NO_CLASS_BEFORE - own
         self.names = names
-        # "lacks stability": a name of the property that is no word of a class, and nothing behind it ("no stability data")
+        # lacks stability: a name of the property that is no word of a class, not followed by more (no stability data)
         nouns = [name for name in names.spoken if not set(name.split()) & (self.positive | self.negative)]
         self.absent = re.compile(
             r"(?:^|\W)(?:no|without|lacks?|lacking|(?:lack|absence) of) (?:any |the )?"

@@ -94,7 +94,8 @@ for (const source of new Set(index.tasks.map(task => task.source))) {
 }
 const asked = new URLSearchParams(location.hash.slice(1));
 for (const name of ["a", "b"]) {
-  const line = index.lines.find(one => one.id === asked.get(name)) ?? (asked.get("on") && !asked.get("a") ? null : index.lines[name === "a" ? 0 : 1]);
+  const shown = asked.get("on") && !asked.get("a") ? null : index.shown[name === "a" ? 0 : 1];
+  const line = index.lines.find(one => one.id === asked.get(name)) ?? index.lines.find(one => one.id === shown);
   if (line) compareForm.elements[name].value = line.label;
 }
 if (asked.get("on") && [...select.options].some(one => one.value === asked.get("on"))) select.value = asked.get("on");
