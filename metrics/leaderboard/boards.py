@@ -144,8 +144,12 @@ def _order(line: Line) -> tuple[float, ...]:
 
 
 def _with_places(lines: Sequence[Line]) -> list[Line]:
+    """Number the lines that have the mean of a source; the others are compared with nothing, and come behind."""
     found: list[Line] = []
     for number, line in enumerate(lines, start=1):
+        if all(cell.value is None and not cell.perfect for cell in line.means.values()):
+            found.append(line)
+            continue
         same = bool(found) and _order(found[-1]) == _order(line)
         found.append(line._replace(place=found[-1].place if same else number))
     return found

@@ -257,6 +257,16 @@ def test_two_settings_of_one_model_are_told_apart(tmp_path: Path) -> None:
         assert "rate" not in text, "what is equal does not tell them apart"
 
 
+def test_who_has_no_mean_of_a_source_has_no_place(tmp_path: Path) -> None:
+    toy_run(tmp_path / "r", "sample/is_stable", model="whole")
+    toy_run(tmp_path / "r", model="some")
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False).page.parent
+    rows = re.findall(
+        r'class="rank"[^>]*>([^<]*)</td>.*?<bdi>([^<]*)</bdi>', (board / "index.html").read_text(), re.DOTALL
+    )
+    assert rows == [("1", "whole"), ("–", "some")]
+
+
 def test_only_a_control_is_said_to_be_one(tmp_path: Path) -> None:
     for control in ("none", "shuffled"):
         toy_run(tmp_path / "r", control=control, answers=toy_answers(noise=len(control)))
