@@ -78,9 +78,12 @@ class Group:
 
 
 def label_of(record: ResultRecord) -> str:
-    """The model, and the checkpoint that it started from."""
+    """The model, and the checkpoint that it started from, or how it was asked."""
     checkpoint = record.protocol.settings.get("model_id") or record.protocol.settings.get("pretrained")
     name = PurePath(str(checkpoint)).name if checkpoint else ""
+    protocol = record.protocol
+    if protocol.kind == "prompt":
+        return f"{record.model.id}, {protocol.shots} shots{', schema' if protocol.settings.get('structured') else ''}"
     return f"{record.model.id} ({name})" if name and name not in record.model.id else record.model.id
 
 
@@ -184,7 +187,7 @@ def asked_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterator[s
             yield _row(
                 run.record.task,
                 run.record.modality,
-                group.label,
+                run.record.model.id,
                 str(protocol.shots),
                 "held to a schema" if protocol.settings.get("structured") else "free",
                 "another crystal's" if protocol.control == "shuffled" else "its own",
@@ -238,7 +241,7 @@ def pairs_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterator[s
                 f"{first.label}, {first.first.modality} [{number[first]}]",
                 f"{second.label}, {second.first.modality} [{number[second]}]",
                 _with_unit(mean, first.first.unit),
-                f"[{mean - half:.3f}, {mean + half:.3f}]",
+                f"[{_plain(mean - half)}, {_plain(mean + half)}]",
                 f"{_short(better, first, second)} is better" if abs(mean) > half else "cannot be told apart",
             )
 
@@ -324,7 +327,11 @@ def _mae(group: Group) -> float:
 
 
 def _with_unit(value: float, unit: str | None) -> str:
-    return f"{value:.3f} {unit}" if unit else f"{value:.3f}"
+    return f"{_plain(value)} {unit}" if unit else _plain(value)
+
+
+def _plain(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 1e6 else f"{value:.2g}"
 
 
 def _row(*cells: str) -> str:
