@@ -77,15 +77,22 @@ class Settings(BaseModel):
     Attributes:
         change_no_answer: Names of settings that any value may have without an answer changing, such as how often a
             checkpoint is written. They are no part of what a run is.
+        came_later: Names of settings that earlier versions of the package lack. At their defaults they are left out, so
+            that a run keeps its id.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     change_no_answer: ClassVar[tuple[str, ...]] = ()
+    came_later: ClassVar[tuple[str, ...]] = ()
 
     def that_answer(self) -> dict[str, JsonValue]:
         """All settings as a run is named by them: those that change no answer as if nothing had been said of them."""
-        return {**self.model_dump(mode="json"), **self._unsaid()}
+        found = {**self.model_dump(mode="json"), **self._unsaid()}
+        for name in self.came_later:
+            if found[name] == type(self).model_fields[name].get_default():
+                del found[name]
+        return found
 
     def beside(self) -> dict[str, JsonValue]:
         """Those that change no answer, where they are not at their defaults."""

@@ -60,7 +60,7 @@ def test_a_command_makes_the_same_run_again(script: ModuleType) -> None:
         if "--model-id" in words:
             given["model_id"] = words[words.index("--model-id") + 1]
         preset = next((words[at + 1] for at, word in enumerate(words) if word == "--preset"), None)
-        settings = read_settings(get_baseline(group.first.model.id), given, preset).model_dump(mode="json")
+        settings = read_settings(get_baseline(group.first.model.id), given, preset).that_answer()
         stated = dict(group.first.protocol.settings)
         settings.pop("model_revision", None), stated.pop("model_revision", None)
         assert settings == stated

@@ -10,6 +10,7 @@ from ..protocol import Settings
 class TextSettings(Settings):
     """How an encoder is fine-tuned; the defaults are those of the published code where it has them."""
 
+    came_later: ClassVar[tuple[str, ...]] = ("tokenizer_revision",)
     change_no_answer: ClassVar[tuple[str, ...]] = ("checkpoint_steps", "report_to")
 
     model_id: str = Field(description="folder of a checkpoint, or a model repo on the Hub")
