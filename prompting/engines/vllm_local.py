@@ -59,15 +59,17 @@ class VllmModel(Engine):
         self._vllm = _import_vllm()
 
     def describe(self) -> EngineInfo:
-        """Load the model, and name it by its folder and the hash of it, or by its commit on the Hub."""
+        """Load the model, and name it by its folder and the hash of it, or by its commit on the Hub, and its precision."""
         llm = self._loaded()
         config = llm.llm_engine.model_config
         folder = Path(self._source)
         revision = folder_revision(folder) if folder.is_dir() else str(_commit(config) or "as served")
+        # What vLLM takes where nothing is said depends on the model and the processor, and changes answers.
+        precision = {"dtype": str(config.dtype).removeprefix("torch.")}
         return EngineInfo(
             engine="vllm",
             model=self.model,
-            revision=revision + said_options(self._options),
+            revision=revision + said_options({**self._options, **precision}),
             context=int(config.max_model_len),
         )
 

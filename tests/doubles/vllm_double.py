@@ -78,6 +78,7 @@ class Tokenizer:
 @dataclass
 class ModelConfig:
     max_model_len: int = 2000
+    dtype: str = "torch.bfloat16"  # of torch itself in vLLM
     hf_config: Any = None
 
 
@@ -122,7 +123,7 @@ class LLM:
         assert trust_remote_code is False
         self.model = model
         self.options = kwargs
-        self.llm_engine = LLMEngine()
+        self.llm_engine = LLMEngine(ModelConfig(dtype=f"torch.{kwargs.get('dtype', 'bfloat16')}"))
         self._count = 0
 
     def get_tokenizer(self) -> Tokenizer:

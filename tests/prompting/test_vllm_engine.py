@@ -83,6 +83,7 @@ def test_probabilities_of_classes(double: None, tmp_path: Path) -> None:
 def test_one_loaded_model_serves_all_runs_and_is_named_by_what_changes_answers(double: None, tmp_path: Path) -> None:
     engine = VllmModel("org/tiny", options={"dtype": "float32", "enforce_eager": True, "max_num_seqs": 8})
     assert engine.describe().revision == "as served dtype=float32"
+    assert VllmModel("org/tiny").describe().revision == "as served dtype=bfloat16", "which vLLM chose"
     loaded = engine._llm
     for task in ("sample/band_gap", "sample/density"):
         with AnswerStore(tmp_path / "answers.sqlite") as store:
