@@ -8,6 +8,7 @@ import asyncio
 import json
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -135,9 +136,10 @@ class RayWorkers(Engine):
             began = time.perf_counter()
             try:
                 rows = [self._row(number, question) for number, question, _ in _numbered(lot)]
-                for row in self._pipeline(rows):
-                    question, answer = waiting.pop(int(row["number"]))
-                    _settle(answer, row, question, time.perf_counter() - began)
+                for alike in _by_form(rows):
+                    for row in self._pipeline(alike):
+                        question, answer = waiting.pop(int(row["number"]))
+                        _settle(answer, row, question, time.perf_counter() - began)
                 trouble: LLM4MatError = NoAnswerError("Ray gave no row for the question")
             except LLM4MatError as error:
                 trouble = error
@@ -221,6 +223,20 @@ class RayWorkers(Engine):
             return None
         found = config.get("max_position_embeddings") if isinstance(config, dict) else None
         return found if isinstance(found, int) else None
+
+
+def _by_form(rows: list[Row]) -> list[list[Row]]:
+    """Rows whose arguments have the same names, together; mostly all.
+
+    In one table a whole number that some rows lack becomes a fraction, on which vLLM's engine dies without a word: the
+    workers would wait for it for ever.
+    """
+    found: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        arguments = json.loads(row["sampling"])
+        inner = [f"{name}.{key}" for name, one in arguments.items() if isinstance(one, dict) for key in one]
+        found[*sorted(name for name, one in arguments.items() if one is not None), *sorted(inner)].append(row)
+    return list(found.values())
 
 
 def to_stage(row: Row) -> Row:

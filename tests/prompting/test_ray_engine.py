@@ -95,6 +95,29 @@ def test_a_row_that_fails_fails_alone() -> None:
 
 
 @pytest.mark.usefixtures("_quick")
+def test_a_table_holds_questions_of_one_form() -> None:
+    """As one table, ``logprobs`` and ``seed`` would be fractions where other rows lack them; vLLM dies of those."""
+    tables: list[list[dict[str, Any]]] = []
+
+    def here(rows: list[Row]) -> Iterator[Row]:
+        tables.append([to_stage(row)["sampling_params"] for row in rows])
+        yield from map(stand_in, rows)
+
+    asked = [
+        question("a", max_tokens=4),
+        question("b", max_tokens=4, top_logprobs=3),
+        question("c", max_tokens=5),
+        question("d", max_tokens=4, seed=1),
+        question("e", max_tokens=4, answer_schema={"type": "object"}),
+    ]
+    found = answers(RayWorkers("tiny", pipeline=here), *asked)
+    assert [one.text for one in found] == list("abcde")
+    assert sorted(map(len, tables)) == [1, 1, 1, 2]
+    for table in tables:
+        assert len({tuple(sorted(name for name in one if one[name] is not None)) for one in table}) == 1
+
+
+@pytest.mark.usefixtures("_quick")
 def test_a_cluster_that_fails_stops_the_run_with_a_line_and_lost_rows_are_told() -> None:
     def broken(rows: list[Row]) -> Iterator[Row]:
         yield stand_in(rows[0])
