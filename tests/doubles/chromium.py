@@ -5,6 +5,7 @@ written to 4 (``--remote-debugging-pipe``).
 """
 
 import base64
+import fcntl
 import json
 import os
 import select
@@ -162,8 +163,8 @@ def browser(profile: Path, seconds: float = 120) -> Iterator[Browser]:
     from_read, from_write = os.pipe()
 
     def descriptors() -> None:
-        # Above 4 first, so that neither is overwritten before it is moved.
-        read, write = os.dup2(to_read, 20), os.dup2(from_write, 21)
+        # To free numbers above 4 first, so that nothing is overwritten before it is moved.
+        read, write = (fcntl.fcntl(one, fcntl.F_DUPFD, 5) for one in (to_read, from_write))
         os.dup2(read, 3)
         os.dup2(write, 4)
 
