@@ -59,7 +59,7 @@ class VllmModel(Engine):
         self._vllm = _import_vllm()
 
     def describe(self) -> EngineInfo:
-        """Load the model, and name it by its folder and the hash of it, or by its commit on the Hub, and its precision."""
+        """Load the model; name it by its folder and the hash of it, or by its commit on the Hub, and its precision."""
         llm = self._loaded()
         config = llm.llm_engine.model_config
         folder = Path(self._source)
