@@ -16,7 +16,7 @@ It may also have
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -88,19 +88,18 @@ class Settings(BaseModel):
 
     def that_answer(self) -> dict[str, JsonValue]:
         """All settings as a run is named by them: those that change no answer as if nothing had been said of them."""
-        found = {**self.model_dump(mode="json"), **self._unsaid()}
-        for name in self.came_later:
-            if found[name] == type(self).model_fields[name].get_default():
-                del found[name]
-        return found
+        found = {**self.model_dump(mode="json"), **self._defaults(self.change_no_answer)}
+        later = self._defaults(self.came_later)
+        return {name: value for name, value in found.items() if name not in later or value != later[name]}
 
     def beside(self) -> dict[str, JsonValue]:
         """Those that change no answer, where they are not at their defaults."""
         given = self.model_dump(mode="json")
-        return {name: given[name] for name, default in self._unsaid().items() if given[name] != default}
+        defaults = self._defaults(self.change_no_answer)
+        return {name: given[name] for name, default in defaults.items() if given[name] != default}
 
-    def _unsaid(self) -> dict[str, JsonValue]:
-        return {name: type(self).model_fields[name].get_default() for name in self.change_no_answer}
+    def _defaults(self, names: Iterable[str]) -> dict[str, JsonValue]:
+        return {name: type(self).model_fields[name].get_default() for name in names}
 
 
 class Texts(Sequence[str | None]):

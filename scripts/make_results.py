@@ -79,11 +79,11 @@ class Group:
 
 def label_of(record: ResultRecord) -> str:
     """The model, and the checkpoint that it started from, or how it was asked."""
-    checkpoint = record.protocol.settings.get("model_id") or record.protocol.settings.get("pretrained")
-    name = PurePath(str(checkpoint)).name if checkpoint else ""
     protocol = record.protocol
     if protocol.kind == "prompt":
         return f"{record.model.id}, {protocol.shots} shots{', schema' if protocol.settings.get('structured') else ''}"
+    checkpoint = protocol.settings.get("model_id") or protocol.settings.get("pretrained")
+    name = PurePath(str(checkpoint)).name if checkpoint else ""
     return f"{record.model.id} ({name})" if name and name not in record.model.id else record.model.id
 
 

@@ -14,7 +14,7 @@ _STEPS = 65_536  # of a share that is dropped
 def kept(shape: torch.Size, dropout: float) -> torch.Tensor:
     """Draw what dropout keeps: 1 with probability 1 - ``dropout``, to 1 in 65,536, and 0, as bytes.
 
-    Bytes, since PyTorch takes ten times as long to multiply by truth values.
+    Bytes, since PyTorch takes ten times as long to turn truth values into numbers.
     """
     bits = torch.empty((shape.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
     numbers = bits.view(torch.int16)[: shape.numel()].view(shape)

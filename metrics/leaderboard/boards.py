@@ -137,17 +137,22 @@ def _joined(entries: Sequence[Entry]) -> Entry:
 
 
 def _order(line: Line) -> tuple[float, ...]:
-    values = [cell.rank for cell in line.means.values() if cell.perfect or cell.value is not None]
+    values = [cell.rank for cell in _whole(line)]
     parts = [cell.partial for cell in line.means.values() if cell.partial is not None]
     of_values = fmean(values) if values else float("-inf")
     return (-line.n_sources, -of_values, -len(line.entry.cells), -fmean(parts) if parts else float("inf"))
+
+
+def _whole(line: Line) -> list[Cell]:
+    """The means over all tasks of a source."""
+    return [cell for cell in line.means.values() if cell.perfect or cell.value is not None]
 
 
 def _with_places(lines: Sequence[Line]) -> list[Line]:
     """Number the lines that have the mean of a source; the others are compared with nothing, and come behind."""
     found: list[Line] = []
     for number, line in enumerate(lines, start=1):
-        if all(cell.value is None and not cell.perfect for cell in line.means.values()):
+        if not _whole(line):
             found.append(line)
             continue
         same = bool(found) and _order(found[-1]) == _order(line)
