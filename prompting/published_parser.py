@@ -9,10 +9,10 @@ import re
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from ..dataset_builder.catalogue import Task, get_task
+from ..yaml_files import read_yaml
 from .parser import Answer
 
 __all__ = ["PUBLISHED_PARSER_VERSION", "kept_of", "parse_published"]
@@ -45,8 +45,7 @@ class _Rules(BaseModel):
 
 @cache
 def _rules() -> _Rules:
-    path = Path(__file__).with_name("published_rules.yaml")
-    return _Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return read_yaml(Path(__file__).with_name("published_rules.yaml"), _Rules)
 
 
 def kept_of(text: str) -> str:

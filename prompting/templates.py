@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..dataset_builder.catalogue import Modality, Task, meaning_of
 from ..errors import DataError, unknown_name
+from ..yaml_files import read_yaml
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -120,7 +120,7 @@ def load_template(name: str | Path) -> Template:
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
-        return _read(path)
+        return read_yaml(path, Template)
     known = list_templates()
     if str(name) not in known:
         raise unknown_name("template", str(name), known)
@@ -134,23 +134,10 @@ def list_templates() -> list[str]:
 
 @cache
 def _shipped(name: str) -> Template:
-    template = _read(TEMPLATES / f"{name}.yaml")
+    template = read_yaml(TEMPLATES / f"{name}.yaml", Template)
     if template.id != name:
         raise DataError(f"{TEMPLATES / name}.yaml: id is '{template.id}'; it must be the file's name")
     return template
-
-
-def _read(path: Path) -> Template:
-    try:
-        return Template.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise DataError(f"{path}: {where}: {first['msg']} ({error.error_count()} faults in all)") from error
 
 
 def words_of_task(task: Task, modality: Modality) -> dict[str, str]:

@@ -8,9 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ...errors import UsageError, unknown_name
+from ...yaml_files import read_yaml
 
 _HERE = Path(__file__).resolve().parent
 _DIFFERENCES = "differences"
@@ -46,5 +45,4 @@ def preset_differences(preset: str | None, model: str) -> tuple[str, ...]:
 
 @cache
 def _read(preset: str) -> dict[str, dict[str, Any] | None]:
-    found: dict[str, dict[str, Any] | None] = yaml.safe_load((_HERE / f"{preset}.yaml").read_text(encoding="utf-8"))
-    return found
+    return read_yaml(_HERE / f"{preset}.yaml", dict[str, dict[str, Any] | None])

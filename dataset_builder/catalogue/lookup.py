@@ -4,33 +4,14 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
 
-import yaml
-from pydantic import ValidationError
-
-from ...errors import DataError, UsageError, require_name, unknown_name
-from .models import Benchmark, Declaration, Source, Task
+from ...errors import UsageError, require_name, unknown_name
+from ...yaml_files import read_yaml
+from .models import Benchmark, Source, Task
 
 _CATALOGUE = Path(__file__).resolve().parent
 _BENCHMARK = _CATALOGUE.parent / "benchmark.yaml"
 _SAMPLE = _CATALOGUE.parent / "sample" / "source.yaml"
-
-
-DeclarationT = TypeVar("DeclarationT", bound=Declaration)
-
-
-def _load(path: Path, model: type[DeclarationT]) -> DeclarationT:
-    try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise DataError(f"{path}: {where}: {first['msg']} ({error.error_count()} faults in all)") from error
 
 
 def load_source_file(path: Path) -> Source:
@@ -39,13 +20,13 @@ def load_source_file(path: Path) -> Source:
     Raises:
         DataError: The file is no YAML, or a key is missing, misspelt or of the wrong form.
     """
-    return _load(path, Source)
+    return read_yaml(path, Source)
 
 
 @cache
 def get_benchmark() -> Benchmark:
     """Return what the publication states of the benchmark as a whole."""
-    return _load(_BENCHMARK, Benchmark)
+    return read_yaml(_BENCHMARK, Benchmark)
 
 
 @cache

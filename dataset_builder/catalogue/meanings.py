@@ -5,10 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-import yaml
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from ...errors import DataError
+from ...yaml_files import read_yaml
 from .models import Declaration, Property
 
 MEANINGS = Path(__file__).resolve().parent.parent / "meanings.yaml"
@@ -51,11 +50,7 @@ def title_without_method(title: str) -> str:
 
 @cache
 def _meanings() -> dict[str, Meaning]:
-    try:
-        entries = TypeAdapter(list[Meaning]).validate_python(yaml.safe_load(MEANINGS.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise DataError(f"{MEANINGS}: {' '.join(str(error).split())}") from error
-    return {entry.title.casefold(): entry for entry in entries}
+    return {entry.title.casefold(): entry for entry in read_yaml(MEANINGS, list[Meaning])}
 
 
 def meaning_of(prop: Property) -> Meaning | None:

@@ -2,14 +2,14 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from ...dataset_builder.catalogue import Kind, Modality, Source, get_source
 from ...dataset_builder.catalogue.models import Citation
 from ...errors import DataError
+from ...yaml_files import read_yaml
 from ..protocols import ScoreKind
 
 _FOLDER = Path(__file__).resolve().parent
@@ -62,9 +62,6 @@ class PublishedTable(Declaration):
     )
 
 
-_Read = TypeVar("_Read", bound=Declaration)
-
-
 @cache
 def get_publication() -> Publication:
     """What holds for all published tables.
@@ -72,7 +69,7 @@ def get_publication() -> Publication:
     Raises:
         DataError: The file is damaged.
     """
-    return _read(_FOLDER / "publication.yaml", Publication)
+    return read_yaml(_FOLDER / "publication.yaml", Publication)
 
 
 @cache
@@ -86,7 +83,7 @@ def get_published_table(source: str) -> PublishedTable | None:
     path = _TABLES / f"{wanted.id}.yaml"
     if not path.is_file():
         return None
-    table = _read(path, PublishedTable)
+    table = read_yaml(path, PublishedTable)
     check_table(table, wanted, get_publication(), path)
     return table
 
@@ -115,16 +112,3 @@ def check_table(table: PublishedTable, source: Source, publication: Publication,
         kind = next(prop.kind for prop in source.properties if prop.name == name)
         if kind == "classification" and any(value is not None and value > 1 for value in cells.values()):
             raise DataError(f"{path}: scores.{name}: an AUC is at most 1")
-
-
-def _read(path: Path, model: type[_Read]) -> _Read:
-    try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise DataError(f"{path}: {where}: {first['msg']} ({error.error_count()} faults in all)") from error

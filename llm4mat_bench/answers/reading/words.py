@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict
+
+from ...yaml_files import read_yaml
 
 Words = tuple[str, ...]
 
@@ -30,4 +31,4 @@ class WordLists(BaseModel):
     said: Words
 
 
-WORDS = WordLists.model_validate(yaml.safe_load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8")))
+WORDS = read_yaml(Path(__file__).with_name("words.yaml"), WordLists)
