@@ -11,7 +11,8 @@ from .refusals import declines
 from .words import WORDS
 
 MOST_WORDS = 4_000  # of one answer; what comes later is not read
-_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)?|[0-9]+(?:\.[0-9]+)?|[.!?;\n,:=|(){}<>/$-]")
+# in-direct and un-stable are single words: the first part alone is nothing, the last the other class
+_TOKEN = re.compile(r"\b(?:in|un|meta)-[a-z]+|[a-z]+(?:'[a-z]+)?|[0-9]+(?:\.[0-9]+)?|[.!?;\n,:=|(){}<>/$-]")
 _TRUE = frozenset(["true", "yes", "correct", "affirmative"])
 _FALSE = frozenset(["false", "no", "incorrect", "negative"])
 _LIKELY = frozenset({"likely", "probably"})
@@ -122,7 +123,7 @@ class Classes:
         for count, matched in enumerate(_TOKEN.finditer(text[start:end].lower())):
             if count >= MOST_WORDS:
                 break
-            token = matched[0]
+            token = matched[0].replace("-", "") or "-"
             sentence.append(_Word(token, start + matched.start(), start + matched.end()))
             if token in _ENDS:
                 found = self._sentence(sentence, named)
