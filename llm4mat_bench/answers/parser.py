@@ -22,6 +22,7 @@ from .reading.parts import answer_part, excerpt, without_echoes
 from .reading.quantities import Quantity
 from .reading.refusals import declines
 from .reading.units import Unit
+from .reading.working import without_working
 
 __all__ = ["PARSER_VERSION", "Answer", "Status", "parse_answer"]
 
@@ -175,6 +176,8 @@ def _find(text: str, reader: _Reader, cut_off: bool | None) -> tuple[Finding | N
         spans = [(one.start, one.end) for one in objects.roots if one.entries]
     shown = excerpt(blank(text, spans))
     free = without_echoes(shown.text)
+    if reader.classes is None:
+        free = without_working(free)
     shadowed = shadow(free)
     if reader.classes is not None:
         found = reader.classes.read_text(reader.classes.without_echo(free), 0, len(free))

@@ -13,8 +13,10 @@ from .words import WORDS
 MOST_WORDS = 4_000  # of one answer; what comes later is not read
 # in-direct and un-stable are single words: the first part alone is nothing, the last the other class
 _TOKEN = re.compile(r"\b(?:in|un|meta)-[a-z]+|[a-z]+(?:'[a-z]+)?|[0-9]+(?:\.[0-9]+)?|[.!?;\n,:=|(){}<>/$-]")
-_TRUE = frozenset(["true", "yes", "correct", "affirmative"])
-_FALSE = frozenset(["false", "no", "incorrect", "negative"])
+_TRUE = frozenset(["true", "yes", "correct", "affirmative", "yep", "yeah"])
+_FALSE = frozenset(["false", "no", "incorrect", "negative", "nope", "nah"])
+_LETTERS = {"y": True, "t": True, "n": False, "f": False}
+"""Letters that are the whole answer; in a sentence they are chemical elements and articles."""
 _LIKELY = frozenset({"likely", "probably"})
 _UNLIKELY = frozenset({"unlikely", "improbable"})
 _KEYWORDS = _TRUE | _FALSE | _LIKELY | _UNLIKELY
@@ -119,6 +121,10 @@ class Classes:
             end: Where to stop.
             named: What the sentence is about is known to be the property.
         """
+        whole = text[start:end].strip(" \n\t.!'\"*`()")
+        if whole.lower() in _LETTERS:
+            place = text.index(whole, start)
+            return Finding("labelled", _LETTERS[whole.lower()], place, place + 1)
         sentence: list[_Word] = []
         for count, matched in enumerate(_TOKEN.finditer(text[start:end].lower())):
             if count >= MOST_WORDS:

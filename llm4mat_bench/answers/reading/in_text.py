@@ -11,7 +11,20 @@ from .words import WORDS
 _MOST_LABELS = 60
 _WINDOW = 200
 _SENTENCE_END = re.compile(r"(?<!approx)(?<!ca)(?<!est)(?<!\bi\.e)(?<!e\.g)[.!?](?=\s|$)|\n|;")
-_FINAL = ("\\boxed{", "final answer", "final value", "final prediction")
+_FINAL = (
+    "\\boxed{",
+    "final answer",
+    "final value",
+    "final prediction",
+    "my answer",
+    "my prediction",
+    "so the answer",
+    "so, the answer",
+    "thus the answer",
+    "thus, the answer",
+    "therefore the answer",
+    "therefore, the answer",
+)
 _LABELS = ("answer", "prediction", "predicted", "estimate", "result", "value", "output", "response")
 _SAID = WORDS.said
 _COMPARED = re.compile(r"\bthan (?:that|those|the)\b[^,;]*$|\b(?:compared|similar|unlike|like)\b[^,;]*$")
@@ -36,6 +49,7 @@ _LEADS_TO = re.compile(
     r"(?:[:=≈~|<>(]|\b(?:is|are|was|were|be|of|equals|about|approximately|around|roughly|at|to|as|between|from|minus))"
     r"[\s$*\"'`(\[+-]*$|^[^a-z]*$"
 )
+_ZERO = re.compile(r"[^\w]{0,4}zero(?: [a-z]{1,9}(?:/[a-z]{1,7})?)?[^\w]{0,4}")
 _A_NUMBER_AND_MORE = re.compile(r"[0-9].*(?<![a-z])(?!and\b|or\b|to\b)[a-zåµ]{2,}")
 
 
@@ -200,6 +214,9 @@ def _plain(text: str, shadowed: str, names: Names, judge: Judge, declined: bool,
             first = found
             if not judge.has_dimension:
                 return first
+    if first is None and bad is None and _ZERO.fullmatch(shadowed.strip()):
+        place = shadowed.index("zero")
+        return Finding("number", 0.0, place, place + 4)
     return first if first is not None else bad
 
 

@@ -14,7 +14,7 @@ _SAME = {
     "=": "＝",
     "{": "｛",
     "}": "｝",
-    ".": "．",
+    ".": "．٫",
     "+": "＋",
     "%": "％",
     **{str(digit): chr(0xFF10 + digit) for digit in range(10)},  # full-width, as Chinese and Japanese texts have them
