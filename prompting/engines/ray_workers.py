@@ -84,11 +84,14 @@ class RayWorkers(Engine):
         self._thread: threading.Thread | None = None
 
     def describe(self) -> EngineInfo:
-        """Name the model by its folder and the hash of it."""
+        """Name the model by its folder and the hash of it, and its precision: ``auto`` is the workers' own choice."""
         folder = Path(self._source)
         revision = folder_revision(folder) if folder.is_dir() else "as served"
         return EngineInfo(
-            engine="ray", model=self.model, revision=revision + said_options(self._options), context=self._context()
+            engine="ray",
+            model=self.model,
+            revision=revision + said_options({"dtype": "auto", **self._options}),
+            context=self._context(),
         )
 
     def counter(self) -> Counter:

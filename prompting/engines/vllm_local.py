@@ -106,7 +106,7 @@ class VllmModel(Engine):
             try:
                 self._llm = self._vllm.LLM(model=self._source, trust_remote_code=False, **options)
             except (OSError, ValueError, RuntimeError, TypeError, ImportError) as error:
-                raise EngineError(f"vLLM cannot load {self._source}: {one_line(error)}") from error
+                raise EngineError(f"vLLM cannot load {self._source}: {one_line(error)}{_where(str(error))}") from error
             if not getattr(self._llm.get_tokenizer(), "chat_template", None):
                 raise EngineError(f"{self._source}: the tokenizer has no chat template: take a model made to answer")
         return self._llm
@@ -222,6 +222,16 @@ def _tell(one: _Waiting, say: Callable[[], None]) -> None:
         one.loop.call_soon_threadsafe(say)
     except RuntimeError:  # the loop is closed: nobody waits any more
         return
+
+
+def _where(said: str) -> str:
+    """What to do about an error of vLLM's that only says that another process of it failed."""
+    if "root cause" not in said.casefold():
+        return ""
+    return (
+        " (in what vLLM wrote before this line; where it is memory: --engine-option gpu_memory_utilization=0.5 or "
+        "max_model_len=2048, without a GPU VLLM_CPU_KVCACHE_SPACE=1)"
+    )
 
 
 def _hint(said: str) -> str:

@@ -120,6 +120,8 @@ class LLM:
     def __init__(self, model: str, *, trust_remote_code: bool = False, **kwargs: Any) -> None:
         if kwargs.get("dtype") == "nonsense":
             raise ValueError("Unknown dtype: nonsense")
+        if kwargs.get("gpu_memory_utilization", 0) > 1:
+            raise RuntimeError("Engine core initialization failed. See root cause above.")
         assert trust_remote_code is False
         self.model = model
         self.options = kwargs

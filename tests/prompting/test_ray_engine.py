@@ -81,6 +81,14 @@ def check(found: list[Any]) -> None:
 
 
 @pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize(
+    ("options", "said"), [({}, "dtype=auto"), ({"dtype": "float32", "enforce_eager": True}, "dtype=float32")]
+)
+def test_the_precision_is_part_of_the_revision(options: dict[str, Any], said: str) -> None:
+    assert RayWorkers("org/tiny", options=options, pipeline=list).describe().revision == f"as served {said}"
+
+
+@pytest.mark.usefixtures("_quick")
 def test_a_row_that_fails_fails_alone() -> None:
     lots: list[int] = []
 

@@ -118,6 +118,8 @@ def test_mistakes_are_told_in_a_line(
 ) -> None:
     with pytest.raises(EngineError, match="vLLM cannot load t: ValueError: Unknown dtype"):
         VllmModel("t", options={"dtype": "nonsense"}).describe()
+    with pytest.raises(EngineError, match=r"root cause above.*--engine-option gpu_memory_utilization=0\.5"):
+        VllmModel("t", options={"gpu_memory_utilization": 5}).describe()
     with pytest.raises(EngineError, match="trust_remote_code: code that comes with a model is never run"):
         VllmModel("t", options={"trust_remote_code": True})
     engine = VllmModel("t")
