@@ -32,7 +32,7 @@ _BETWEEN = frozenset(WORDS.between)
 _NO_CLASS_BEFORE = frozenset(WORDS.no_class_before)
 _CONCESSION = frozenset(["while", "although", "though", "whereas", "unlike"])
 _ABSENT = frozenset({"no", "without", "lack", "lacks", "lacking", "absence"})
-_CONTRAST = frozenset(["or", "and", "vs", "versus", "/", "|"])
+_CONTRAST = frozenset(["or", "nor", "and", "vs", "versus", "/", "|"])
 
 
 class _Word(NamedTuple):
@@ -259,6 +259,7 @@ class Classes:
         for at in range(place - 1, max(-1, place - 8), -1):
             word = texts[at]
             if word in _CLAUSE or word == ":":
+                count += word == "but" and texts[at - 1 : at] == ["anything"]
                 break
             if word == "no" and at + 1 < place and texts[at + 1] in (",", "-"):
                 break
