@@ -12,8 +12,6 @@ from .store import AnswerStore
 
 _OTHERS_SECONDS = 0.2
 """How often to look whether another process has got its answer."""
-_FAILURES = 5
-"""So many questions without an answer, and none with one between them: the server is at fault, not the questions."""
 _BREATH = 200
 """Stored answers that are passed over at a time, before answers that came meanwhile are looked at."""
 
@@ -65,6 +63,7 @@ class _Flight:
     failures: list[str] = field(default_factory=list)
     postponed: int = 0
     in_a_row: int = 0
+    gone_after: int | None = None
 
     def add(self, task: _Task) -> None:
         self.tasks.add(task)
@@ -80,7 +79,7 @@ async def ask_missing(
     store: AnswerStore,
     questions: Iterable[Asked],
     seen: Seen,
-    afford: Callable[[int], None] = lambda _in_flight: None,
+    afford: Callable[[int], bool] = lambda _in_flight: True,
 ) -> Unanswered:
     """Ask what has no answer yet.
 
@@ -92,7 +91,8 @@ async def ask_missing(
         store: Where answers are and go.
         questions: The questions, made as they are needed.
         seen: Told of every answer.
-        afford: Asked before each question, with how many are in flight; raises to stop.
+        afford: Asked before each question, with how many are in flight; False lets it wait for one of those, and it
+            raises to stop.
 
     Returns:
         What got no answer.
@@ -101,29 +101,33 @@ async def ask_missing(
         EngineError: No question is answered any more.
         LLM4MatError: What ``seen`` and ``afford`` raise; the store cannot be written.
     """
-    flight = _Flight()
+    flight = _Flight(gone_after=engine.gone_after)
     others: list[Asked] = []
     async with engine:
         try:
             passed = 0
             for asked in questions:
-                if asked.key in flight.keys:
+                if asked.key in flight.keys:  # another row of the very same text
+                    others.append(asked)
                     continue
                 answer = store.get(asked.key)
                 if answer is not None:
                     seen(asked, answer, False)
+                    flight.in_a_row = 0
+                    engine.answers = True
                     passed += 1
                     if passed % _BREATH == 0:
                         await asyncio.sleep(0)
                         _collect(flight, seen)
                     continue
-                afford(len(flight.tasks))
+                while not afford(len(flight.tasks)):
+                    await _wait(flight, seen)
                 if not _begin(engine, store, asked, flight, seen):
                     others.append(asked)
                 while len(flight.tasks) >= engine.concurrency:
                     await _wait(flight, seen)
             while others or flight.tasks:
-                others = [one for one in others if not _begin(engine, store, one, flight, seen)]
+                others = [one for one in others if not _begin_other(engine, store, one, flight, seen, afford)]
                 if flight.tasks:
                     await _wait(flight, seen, _OTHERS_SECONDS if others else None)
                 elif others:
@@ -141,10 +145,10 @@ def _begin(engine: Engine, store: AnswerStore, asked: Asked, flight: _Flight, se
     """Ask a question, or take its answer where another process has got it meanwhile.
 
     Returns:
-        False while another process is asking it.
+        False while it is being asked, here or by another process.
     """
     if asked.key in flight.keys:
-        return True
+        return False
     if not store.claim(asked.key):
         return False
     answer = store.get(asked.key)  # after the claim: it may have come between the look before and the claim
@@ -155,6 +159,17 @@ def _begin(engine: Engine, store: AnswerStore, asked: Asked, flight: _Flight, se
     flight.keys.add(asked.key)
     flight.add(asyncio.create_task(_answered(engine, store, asked, flight)))
     return True
+
+
+def _begin_other(
+    engine: Engine, store: AnswerStore, asked: Asked, flight: _Flight, seen: Seen, afford: Callable[[int], bool]
+) -> bool:
+    """Ask a question that another process was asking, if there is room and money for it."""
+    if len(flight.tasks) >= engine.concurrency:
+        return False
+    if store.get(asked.key) is None and not afford(len(flight.tasks)):
+        return False
+    return _begin(engine, store, asked, flight, seen)
 
 
 async def _answered(engine: Engine, store: AnswerStore, asked: Asked, flight: _Flight) -> tuple[Asked, Answer]:
@@ -191,7 +206,7 @@ def _collect(flight: _Flight, seen: Seen) -> None:
         except NoAnswerError as error:
             flight.failures.append(str(error))
             flight.in_a_row += 1
-            if flight.in_a_row >= _FAILURES:
+            if flight.gone_after is not None and flight.in_a_row >= flight.gone_after:
                 trouble = trouble or ServerGoneError(
                     f"{flight.in_a_row} questions one after the other got no answer: {error}; all answers so far "
                     "are kept"

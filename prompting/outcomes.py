@@ -39,6 +39,9 @@ _UNREAD = -1
 class Outcomes:
     """Answers of a run, read; some ninety bytes a sample are held, the texts stay in the store.
 
+    Attributes:
+        unanswered: Some questions got no answer, and are left so: their rows are missing.
+
     Args:
         task: What is asked for.
         rows: Test rows, ``n``.
@@ -56,6 +59,7 @@ class Outcomes:
         self.answered_by: set[str] = set()
         self.score_kind: ScoreKind = "probability"
         self.facts: dict[str, JsonValue] = {}
+        self.unanswered = False
         # Hashes side by side: as an object each they would take three times the room. All zeros: not asked.
         self._keys: NDArray[np.uint8] = np.zeros((rows * samples, _HASH), dtype=np.uint8)
         self._prompts: NDArray[np.uint8] = np.zeros((rows, _HASH), dtype=np.uint8)
@@ -140,6 +144,8 @@ class Outcomes:
             if not self._keys[place].any():
                 continue
             answer = store.get(self._keys[place].tobytes().hex())
+            if answer is None and self.unanswered and self._statuses[place] == _UNREAD:
+                continue
             if answer is None:
                 raise DataError(f"{store.path}: an answer has gone; the same command asks it again")
             if self._statuses[place] == _UNREAD:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,11 +80,13 @@ class Spending:
         prices: Of tokens.
         max_cost: The most that one call spends.
         keep_going: Go on though the first answers are all invalid.
+        leave_unanswered: Finish though some questions got no answer: their rows are missing, as invalid ones are.
     """
 
     prices: Prices = field(default_factory=Prices)
     max_cost: float | None = None
     keep_going: bool = False
+    leave_unanswered: bool = False
 
 
 @dataclass(frozen=True)
@@ -225,12 +228,13 @@ def prompt_task(
             )
         outcomes = Outcomes(changed.task, len(questions.test), settings.samples, back=changed.back)
         try:
-            _ask(engine, store, questions, asking, outcomes, watch, progress)
+            failures = _ask(engine, store, questions, asking, outcomes, watch, spending, progress)
         except BaseException:
             if watch.paid:  # so that the call that finishes it knows that it was not the first
-                write_json(run.work / _BEGUN, {"answers": str(store.path)})
+                with suppress(LLM4MatError):  # on a full disk; what comes through is why
+                    write_json(run.work / _BEGUN, {"answers": str(store.path)})
             raise
-        record = _finish(run, engine, info, store, questions, outcomes)
+        record = _finish(run, engine, info, store, questions, outcomes, failures)
     return PromptRun(run.folder, record, False, dict(watch.summary))
 
 
@@ -327,8 +331,10 @@ def _ask(
     asking: Asking,
     outcomes: Outcomes,
     watch: Watch,
+    spending: Spending,
     progress: Progress,
-) -> None:
+) -> list[str]:
+    """Ask; what is returned are the reasons why questions got no answer, where they may be left so."""
     total = questions.asked * asking.samples
     done = 0
 
@@ -353,13 +359,15 @@ def _ask(
     progress("asking", 0, total)
     failures, postponed = asyncio.run(ask_missing(engine, store, all_questions(), seen, watch.afford))
     progress("asking", total, total)
-    if failures:
-        raise LLM4MatError(
-            f"{len(failures)} of {total} questions got no answer ({failures[0]}); all others are kept, the "
-            "same command asks these again"
-        )
     if postponed:
         raise PostponedError(f"{postponed} of {total} questions wait for their answers")
+    if failures and not spending.leave_unanswered:
+        raise LLM4MatError(
+            f"{len(failures)} of {total} questions got no answer ({failures[0]}); all others are kept, the "
+            "same command asks these again, and --leave-unanswered does without them"
+        )
+    watch.end()
+    return failures
 
 
 def _finish(
@@ -369,13 +377,19 @@ def _finish(
     store: AnswerStore,
     questions: Questions | PublishedQuestions,
     outcomes: Outcomes,
+    failures: list[str],
 ) -> ResultRecord:
+    outcomes.unanswered = bool(failures)
     columns = outcomes.columns(store, questions)
     facts: dict[str, JsonValue] = {
         "engine": info.model_dump(mode="json"),
         "answered_by": [*sorted(outcomes.answered_by)[:20]],
         **outcomes.facts,
     }
+    if failures:
+        facts |= {"unanswered": len(failures), "unanswered_why": [*dict.fromkeys(failures)][:5]}
+    if outcomes.score_kind == "probability" and outcomes.samples == 1:
+        facts["class_logprobs"] = engine.logprobs
     if questions.record:
         facts["shots"] = questions.record
     return run.finish(

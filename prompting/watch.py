@@ -14,8 +14,8 @@ from .parser import Answer as Parsed
 
 FIRST_ANSWERS = 50
 """A run stops where so many, from the first, are all invalid."""
-FIRST_STRUCTURED = 10
-"""So many answers show whether a server heeds a schema."""
+DISOBEDIENT = 3
+"""So many answers that break the schema, and more than a tenth of all, show that a server does not heed it."""
 
 
 class StoppedError(LLM4MatError):
@@ -95,17 +95,19 @@ class Watch:
             self.paid += 1
             self.prompt_tokens += answer.prompt_tokens or 0
             self.completion_tokens += answer.completion_tokens or 0
-            price = self.prices.of(answer.prompt_tokens or 0, answer.completion_tokens or 0)
+            told = answer.prompt_tokens is not None and answer.completion_tokens is not None
+            # What a server does not count is charged as what it may have cost.
+            price = self.prices.of(answer.prompt_tokens or 0, answer.completion_tokens or 0) if told else self._expected
             self.cost += price
             self._dearest = max(self._dearest, price)
-        if self._structured and answer.finish_reason == "stop" and answer.text:
+        if self._structured and answer.text:
             self.checked += 1
-            self.obeyed += obeys(answer.text, self._task)
-            if self.checked == FIRST_STRUCTURED and 2 * self.obeyed < self.checked:
-                raise StoppedError(
-                    f"{self.checked - self.obeyed} of the first {self.checked} answers do not obey the JSON schema: "
-                    "the server does not heed response_format; leave --structured out"
-                )
+            self.obeyed += obeys(answer.text, self._task) or (
+                answer.finish_reason == "length" and begins_to_obey(answer.text, self._task)
+            )
+            broken = self.checked - self.obeyed
+            if broken >= DISOBEDIENT and 10 * broken > self.checked:
+                self._disobeyed()
         if self.answered == self.invalid == FIRST_ANSWERS and not self._keep_going:
             status, count = self.statuses.most_common(1)[0]
             raise StoppedError(
@@ -113,22 +115,43 @@ class Watch:
                 f"{said_value(self._example)}); the answers are kept. --keep-going asks on"
             )
 
-    def expect(self, prompt_tokens: int, completion_tokens: int) -> None:
-        """Say what a question may cost, as long as none has been paid."""
-        self._expected = self.prices.of(prompt_tokens, completion_tokens)
-
-    def afford(self, in_flight: int) -> None:
-        """Look whether one more question can be paid, those in flight counted as dear as the dearest so far.
+    def end(self) -> None:
+        """All answers are there.
 
         Raises:
-            StoppedError: It cannot.
+            StoppedError: They are few, and none of them obeys the schema.
         """
-        each = self._dearest if self.paid else self._expected
-        if self._max_cost is not None and self.cost + (in_flight + 1) * each > self._max_cost:
-            raise StoppedError(
-                f"--max-cost {self._max_cost:g}: {self.cost:.4g} are spent on {self.paid} answers, and the next ones "
-                "would cost more; the answers are kept, the same command asks on"
-            )
+        if self.checked and not self.obeyed:
+            self._disobeyed()
+
+    def _disobeyed(self) -> None:
+        raise StoppedError(
+            f"{self.checked - self.obeyed} of {self.checked} answers do not obey the JSON schema: the server does not "
+            "heed response_format; leave --structured out"
+        )
+
+    def expect(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """Say what the next question may cost at the most."""
+        self._expected = self.prices.of(prompt_tokens, completion_tokens)
+
+    def afford(self, in_flight: int) -> bool:
+        """Look whether one more question can be paid, it and those in flight taken to cost what they can at the most.
+
+        Returns:
+            False where it is to wait for those in flight, which mostly cost less.
+
+        Raises:
+            StoppedError: It cannot be paid, and nothing is in flight.
+        """
+        each = max(self._dearest, self._expected)
+        if self._max_cost is None or self.cost + (in_flight + 1) * each <= self._max_cost:
+            return True
+        if in_flight:
+            return False
+        raise StoppedError(
+            f"--max-cost {self._max_cost:g}: {self.cost:.4g} are spent on {self.paid} answers, and the next one may "
+            f"cost {each:.4g}; the answers are kept, the same command asks on"
+        )
 
     def tell(self, left: int, progress: Progress) -> None:
         """Report the tokens and the money of this call so far, of what they will be if the rest is as the answers yet.
@@ -157,6 +180,13 @@ class Watch:
             "completion_tokens_now": self.completion_tokens,
             "cost_now": round(self.cost, 6) if self.prices.prompt or self.prices.completion else None,
         }
+
+
+def begins_to_obey(text: str, task: Task) -> bool:
+    """Whether an answer that was cut off begins as the task's schema wants it."""
+    bare = "".join(text.split())
+    begin = "{" + json.dumps(task.property.name, ensure_ascii=False).replace(" ", "") + ":"
+    return bare.startswith(begin) or begin.startswith(bare)
 
 
 def obeys(text: str, task: Task) -> bool:

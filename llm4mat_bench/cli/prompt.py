@@ -114,6 +114,13 @@ def prompt(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Go on though the first 50 answers are all invalid.")
     ] = False,
+    leave_unanswered: Annotated[
+        bool,
+        typer.Option("--leave-unanswered", help="Finish though questions got no answer: their rows count as invalid."),
+    ] = False,
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, metavar="N", help="The most questions a minute (openai).")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Ask nothing: show a whole prompt, tokens and the likely cost.")
     ] = False,
@@ -151,7 +158,7 @@ def prompt(
     )
     places = places_of(data, None)
     wanted = [(task, view, data_of(task, places)) for task in match_tasks(tasks) for view in read_modalities(modality)]
-    spending = Spending(Prices(prompt=price_in, completion=price_out), max_cost, keep_going)
+    spending = Spending(Prices(prompt=price_in, completion=price_out), max_cost, keep_going, leave_unanswered)
     counter = _counter(tokenizer)
     call = _Call(
         settings,
@@ -180,6 +187,7 @@ def prompt(
             key_name=api_key_env,
             timeout=timeout,
             tries=tries,
+            rate=rate,
             options=_fields(engine_option or [], "--engine-option"),
             ray_address=ray,
             workers=workers,
@@ -309,7 +317,12 @@ def _numbers(run: "PromptRun") -> str:
         f"{counts['answers']} answers, {counts['asked_now']} of them asked now, {counts['invalid']} invalid; "
         f"{counts['prompt_tokens_now']:,} tokens of prompts and {counts['completion_tokens_now']:,} of answers now"
     )
-    return line if counts["cost_now"] is None else f"{line}, {counts['cost_now']:.4f} to pay"
+    return line if counts["cost_now"] is None else f"{line}, {_money(counts['cost_now'])} to pay"
+
+
+def _money(amount: Any) -> str:  # noqa: ANN401 - a number out of a summary
+    """An amount with two decimals; of small ones two digits, so that what costs something is not shown as nothing."""
+    return f"{amount:,.2f}" if amount >= 1 or not amount else f"{amount:.2g}"
 
 
 def _counter(name: str | None) -> "Counter | None":
@@ -374,7 +387,7 @@ def _show(call: _Call, wanted: "list[tuple[Task, Modality, str | None]]", *, as_
             f"at most {one.completion_tokens:,} of answers"
         )
         out.print(
-            f"{line}, at most {cost:.2f} to pay" if prices.prompt or prices.completion else line,
+            f"{line}, at most {_money(cost)} to pay" if prices.prompt or prices.completion else line,
             highlight=False,
             soft_wrap=True,
         )

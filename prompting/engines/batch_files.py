@@ -50,6 +50,7 @@ class BatchFiles(Engine):
     name = "batch"
     concurrency = 1000
     structured = True
+    gone_after = None
 
     def __init__(self, model: str, folder: Path, *, again: bool = False) -> None:
         self.model = model

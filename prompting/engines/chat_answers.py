@@ -4,7 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .interface import KEPT_POSITIONS, Answer, TokenChoice, well_formed
+from .interface import KEPT_POSITIONS, Answer, TokenChoice
+
+_FAILED = ("error", "abort")
+"""Why a text ended, where the server gave up and what there is of it is no answer."""
 
 
 class BadAnswerError(ValueError):
@@ -46,6 +49,9 @@ def read_completion(value: object, latency: float = 0.0, tries: int = 1) -> Answ
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict):
         raise BadAnswerError("a choice without a message")
+    if choice.get("error") or choice.get("finish_reason") in _FAILED:
+        fault = choice.get("error") or value.get("error") or choice.get("finish_reason")
+        raise BadAnswerError(f"an answer that failed on the server ({' '.join(str(fault).split())[:200]})")
     usage = _mapping(value.get("usage"))
     reasoning = message.get("reasoning_content") or message.get("reasoning")
     named = [str(value[name]) for name in ("model", "system_fingerprint") if value.get(name)]
@@ -53,13 +59,13 @@ def read_completion(value: object, latency: float = 0.0, tries: int = 1) -> Answ
         text=_text(message.get("content")) or _text(message.get("refusal")),
         reasoning=_text(reasoning) or None,
         finish_reason=str(choice["finish_reason"]) if choice.get("finish_reason") else None,
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
-        reasoning_tokens=_count(_mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")),
-        cached_tokens=_count(_mapping(usage.get("prompt_tokens_details")).get("cached_tokens")),
+        prompt_tokens=usage.get("prompt_tokens"),
+        completion_tokens=usage.get("completion_tokens"),
+        reasoning_tokens=_mapping(usage.get("completion_tokens_details")).get("reasoning_tokens"),
+        cached_tokens=_mapping(usage.get("prompt_tokens_details")).get("cached_tokens"),
         latency=round(latency, 6),
         tries=tries,
-        answered_by=well_formed(" ".join(named)) or None,
+        answered_by=" ".join(named) or None,
         tokens=_choices(_mapping(choice.get("logprobs")).get("content")),
     )
 
@@ -68,15 +74,11 @@ def _text(value: object) -> str:
     """A text, or the texts of the parts that some servers send instead."""
     if isinstance(value, list):
         return "".join(_text(_mapping(part).get("text")) for part in value)
-    return well_formed(value) if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _choices(value: object) -> tuple[TokenChoice, ...] | None:
@@ -90,14 +92,10 @@ def _choices(value: object) -> tuple[TokenChoice, ...] | None:
             return None
         others: dict[str, float] = {}
         if position >= len(value) - KEPT_POSITIONS:
-            for other in part.get("top_logprobs") or ():
+            alternatives = part.get("top_logprobs")
+            for other in alternatives if isinstance(alternatives, list) else ():
                 text, number = _mapping(other).get("token"), _mapping(other).get("logprob")
                 if isinstance(text, str) and isinstance(number, int | float):
-                    others.setdefault(well_formed(text), _at_least(number))
-        found.append(TokenChoice(token=well_formed(token), logprob=_at_least(logprob), others=others))
+                    others.setdefault(text, number)
+        found.append(TokenChoice(token=token, logprob=logprob, others=others))
     return tuple(found)
-
-
-def _at_least(logprob: float) -> float:
-    """Servers write minus infinity as -9999 or as no number at all."""
-    return max(float(logprob), -9999.0) if logprob == logprob else -9999.0  # noqa: PLR0124 - NaN is not itself

@@ -2,10 +2,19 @@
 
 from typing import Any
 
-from .interface import Question
+from .interface import EngineError, Question
 
 LENGTH_NAMES = ("max_tokens", "max_completion_tokens")
 """How the longest answer is called; newer models of some vendors know only the second."""
+
+
+_OWN = frozenset(
+    {
+        "model", "messages", "temperature", "top_p", "max_tokens", "stop", "seed", "logprobs",
+        "response_format", "n", "stream"
+    }
+)  # fmt: skip
+"""Fields for which there are options, or which would make of an answer what nobody reads."""
 
 
 def request_body(question: Question, model: str, length_name: str = LENGTH_NAMES[0]) -> dict[str, Any]:
@@ -15,13 +24,18 @@ def request_body(question: Question, model: str, length_name: str = LENGTH_NAMES
         question: What is asked.
         model: Name of the model on the server.
         length_name: How the server calls the longest answer.
+
+    Raises:
+        EngineError: A further field is set by an option of its own.
     """
+    for name in sorted(_OWN & question.extra.keys()):
+        raise EngineError(f"--body {name}: there is an option for it, or it is no choice")
     body: dict[str, Any] = {
         "model": model,
         "messages": [message.model_dump() for message in question.messages],
         "temperature": question.temperature,
     }
-    if not any(name in question.extra for name in LENGTH_NAMES):
+    if LENGTH_NAMES[1] not in question.extra:
         body[length_name] = question.max_tokens
     if question.top_p != 1:
         body["top_p"] = question.top_p

@@ -21,6 +21,7 @@ class EngineChoice(BaseModel):
         key_name: Environment variable with its key.
         timeout: Seconds of a request.
         tries: How often a question is asked.
+        rate: The most questions a minute that a server is asked.
         options: Arguments of vLLM's engine.
         ray_address: Of the Ray cluster.
         workers: Copies of the model on it.
@@ -37,6 +38,7 @@ class EngineChoice(BaseModel):
     key_name: str = "OPENAI_API_KEY"
     timeout: float = 300.0
     tries: int = 6
+    rate: float | None = None
     options: Mapping[str, Any] = {}
     ray_address: str = "local"
     workers: int = 1
@@ -53,6 +55,8 @@ def make_engine(choice: EngineChoice) -> Engine:
     flights: dict[str, Any] = {} if choice.concurrency is None else {"concurrency": choice.concurrency}
     if choice.options and choice.name not in ("vllm", "ray"):
         raise UsageError(f"--engine-option: the engine {choice.name} has none; those of a server are given to it")
+    if choice.rate is not None and choice.name != "openai":
+        raise UsageError(f"--rate: the engine {choice.name} asks no server")
     if choice.name == "openai":
         from .openai_server import OpenAIServer
 
@@ -62,6 +66,7 @@ def make_engine(choice: EngineChoice) -> Engine:
             key_name=choice.key_name,
             timeout=choice.timeout,
             tries=choice.tries,
+            rate=choice.rate,
             **flights,
         )
     if choice.name == "vllm":

@@ -33,6 +33,7 @@ class LocalModel(Engine):
     name = "hf"
     concurrency = 1
     libraries = ("transformers", "torch", "tokenizers")
+    logprobs = "raw"
 
     def __init__(self, folder: Path, *, threads: int | None = None) -> None:
         if not (folder / "config.json").is_file() or not list(folder.glob(_WEIGHTS)):

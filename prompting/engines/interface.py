@@ -5,15 +5,17 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from ...errors import LLM4MatError
 from ..messages import Message, messages_sha256
 from ..tokens import Counter
 
 EngineName = Literal["openai", "vllm", "ray", "batch", "hf"]
+_MOST_TOKENS = 2**31
+_LEAST = -9999.0
 KEPT_POSITIONS = 64
 """Of how many tokens, the last ones, an answer keeps what else could have stood there."""
 
@@ -79,27 +81,54 @@ class Question(_Part):
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
+def well_formed(text: str) -> str:
+    """Replace lone surrogates, which JSON can hold and no file of texts can."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _text(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    return well_formed(value) if isinstance(value, str) else value
+
+
+def _count(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    """A number of tokens; None for what is none, and for more than any column of numbers holds."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS else None
+
+
+def _logprob(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    """Servers write minus infinity as -9999 or as no number at all; no probability is above one."""
+    if not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN is not itself
+        return _LEAST
+    return min(max(float(value), _LEAST), 0.0)
+
+
+# What servers send is whatever they send: it is made sound here, where answers also come back out of a store.
+_Text = Annotated[str, BeforeValidator(_text)]
+_Count = Annotated[int | None, BeforeValidator(_count)]
+_LogProb = Annotated[float, BeforeValidator(_logprob)]
+
+
 class TokenChoice(_Part):
     """A token of an answer, and what else could have stood there: texts with the logarithms of their probabilities."""
 
-    token: str
-    logprob: float
-    others: dict[str, float] = {}
+    token: _Text
+    logprob: _LogProb
+    others: dict[_Text, _LogProb] = {}
 
 
 class Answer(_Part):
     """What a model said."""
 
-    text: str
-    reasoning: str | None = Field(default=None, description="thinking that the engine gives apart from the text")
-    finish_reason: str | None = Field(default=None, description="stop, length, or another word of the engine's")
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    cached_tokens: int | None = Field(default=None, description="tokens of the prompt that the engine knew already")
+    text: _Text
+    reasoning: _Text | None = Field(default=None, description="thinking that the engine gives apart from the text")
+    finish_reason: _Text | None = Field(default=None, description="stop, length, or another word of the engine's")
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
+    reasoning_tokens: _Count = None
+    cached_tokens: _Count = Field(default=None, description="tokens of the prompt that the engine knew already")
     latency: float = Field(description="seconds of the try that was answered")
     tries: int = 1
-    answered_by: str | None = Field(default=None, description="how the server calls the model and its state")
+    answered_by: _Text | None = Field(default=None, description="how the server calls the model and its state")
     tokens: tuple[TokenChoice, ...] | None = Field(default=None, description="where alternatives were asked for")
 
 
@@ -112,6 +141,11 @@ class Engine(ABC):
         concurrency: How many questions may be in flight.
         libraries: Distributions whose versions a record keeps.
         structured: Whether answers can be held to a JSON schema.
+        gone_after: So many questions without an answer, and none with one between them: the engine is at fault, not
+            the questions. None where questions fail each for itself, as lines of a file do.
+        answers: Whether it has answered such questions, now or before: a refusal is then of one question alone.
+        logprobs: What its probabilities are: ``raw``, of the model, whatever the answer is held to; ``masked``, of what
+            the schema allowed; ``as served``, where nobody can tell.
     """
 
     name: EngineName
@@ -119,6 +153,9 @@ class Engine(ABC):
     concurrency: int
     libraries: Sequence[str] = ()
     structured: bool = False
+    gone_after: int | None = 5
+    answers: bool = False
+    logprobs: str = "as served"
 
     @abstractmethod
     def describe(self) -> EngineInfo:
@@ -159,8 +196,3 @@ class Engine(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-def well_formed(text: str) -> str:
-    """Replace lone surrogates, which JSON can hold and no file of texts can."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ...errors import UsageError, said_value, unknown_name
+from ...errors import LLM4MatError, UsageError, said_value, unknown_name
 from .chat_answers import BadAnswerError, read_answer
 from .chat_requests import request_body
 from .interface import Answer, Engine, EngineError, EngineInfo, NoAnswerError, Question, ServerGoneError
@@ -26,6 +26,13 @@ _FEW_SECONDS = 30.0
 _IDLE_SECONDS = 4.0
 """How long a connection is kept that nobody uses: uvicorn, under vLLM, closes it after five."""
 _TRY_AGAIN = frozenset({408, 409, 425, 429})
+_BUSY = frozenset({429, 503})
+"""Where the server says how long to wait as well, the question is not at fault, and none of its tries is used up."""
+_CONTEXT = ("context size", "context length", "context window")
+_OF_ONE_QUESTION = frozenset({400, 413, 422, 500})
+"""Refusals that are of one question alone where others were answered."""
+_SLOWEST = 10.0
+"""Seconds between two questions at the most, for a server that is asked too often."""
 _SPENT = ("insufficient_quota", "billing_hard_limit_reached")
 
 
@@ -40,6 +47,7 @@ class OpenAIServer(Engine):
         timeout: Seconds that a request may take.
         tries: How often a question is asked at the most.
         first_wait: Seconds to wait after the first try that failed; each wait is twice as long as that before.
+        rate: The most questions a minute; no limit if None. A server that answers 429 is asked more slowly by itself.
 
     Raises:
         UsageError: There is no address, or it is none.
@@ -59,6 +67,7 @@ class OpenAIServer(Engine):
         timeout: float = 300.0,
         tries: int = 6,
         first_wait: float = 0.5,
+        rate: float | None = None,
     ) -> None:
         self.model = model
         self.url = _checked_url(base_url or os.environ.get("OPENAI_BASE_URL"))
@@ -71,6 +80,10 @@ class OpenAIServer(Engine):
         self._session: aiohttp.ClientSession | None = None
         self._room = asyncio.Semaphore(concurrency)
         self._not_before = 0.0
+        self._next = 0.0
+        self._shortest = 60 / rate if rate else 0.0
+        self._interval = self._shortest
+        self._slowed = 0.0
         self._length_name = "max_tokens"
 
     def describe(self) -> EngineInfo:
@@ -126,10 +139,12 @@ class OpenAIServer(Engine):
             raise RuntimeError("ask within `async with engine:`")
         spread = int.from_bytes(json.dumps(question.messages[-1].content).encode()[-2:], "big") / 65536
         troubles: list[str] = []
-        gone = 0
+        gone = asked = 0
+        began_asking = time.monotonic()
         while len(troubles) < self._tries:
             await self._until_allowed()
             length_name = self._length_name
+            asked += 1
             try:
                 async with self._room:  # before the time-out: waiting for others is no fault of the server's
                     began = time.perf_counter()
@@ -144,20 +159,32 @@ class OpenAIServer(Engine):
                 seconds = time.perf_counter() - began
                 if status == 200:
                     try:
-                        return read_answer(content, seconds, len(troubles) + 1)
+                        answer = read_answer(content, seconds, asked)
                     except BadAnswerError as error:
                         troubles.append(str(error))
+                    else:
+                        self.answers = True
+                        self._interval = max(self._shortest, 0.9 * self._interval - 0.001)
+                        return answer
                 elif status < 500 and status not in _TRY_AGAIN:
                     said = self._said(content)
                     if self._takes_other_name(length_name, said):
+                        asked -= 1
                         continue
-                    raise self._refusal(status, said)
+                    raise self._of_one(status, self._refusal(status, said))
                 else:
                     said = self._said(content)
                     if any(word in said for word in _SPENT):
                         raise EngineError(f"{self.url}: the account is spent: {said}")
+                    wait = retry_after(headers)
+                    if status in _BUSY:
+                        self._slow_down()
+                    self._hold(wait)
+                    if status in _BUSY and wait is not None and time.monotonic() - began_asking < _LONGEST_ASKED:
+                        continue
                     troubles.append(f"HTTP {status}: {said}")
-                    self._hold(retry_after(headers))
+                    if any(word in said.casefold() for word in _CONTEXT):  # no fault of the server's, as some say
+                        raise self._of_one(status, self._refusal(status, said))
             if len(troubles) < self._tries:
                 await asyncio.sleep(back_off(len(troubles), self._first_wait, spread))
         if gone == len(troubles):
@@ -187,8 +214,16 @@ class OpenAIServer(Engine):
             return host != "localhost"
 
     async def _until_allowed(self) -> None:
-        while (wait := self._not_before - time.monotonic()) > 0:
+        """Wait for this question's turn: after what the server asked for, and one after the other where it is slow."""
+        while (wait := max(self._not_before, self._next) - time.monotonic()) > 0:
             await asyncio.sleep(wait)
+        self._next = time.monotonic() + self._interval
+
+    def _slow_down(self) -> None:
+        """Double the time between two questions; once for all that come back within a second."""
+        if time.monotonic() - self._slowed > 1:
+            self._slowed = time.monotonic()
+            self._interval = min(max(2 * self._interval, 0.05), max(_SLOWEST, self._shortest))
 
     def _hold(self, seconds: float | None) -> None:
         """Ask nothing for so long: what a server says to one request is meant for all."""
@@ -198,9 +233,13 @@ class OpenAIServer(Engine):
             raise EngineError(f"{self.url}: the server asks to wait {seconds / 60:.0f} minutes; run again after that")
         self._not_before = max(self._not_before, time.monotonic() + seconds)
 
+    def _of_one(self, status: int, refusal: EngineError) -> LLM4MatError:
+        """A refusal of all questions, or of this one alone where others were answered."""
+        return NoAnswerError(str(refusal)) if self.answers and status in _OF_ONE_QUESTION else refusal
+
     def _takes_other_name(self, used: str, said: str) -> bool:
         """Newer models of some vendors know the longest answer by another name, and say so."""
-        if used == "max_tokens" and "max_completion_tokens" in said:
+        if used == "max_tokens" and "max_completion_tokens" in said and not _too_long(said):
             self._length_name = "max_completion_tokens"
             return True
         return False
@@ -211,7 +250,7 @@ class OpenAIServer(Engine):
         if status != 200:  # some servers have no list
             return EngineInfo(engine="openai", model=self.model, revision="as served")
         try:
-            listed = {one["id"]: one for one in json.loads(text)["data"]}
+            listed = {str(one["id"]): one for one in json.loads(text)["data"]}
         except (ValueError, KeyError, TypeError) as error:
             raise EngineError(f"{self.url}/models: no list of models; is it an OpenAI-compatible server?") from error
         if self.model not in listed:
@@ -255,7 +294,7 @@ class OpenAIServer(Engine):
             hint = "is the name of the model right, and the address?"
         elif 300 <= status < 400:
             hint = "the server is elsewhere: give its own address"
-        elif "context" in folded or "too long" in folded or "maximum" in folded:
+        elif _too_long(said):
             hint = "give --tokenizer and --context, so that prompts are cut to the model's context, or fewer --shots"
         elif "logprob" in folded:
             hint = "--no-logprobs does without the probabilities of classes"
@@ -275,6 +314,13 @@ def _checked_url(url: str | None) -> str:
     if parts.username or parts.password:
         raise UsageError("--base-url: put the key into the environment, not into the address")
     return url.rstrip("/") + ("/v1" if parts.path.strip("/") == "" else "")
+
+
+def _too_long(said: str) -> bool:
+    """Whether a server says that prompt and answer are longer than what the model reads, in the words of many."""
+    folded = said.casefold()
+    words = ("context", "too long", "maximum", "max_new_tokens", "input length", "prompt length", "exceed")
+    return any(word in folded for word in words) and "rate limit" not in folded and "quota" not in folded
 
 
 def _errors() -> tuple[type[Exception], ...]:

@@ -19,7 +19,7 @@ from ...ray_cluster import Cluster
 from ..tokens import Counter
 from .interface import Answer, Engine, EngineError, EngineInfo, NoAnswerError, Question, well_formed
 from .model_folders import folder_revision, model_name
-from .vllm_words import chat_settings, checked_options, said_options, sampling, token_choices
+from .vllm_words import chat_settings, checked_options, said_logprobs, said_options, sampling, token_choices
 
 Row = dict[str, Any]
 Pipeline = Callable[[list[Row]], Iterable[Row]]
@@ -70,6 +70,7 @@ class RayWorkers(Engine):
         self.concurrency = concurrency
         self._source = str(Path(model).resolve()) if Path(model).is_dir() else model
         self._options = checked_options(options or {})
+        self.logprobs = said_logprobs(self._options)
         self._workers = workers
         self._pipeline = pipeline or self._stages
         self._cluster: Cluster | None = None

@@ -13,7 +13,7 @@ from ...errors import UsageError, one_line
 from ..tokens import Counter, TokenizerCounter
 from .interface import Answer, Engine, EngineError, EngineInfo, Question, well_formed
 from .model_folders import folder_revision, model_name
-from .vllm_words import chat_settings, checked_options, said_options, sampling, token_choices
+from .vllm_words import chat_settings, checked_options, said_logprobs, said_options, sampling, token_choices
 
 _IDLE_SECONDS = 0.5
 
@@ -53,6 +53,7 @@ class VllmModel(Engine):
         self.concurrency = concurrency
         self._source = model
         self._options = checked_options(options or {})
+        self.logprobs = said_logprobs(self._options)
         self._llm: Any = None
         self._incoming: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None

@@ -44,6 +44,11 @@ def said_options(options: Mapping[str, Any]) -> str:
     return "".join(f" {name}={options[name]}" for name in sorted(options.keys() - HARMLESS))
 
 
+def said_logprobs(options: Mapping[str, Any]) -> str:
+    """Whether vLLM gives probabilities of the model itself, its default, or of what a schema left."""
+    return "masked" if str(options.get("logprobs_mode", "raw")).startswith("processed") else "raw"
+
+
 def sampling(question: Question) -> dict[str, Any]:
     """The arguments of ``SamplingParams`` for a question, ``structured_outputs`` as a dictionary.
 
