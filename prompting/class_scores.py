@@ -4,7 +4,7 @@ import math
 import string
 from collections.abc import Mapping, Sequence
 
-from ..dataset_builder.catalogue import Task
+from ..dataset_builder.catalogue import Task, meaning_of
 from .engines.interface import TokenChoice
 
 _AROUND = string.whitespace + "\"'`*_:{}[](),.▁Ġ"
@@ -51,7 +51,10 @@ def _words(task: Task, *, positive: bool) -> tuple[str, ...]:
     if classes is None:
         raise ValueError(f"{task.name} has no classes")
     name = classes.positive if positive else classes.negative
-    return tuple(dict.fromkeys((name.casefold(), *(_YES if positive else _NO))))
+    meaning = meaning_of(task.property)
+    words = None if meaning is None else meaning.words
+    own = () if words is None else words.positive if positive else words.negative
+    return (name.casefold(), *(_YES if positive else _NO), *own)
 
 
 def _class_of(token: str, words: Mapping[bool, Sequence[str]]) -> bool | None:
@@ -59,7 +62,12 @@ def _class_of(token: str, words: Mapping[bool, Sequence[str]]) -> bool | None:
     bare = token.strip(_AROUND).casefold()
     if not bare:
         return None
-    begun = {one for one, names in words.items() if any(_begins(bare, name) for name in names)}
+    begun = {
+        one
+        for one, names in words.items()
+        # a letter begins more than the words of a meaning: "I" is no beginning of "instable"
+        if any(_begins(bare, name) for name in (names if len(bare) > 1 else names[: 1 + len(_YES if one else _NO)]))
+    }
     return begun.pop() if len(begun) == 1 else None
 
 

@@ -15,9 +15,10 @@ from ..metrics.results.predictions import answer_columns
 from .class_scores import positive_probability
 from .engines.interface import Answer
 from .parser import Answer as Parsed
-from .parser import Status, parse_answer
+from .parser import Status, parse_answer, thinking_of
 from .render import Prompt
 from .store import AnswerStore
+from .tokens import Counter as TokenCounter
 from .watch import obeys
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens")
 _GATHERED = 10_000
 """Rows whose answers are held as Python's objects at a time; gathered, they take a fifth of the room."""
 _HASH = 32
+_MOSTLY = 0.9
+"""Share of the answers with a probability from which on these make the score."""
 _STATUSES: tuple[str, ...] = get_args(Status)
 _CODES = {status: code for code, status in enumerate(_STATUSES)}
 _UNREAD = -1
@@ -47,10 +50,21 @@ class Outcomes:
         rows: Test rows, ``n``.
         samples: How often each is asked, ``s``.
         back: Converts a number that was asked for in another unit.
+        counter: Counts the tokens of thinking that stands in the text itself.
     """
 
-    def __init__(self, task: Task, rows: int, samples: int, *, back: Callable[[float], float] | None = None) -> None:
+    def __init__(
+        self,
+        task: Task,
+        rows: int,
+        samples: int,
+        *,
+        back: Callable[[float], float] | None = None,
+        counter: TokenCounter | None = None,
+    ) -> None:
         self.task = task
+        self._counter = counter
+        self._thought = self._uncounted = 0
         self._back = back
         self.rows = rows
         self.samples = samples
@@ -118,8 +132,11 @@ class Outcomes:
             "parse_status": dict(sorted(zip((_STATUSES[code] for code in codes), counts.tolist(), strict=True))),
             "obey_schema": self._obeyed,
             **{name: pc.sum(gathered[name]).as_py() or 0 for name in _TOKENS},
+            "answers_with_thinking": self._thought,
             **dict(self._cut),
         }
+        if self._uncounted:  # there was thinking, and nobody counted it: not as many as none
+            self.facts["reasoning_tokens"] = None
         return columns
 
     def _gathered(self, store: AnswerStore) -> dict[str, "pa.ChunkedArray"]:
@@ -154,6 +171,7 @@ class Outcomes:
         texts = [one.text for one in answers]
         self._obeyed += sum(obeys(text, self.task) for text in texts)
         self.answered_by |= {one.answered_by for one in answers if one.answered_by}
+        answers = [self._with_thinking(one) for one in answers]
         tokens = [[count for one in answers if (count := getattr(one, name)) is not None] for name in _TOKENS]
         return (
             (texts if self.samples > 1 else texts[0]) if texts else None,
@@ -162,6 +180,19 @@ class Outcomes:
             self._prompts[row].tobytes().hex() if self._prompts[row].any() else None,
             *(sum(counts) if counts else None for counts in tokens),
         )
+
+    def _with_thinking(self, answer: Answer) -> Answer:
+        """The answer with the number of tokens of its thinking, also of what stands in its text; the text stays."""
+        thought = answer.reasoning or thinking_of(answer.text)
+        if not thought:
+            return answer
+        self._thought += 1
+        if answer.reasoning_tokens:
+            return answer
+        if self._counter is None:
+            self._uncounted += 1
+            return answer.model_copy(update={"reasoning_tokens": None})
+        return answer.model_copy(update={"reasoning_tokens": self._counter.text(thought)})
 
     def _status(self, row: int) -> str:
         """Status of a row: of the first sample with a value, else of the first."""
@@ -180,8 +211,10 @@ class Outcomes:
             for row in np.flatnonzero(any_valid):
                 found[row] = np.median(self.values[row][valid[row]])
             return found
-        sure = not np.isnan(self.probabilities[valid]).any() and bool(valid.any())
-        source = self.probabilities if sure else self.values
+        known = ~np.isnan(self.probabilities) & valid
+        sure = bool(valid.any()) and known.sum() >= _MOSTLY * valid.sum()
+        # Of a few answers the engine may give no probability: they count as wholly certain.
+        source = np.where(known, self.probabilities, self.values) if sure else self.values
         for row in np.flatnonzero(any_valid):
             found[row] = source[row][valid[row]].mean()
         self.score_kind = "probability" if sure or self.samples > 1 else "hard_label"
@@ -192,7 +225,9 @@ class Outcomes:
             if self.samples > 1
             else "label"
         )
-        self.facts["class_probabilities"] = int((~np.isnan(self.probabilities)).sum())
+        self.facts["class_probabilities"] = int(known.sum())
+        if sure and known.sum() < valid.sum():
+            self.facts["class_labels"] = int(valid.sum() - known.sum())
         return found
 
     def _spread(self) -> NDArray[np.float64]:

@@ -12,6 +12,8 @@ from .shots import Example
 from .templates import Template, words_of_task
 from .tokens import Counter, WordCounter
 
+_SEAMS = 16
+"""Tokens that a prompt may have more than its parts."""
 _PYMATGEN = "# generated using pymatgen\n"
 
 
@@ -48,6 +50,7 @@ class Renderer:
         *,
         counter: Counter | None = None,
         room: int | None = None,
+        quick: bool = False,
     ) -> None:
         """Prepare for many questions.
 
@@ -57,6 +60,8 @@ class Renderer:
             modality: What the crystal's texts are.
             counter: Counts the model's tokens; needed where the template limits tokens, and with ``room``.
             room: The most tokens of a whole prompt (the model's context less the longest answer); None is no limit.
+            quick: Count whole prompts only where they may not fit: else the tokens before the question, which are the
+                same for many, and those of its text are added up, and a token may be missed at the seam.
 
         Raises:
             DataError: A limit in tokens, and nothing to count them with.
@@ -70,6 +75,9 @@ class Renderer:
         self.modality = modality
         self.counter = counter
         self.room = room
+        self._quick = quick
+        self._texts = template.question.count("$input") + template.question.count("${input}")
+        self._tokens_before: dict[tuple[tuple[str, str], ...], int] = {}
         self._words = words_of_task(task, modality)
         self._count: Callable[[str], int] = (
             WordCounter().text if counter is None or truncation.counted_in == "words" else counter.text
@@ -167,6 +175,10 @@ class Renderer:
         messages = self._messages(text, shots)
         if self.counter is None:
             return _Fitted(text, shots, messages, 0, None)
+        if self._quick:
+            tokens = self._before_text(shots) + self._texts * self.counter.text(text)
+            if self.room is None or tokens + self._texts * _SEAMS <= self.room:
+                return _Fitted(text, shots, messages, 0, tokens)
         tokens = self.counter.chat(messages)
         if self.room is None or tokens <= self.room:
             return _Fitted(text, shots, messages, 0, tokens)
@@ -179,6 +191,16 @@ class Renderer:
             if tokens <= self.room:
                 return _Fitted(text, shots, messages, 0, tokens)
         return self._cut_all(text, [])
+
+    def _before_text(self, shots: Sequence[tuple[str, str]]) -> int:
+        """Tokens of a prompt whose question has no text."""
+        assert self.counter is not None  # noqa: S101 - only called where there is one
+        key = tuple(shots)
+        if key not in self._tokens_before:
+            if len(self._tokens_before) > 50:
+                self._tokens_before.clear()
+            self._tokens_before[key] = self.counter.chat(self._messages("", shots))
+        return self._tokens_before[key]
 
     def _cut_all(self, text: str, shots: Sequence[tuple[str, str]]) -> "_Fitted":
         """Cut all texts to the greatest length at which the prompt fits."""

@@ -178,7 +178,7 @@ def prompt_task(
     room = None if context is None else context - settings.max_tokens
     if room is not None and room < 1:
         raise UsageError(f"--max-tokens {settings.max_tokens} leaves no room for a prompt in {context} tokens")
-    renderer = Renderer(template, changed.task, modality, counter=counter, room=room)
+    renderer = Renderer(template, changed.task, modality, counter=counter, room=room, quick=True)
     asking = Asking(changed.task, settings, seed, info, published=prompts is not None)
     progress(f"looking at {task.name}", 0, 0)
     config = RunConfig.of(
@@ -226,7 +226,7 @@ def prompt_task(
                 limit=limit,
                 progress=progress,
             )
-        outcomes = Outcomes(changed.task, len(questions.test), settings.samples, back=changed.back)
+        outcomes = Outcomes(changed.task, len(questions.test), settings.samples, back=changed.back, counter=counter)
         try:
             failures = _ask(engine, store, questions, asking, outcomes, watch, spending, progress)
         except BaseException:

@@ -18,13 +18,13 @@ from .reading.in_text import read_text
 from .reading.levelled import blank, level, shadow
 from .reading.names import Names, names_of
 from .reading.objects import find_objects
-from .reading.parts import answer_part, excerpt, without_echoes
+from .reading.parts import answer_part, excerpt, thoughts, without_echoes
 from .reading.quantities import Quantity
 from .reading.refusals import declines
 from .reading.units import Unit
 from .reading.working import without_working
 
-__all__ = ["PARSER_VERSION", "Answer", "Status", "parse_answer"]
+__all__ = ["PARSER_VERSION", "Answer", "Status", "parse_answer", "thinking_of"]
 
 PARSER_VERSION = "1"
 """Raised when any answer would be read differently."""
@@ -154,6 +154,13 @@ def parse_answer(
     if len(part.text) < 4000 and _NOTHING.fullmatch(part.text):
         return Answer(None, "empty", None)
     return Answer(None, "truncated" if _OPEN_END.search(rest[-40:]) else "no_number", None)
+
+
+def thinking_of(text: str) -> str:
+    """The thinking that stands in an answer's own text (``<think>`` and its kin), which is never read as the answer."""
+    if "<" not in text and "[" not in text and "◁" not in text:
+        return ""
+    return "\n".join(text[start:end] for start, end in thoughts(level(text)))
 
 
 def _find(text: str, reader: _Reader, cut_off: bool | None) -> tuple[Finding | None, bool, str]:

@@ -42,6 +42,9 @@ def probability(tokens: list[str], at: int, others: dict[str, float], task: str 
         ([" Yes"], 0, {" Yes": 0.75, " No": 0.25}, 0.75),
         (["Yes"], 0, {"Yes": 0.98, "Well": 0.02}, 0.98),  # "no" is at most as likely as the least of those listed
         (["The answer is ", "True"], 0, {"The answer is ": 0.9}, None),  # no alternatives at that token
+        (["It is ", "stable", "."], 1, {"stable": 0.6, "un": 0.2, "metastable": 0.1, "a": 0.1}, 2 / 3),
+        (['{"is_stable": ', "0", "}"], 1, {"0": 0.75, "1": 0.25}, 0.25),
+        (["un", "stable"], 0, {"un": 0.6, "stable": 0.2, "I": 0.2}, 0.25),
         (["It is not ", "stable", "."], 1, {"stable": 0.9, "metastable": 0.1}, None),  # the fork was at "not"
     ],
 )

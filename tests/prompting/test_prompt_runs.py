@@ -24,6 +24,7 @@ from llm4mat_bench.errors import DataError, LLM4MatError, UsageError
 from llm4mat_bench.metrics.results.verify import verify_results
 from llm4mat_bench.prompting.engines.interface import EngineError, ServerGoneError
 from llm4mat_bench.prompting.store import AnswerStore
+from llm4mat_bench.prompting.tokens import WordCounter
 from llm4mat_bench.prompting.watch import Prices, StoppedError
 
 TEST_ROWS = 115
@@ -228,6 +229,16 @@ def test_class_probabilities_make_the_score(ask: Any, server: OpenAIDouble) -> N
         # "Fal" can only become False
         assert (json.loads(text)["is_stable"] == "True") == (score > 0.5) or 0.44 < score <= 0.5
     assert server.bodies[0]["logprobs"] is True
+    assert run.record.fitted["class_logprobs"] == "as served"
+
+    def mostly_certain(body: dict[str, Any]) -> dict[str, Any] | str:
+        return '{"is_stable": "True"}' if hash_of(body) % 20 == 0 else certain(body)
+
+    server.say = mostly_certain
+    mostly = ask("sample/is_stable", where="mostly").record
+    assert mostly.metrics.kind == "classification" and mostly.metrics.score_kind == "probability"
+    assert 0 < mostly.fitted["class_labels"] < 0.1 * 388  # type: ignore[operator]
+    server.say = certain
 
     plain = ask("sample/is_stable", logprobs=False, where="plain")
     assert "logprobs" not in server.bodies[-1]
@@ -249,7 +260,21 @@ def hash_of(body: dict[str, Any]) -> int:
 
 def test_thinking_is_counted_and_not_parsed(ask: Any, server: OpenAIDouble) -> None:
     server.say = lambda _body: {"message": {"content": "1.25", "reasoning": "3.5 or so?"}}
-    assert set(table(ask(limit=10).folder)["prediction"][:10]) == {1.25}
+    run = ask(limit=10)
+    assert set(table(run.folder)["prediction"][:10]) == {1.25}
+    assert run.record.fitted["answers_with_thinking"] == 10
+    assert run.record.fitted["reasoning_tokens"] is None, "the server does not count it, and nothing here could"
+    counted = ask(limit=10, where="counted", counter=WordCounter())
+    assert counted.record.fitted["reasoning_tokens"] == 30
+
+
+def test_thinking_within_the_text_is_counted_and_kept_where_it_came(ask: Any, server: OpenAIDouble) -> None:
+    server.say = lambda _body: "<think>3.5 or so it seems</think>1.25"
+    run = ask(limit=10, counter=WordCounter())
+    columns = table(run.folder)
+    assert set(columns["prediction"][:10]) == {1.25}
+    assert set(columns["raw_output"][:10]) == {"<think>3.5 or so it seems</think>1.25"}
+    assert run.record.fitted["reasoning_tokens"] == 50 and run.record.fitted["answers_with_thinking"] == 10
 
 
 def test_the_other_name_of_the_longest_answer_among_many(ask: Any, server: OpenAIDouble) -> None:

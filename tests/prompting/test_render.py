@@ -50,6 +50,35 @@ def test_whole_shots_are_dropped_from_the_end_first() -> None:
     assert prompt.messages[:-1] == longer.messages[: len(prompt.messages) - 1]
 
 
+@settings(max_examples=50, deadline=None)
+@given(room=st.integers(120, 700), words=st.integers(1, 120), shots=st.integers(0, 5))
+def test_the_quick_count_gives_the_same_prompts(room: int, words: int, shots: int) -> None:
+    question = Example("q", " ".join(f"q{n}" for n in range(words)), None)
+    exact, quick = (
+        Renderer(load_template("json"), TASK, "description", counter=WordCounter(), room=room, quick=one)
+        for one in (False, True)
+    )
+    found, other = exact.render(question, SHOTS[:shots]), quick.render(question, SHOTS[:shots])
+    assert found == other
+    assert found.tokens == WordCounter().chat(found.messages) <= room
+
+
+def test_the_quick_count_looks_at_what_all_questions_share_once() -> None:
+    class Counting(WordCounter):
+        chats = 0
+
+        def chat(self, messages: object, /) -> int:
+            self.chats += 1
+            return super().chat(messages)  # type: ignore[arg-type]
+
+    counter = Counting()
+    renderer = Renderer(load_template("json"), TASK, "description", counter=counter, room=10_000, quick=True)
+    shots = tuple(SHOTS)
+    for number in range(20):
+        renderer.render(Example("q", f"a crystal {number}", None), shots)
+    assert counter.chats == 1
+
+
 def test_without_shots_the_text_is_cut_to_what_fits() -> None:
     counter = WordCounter()
     empty = counter.chat(Renderer(load_template("json"), TASK, "description").render(Example("q", "x", None)).messages)

@@ -11,13 +11,16 @@ _PLAIN = re.compile(r"[0-9]++(?:\.(?:[0-9]++|(?=[eE][+-]?[0-9])))?|\.[0-9]++")
 
 _GAP = r"(?:\\[,;:! ]|[ ~$]){0,4}"
 _POWER = (
-    rf"10(?:{_GAP}(?:\^|\*\*){_GAP}[({{]{{0,2}} ?([+-]?) ?([0-9]{{1,40}})(?: ?[)}}]{{1,2}})?"
-    r"|<sup>([+-]?[0-9]{1,40})</sup>|([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,40})|([+-][0-9]{1,3})(?![0-9.]))"
+    rf"10(?:{_GAP}(?:\^|\*\*|to the (?:power (?:of )?)?){_GAP}[({{]{{0,2}} ?([+-]?) ?([0-9]{{1,40}})(?: ?[)}}]{{1,2}})?"
+    r"|<sup>([+-]?[0-9]{1,40})</sup>|([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,40})|([+-][0-9]{1,3})(?![0-9]|\.[0-9]))"
 )
 _TEN_TO_THE = re.compile(_POWER)
-_TIMES_TEN = re.compile(rf"{_GAP}\{{?(?:[x×X*·⋅∙•]|\\+times|\\+cdot|\\+ast|times)?\}}?{_GAP}{_POWER}")
+_TIMES_TEN = re.compile(rf"{_GAP}\{{?(?:[x×X*·⋅∙•✕✖]|\\+times|\\+cdotp?|\\+ast|&times;|times)?\}}?{_GAP}{_POWER}")
 _LETTER_E = re.compile(r"[eE]([+-]?[0-9]++)(?![0-9])|[eEdD] ?([+-][0-9]++)| [eE]([+-][0-9]++)")
 _SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
+
+
+_VULGAR = {"¼": 0.25, "½": 0.5, "¾": 0.75}
 
 
 class Numeral(NamedTuple):
@@ -40,6 +43,12 @@ def scaled(mantissa: str, exponent: str) -> float:
         digits = "999999"
     sign = "-" if exponent.startswith("-") else ""
     return float(f"{mantissa}e{sign}{digits or '0'}")
+
+
+def power_behind(text: str, position: int) -> tuple[str, int] | None:
+    """The power of ten by which what ends at a position is multiplied, and where it ends; None where there is none."""
+    times = _TIMES_TEN.match(text, position)
+    return None if times is None or times[0].startswith("1") else (_exponent(times), times.end())
 
 
 def _exponent(matched: re.Match[str]) -> str:
@@ -94,4 +103,6 @@ def read_numeral(text: str, position: int) -> Numeral | None:
     if times is not None and times.end() > end and (times[0][0] != "1"):
         exponent = _exponent(times)
         return Numeral(scaled(mantissa, exponent), times.end(), _as_power(exponent), True, False)
+    if text[end : end + 1] in _VULGAR and text[end : end + 1] and mantissa.isdigit():  # 1½
+        return Numeral(float(mantissa) + _VULGAR[text[end]], end + 1, None, False, False)
     return Numeral(float(mantissa), end, None, False, False)

@@ -97,12 +97,17 @@ def answer_part(text: str, prompt: str | None = None) -> AnswerPart:
             spans.append((0, begin + len(plain)))
     if "<" in text or "[" in text or "◁" in text:
         lowered = text.lower()
-        thoughts, unfinished = _thoughts(lowered)
-        spans += thoughts
+        thinking, unfinished = _thoughts(lowered)
+        spans += thinking
         spans += _other_turns(lowered)
     if not spans:
         return AnswerPart(text, unfinished)
     return AnswerPart(blank(text, sorted(spans)), unfinished)
+
+
+def thoughts(text: str) -> list[tuple[int, int]]:
+    """Where thinking stands in a levelled text."""
+    return _thoughts(text.lower())[0]
 
 
 def without_echoes(text: str) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .numerals import read_numeral
+from .numerals import power_behind, read_numeral, scaled
 from .ranges import Low, read_interval, read_range
 from .surroundings import behind_of, goes_on, is_word, names_something, sign_before
 from .units import Unit, read_unit
@@ -72,10 +72,17 @@ def _at(text: str, first: int, floor: int) -> Quantity | int:
     if goes_on(text, start, end):
         return _over(text, end)
     end = _over_uncertainty(text, end)
+    value = sign * numeral.value
+    power = numeral.power
+    if numeral.power is None and (text[end - 1] == ")" or _in_brackets(text, start, end)):
+        multiplied = power_behind(text, end + (text[end - 1] != ")"))
+        if multiplied is not None:  # 1.5(2) × 10⁻¹, (1.5 ± 0.2) × 10⁻¹, (1.5) × 10⁻¹
+            exponent, end = multiplied
+            value = scaled(repr(value), exponent)
+            power = int(exponent) if len(exponent) < 7 else None
     unit = read_unit(text, end)
     if is_word(text, end, unit):
         return end if unit is None else unit.end
-    value = sign * numeral.value
     if text.startswith("/", end) and unit is None and numeral.power is None:
         other = read_numeral(text, end + 1)
         if other is not None and other.value and not text[other.end : other.end + 1].isalpha():
@@ -85,10 +92,27 @@ def _at(text: str, first: int, floor: int) -> Quantity | int:
     if ranged is None and text[start - 1 : start] == "[":
         ranged = read_interval(text, low)
     if ranged is None:
-        return Quantity(value, low.unit, start, low.end, numeral.power, numeral.bare_power)
+        return Quantity(value, low.unit, start, low.end, power, numeral.bare_power)
     if math.isnan(ranged.mean):
         return ranged.end
+    closed = ranged.end + (text[ranged.end - 1 : ranged.end] not in (")", "]"))
+    multiplied = power_behind(text, closed) if text[closed - 1 : closed] in (")", "]") else None
+    if multiplied is not None and ranged.unit is None:  # (1-3) × 10⁻¹
+        after = read_unit(text, multiplied[1])
+        mean = scaled(repr(ranged.mean), multiplied[0])
+        return Quantity(
+            mean,
+            None if after is None else after.unit,
+            start,
+            multiplied[1] if after is None else after.end,
+            None,
+            False,
+        )
     return Quantity(ranged.mean, ranged.unit, start, ranged.end, None, False)
+
+
+def _in_brackets(text: str, start: int, end: int) -> bool:
+    return text[start - 1 : start] == "(" and text.startswith(")", end)
 
 
 def _over(text: str, position: int) -> int:
