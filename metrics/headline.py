@@ -5,7 +5,14 @@ from collections.abc import Sequence
 
 from .protocols import ClassificationReport, ClassificationScores, Refused, RegressionReport, RegressionScores, Score
 
+_HUGE = 1e9
 HEADLINE = {"regression": "MAD:MAE", "classification": "ROC AUC"}
+
+
+def headline_name(report: RegressionReport | ClassificationReport) -> str:
+    """What the headline is called; an AUC of hard labels, which is a balanced accuracy, says so."""
+    hard = report.kind == "classification" and report.score_kind == "hard_label"
+    return f"{HEADLINE[report.kind]}{' of hard labels' if hard else ''}"
 
 
 def headline(scores: RegressionScores | ClassificationScores | Refused) -> Score | None:
@@ -28,7 +35,7 @@ def written(score: Score | None, digits: int = 3) -> str:
         return "Inval."
     if score.value is None:
         return "∞" if score.status == "infinite" else "–"
-    return f"{score.value:.{digits}f}"
+    return _short(score.value, digits)
 
 
 def written_interval(score: Score | None, digits: int = 3) -> str:
@@ -36,7 +43,12 @@ def written_interval(score: Score | None, digits: int = 3) -> str:
     if score is None or score.interval is None:
         return ""
     low, high = score.interval.low, score.interval.high
-    return f"[{'−∞' if low is None else f'{low:.{digits}f}'}, {'∞' if high is None else f'{high:.{digits}f}'}]"
+    return f"[{'−∞' if low is None else _short(low, digits)}, {'∞' if high is None else _short(high, digits)}]"
+
+
+def _short(value: float, digits: int) -> str:
+    """A number with so many decimals; a huge one, of which nobody reads three hundred digits, by its power of ten."""
+    return f"{value:.{digits}f}" if abs(value) < _HUGE else f"{value:.{digits}e}"
 
 
 def weighted_mean(values: Sequence[float], weights: Sequence[int]) -> float:

@@ -151,8 +151,13 @@ def result_record(result: "PushResult") -> dict[str, object]:
 _STATES = ("new", "changed", "unchanged", "removed")
 
 
-def print_result(result: "PushResult") -> None:
-    """Say what a push did."""
+def print_result(result: "PushResult", *, deletes: bool = True) -> None:
+    """Say what a push did.
+
+    Args:
+        result: What it did.
+        deletes: Whether the command can delete files on the Hub.
+    """
     from rich.filesize import decimal
     from rich.table import Table
 
@@ -179,7 +184,8 @@ def print_result(result: "PushResult") -> None:
     if deleted:
         lines.append(f"{len(deleted)} files {'would be deleted' if result.dry_run else 'deleted'} on the Hub")
     if kept:
-        lines.append(f"{len(kept)} files on the Hub are not in the folder and stay (--delete removes them)")
+        remedy = " (--delete removes them)" if deletes else ""
+        lines.append(f"{len(kept)} files on the Hub are not in the folder and stay{remedy}")
     lines.append(f"dry run: nothing was written. {result.url}" if result.dry_run else result.url)
     if not result.dry_run and result.commit:
         lines[-1] += f"  commit {result.commit[:12]}"

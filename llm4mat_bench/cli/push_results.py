@@ -130,7 +130,7 @@ def predictions(
             tell=tell,
         )
     tell_unused(truths)
-    print_json(result_record(result)) if as_json else print_result(result)
+    print_json(result_record(result)) if as_json else print_result(result, deletes=False)
 
 
 @app.command()
@@ -174,6 +174,6 @@ def _say(pushed: "ModelPush", *, dry_run: bool, as_json: bool) -> None:
         err.print(f"not shown: {line}", markup=False, highlight=False, soft_wrap=True)
     for line in pushed.left_out:
         err.print(f"not among the Hub's entries: {line}", markup=False, highlight=False, soft_wrap=True)
-    print_result(pushed.result)
+    print_result(pushed.result, deletes=False)
     if not dry_run:
         out.print(f"{len(pushed.results.runs)} runs of {pushed.results.model}", markup=False, highlight=False)

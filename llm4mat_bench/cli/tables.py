@@ -19,7 +19,7 @@ def add_task_column(table: Table, heading: str = "task") -> None:
 
 def score_table(records: "Sequence[ResultRecord]", title: str) -> Table:
     """One row a run: the headline with its interval; the published protocol beside it where answers are missing."""
-    from ..metrics.headline import HEADLINE, headline, whole_headline, written, written_interval
+    from ..metrics.headline import headline, headline_name, whole_headline, written, written_interval
     from ..metrics.results.names import visible
 
     sources = {record.task.partition("/")[0] for record in records}
@@ -42,7 +42,7 @@ def score_table(records: "Sequence[ResultRecord]", title: str) -> Table:
         shown = record.task.partition("/")[2] if len(sources) == 1 else record.task  # the title names a single source
         name = "" if record.task == previous else shown
         previous = record.task
-        cells: list[str | Text] = [name, Text(visible(record.model.id, 60)), HEADLINE[report.kind]]
+        cells: list[str | Text] = [name, Text(visible(record.model.id, 60)), headline_name(report)]
         cells += [written(whole), written_interval(whole)]
         if incomplete:
             cells += [f"{report.n_scored}/{report.n_total}", written(headline(report.published))]

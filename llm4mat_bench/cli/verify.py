@@ -20,6 +20,9 @@ def verify(
     require_data: Annotated[
         bool, typer.Option("--require-data", help="Fail where the data of a run is not at hand.")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail, too, where two runs have the very same answers to a task.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Recompute every metric from the predictions; check hashes, ids and targets. Fails on any difference."""
@@ -53,6 +56,9 @@ def verify(
                     "faults": list(one.faults),
                     "same_predictions_as": _earlier(copied.get(one.folder), seeds=True),
                     "other_model_with_same_predictions": _earlier(copied.get(one.folder), seeds=False),
+                    "other_protocol_with_same_predictions": _earlier(
+                        copied.get(one.folder), seeds=False, settings=True
+                    ),
                 }
                 for one in found
             ]
@@ -65,6 +71,8 @@ def verify(
                 err.print(f"  {fault}", markup=False, highlight=False, soft_wrap=True)
         for pair in same:
             what, end = ("seeds", "; no mean over them is taken") if pair.seeds else ("models", "")
+            if pair.settings:
+                what, end = "protocols", "; was a control, a limit or a setting struck out?"
             err.print(
                 f"no two {what}: {visible(str(pair.later))} has the very predictions of "
                 f"{visible(str(pair.earlier))}{end}",
@@ -75,11 +83,11 @@ def verify(
         out.print(f"{len(found) - len(failed)} of {len(found)} runs are sound.")
         if unseen:
             out.print(f"{unseen} were checked without their data: give --data to compare ids and targets with it.")
-    if failed or (require_data and unseen):
+    if failed or (require_data and unseen) or (strict and same):
         raise typer.Exit(1)
 
 
-def _earlier(pair: "Copy | None", *, seeds: bool) -> str | None:
+def _earlier(pair: "Copy | None", *, seeds: bool, settings: bool = False) -> str | None:
     from ..metrics.results.names import visible
 
-    return visible(str(pair.earlier)) if pair is not None and pair.seeds == seeds else None
+    return visible(str(pair.earlier)) if pair is not None and (pair.seeds, pair.settings) == (seeds, settings) else None

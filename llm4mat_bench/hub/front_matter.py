@@ -54,7 +54,7 @@ def put_keys(block: str, changes: Mapping[str, Any], where: str) -> str:
         The new YAML. What is not among the keys is the same text as before.
 
     Raises:
-        DataError: The block cannot be read.
+        DataError: The block cannot be read, or a key cannot be set in it without changing others.
     """
     present = read_block(block, where)
     if block and not block.endswith("\n"):
@@ -73,14 +73,34 @@ def put_keys(block: str, changes: Mapping[str, Any], where: str) -> str:
             block = block[:start] + lines + block[end:]
         else:
             block += lines
+    _check_result(block, {**present, **changes}, where)
     return block
+
+
+def _check_result(block: str, wanted: Mapping[str, Any], where: str) -> None:
+    """Read what was written again: anchors, indented blocks and the like are beyond what is replaced by its place.
+
+    Raises:
+        DataError: It does not say what it should.
+    """
+    try:
+        found = yaml.safe_load(block) or {}
+    except yaml.YAMLError:
+        found = None
+    if found != yaml.safe_load(_written(wanted)):
+        odd = next((name for name in wanted if not isinstance(found, dict) or found.get(name) != wanted[name]), "a key")
+        raise DataError(
+            f"{where}: '{odd}' cannot be set in its YAML without changing what else stands there; write the block "
+            "plainly, each key once at the beginning of a line, without anchors"
+        )
 
 
 def _extent(block: str, key: str) -> tuple[int, int]:
     """Where a top-level key and its value stand; comments and blank lines behind them are not theirs."""
     node = yaml.compose(block, Loader=yaml.SafeLoader)
     assert isinstance(node, yaml.MappingNode)  # noqa: S101 - it was read as a mapping
-    start, end = next((name.start_mark.index, value.end_mark.index) for name, value in node.value if name.value == key)
+    places = [(name.start_mark.index, value.end_mark.index) for name, value in node.value if name.value == key]
+    start, end = places[-1]  # of a key that stands twice the last counts
     end = start + len(block[start:end].rstrip())
     lines = block[start:end].split("\n")
     while len(lines) > 1 and (not lines[-1].strip() or lines[-1].lstrip().startswith("#")):

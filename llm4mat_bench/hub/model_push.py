@@ -10,21 +10,16 @@ from typing import TYPE_CHECKING
 from ..metrics.results.places import Truths
 from ..progress import Progress, silent
 from .benchmark_repo import BenchmarkRepos
-from .errors import HubError, hub_errors
 from .model_card import RECORDS
 from .model_folder import CARD, stage_model
 from .model_results import ModelResults, model_results
-from .patience import patiently
-from .records import HubState, PushResult
+from .records import PushResult
 from .result_entries import ENTRIES_FILE, metadata_of
-from .state import check_repo_name, hub_api, read_state
+from .state import check_repo_name, hub_api, read_state, text_on_hub
 from .upload import push_folder
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
-
-_LARGEST_TEXT = 4 << 20
-"""Bytes of a card or of entries that are read from the Hub."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,7 @@ def push_results(
     tell(f"{len(found.runs)} runs of {found.model} verified")
     api = hub_api()
     state = read_state(api, repo, "model", revision)
-    present = {name: _text(api, repo, state, name) for name in (CARD, ENTRIES_FILE)}
+    present = {name: text_on_hub(api, repo, "model", state, name) for name in (CARD, ENTRIES_FILE)}
     there = {name: text for name, text in present.items() if text is not None}
     records = f"{api.endpoint}/{repo}/tree/{revision}/{RECORDS}"
     metadata = metadata_of(found, BenchmarkRepos(truths), records)
@@ -118,25 +113,6 @@ def push_results(
             tell=tell,
         )
     return ModelPush(result, found, diff, metadata.left_out)
-
-
-def _text(api: "HfApi", repo: str, state: HubState, name: str) -> str | None:
-    """The text of a file in a repo at the commit that was listed; None where it is not there.
-
-    Raises:
-        HubError: It cannot be read.
-    """
-    listed = next((file for file in state.files if file.path == name), None)
-    if listed is None:
-        return None
-    if listed.size > _LARGEST_TEXT:
-        raise HubError(f"{repo}/{name}: {listed.size:,} bytes are too many")
-    with hub_errors(repo, f"reading {name} of"):
-        path = patiently(lambda: api.hf_hub_download(repo, name, revision=state.commit))
-        try:
-            return Path(path).read_bytes().decode()
-        except UnicodeDecodeError:
-            raise HubError(f"{repo}/{name}: no UTF-8 text; mend it first") from None
 
 
 def _diff(folder: Path, name: str, before: str) -> str:

@@ -1,25 +1,34 @@
 """Publish records and predictions as a dataset repo, which `verify` and `leaderboard` read back by its name."""
 
+import re
 import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence, Set
+from pathlib import Path, PurePosixPath
 
-import yaml
-
-from ..dataset_builder.catalogue import get_task
-from ..metrics.headline import HEADLINE, whole_headline, written, written_interval
+from ..dataset_builder.dataset_folder.card_sections import begin_mark, end_mark, put_section
+from ..metrics.headline import headline_name, whole_headline, written, written_interval
+from ..metrics.protocols import ClassificationReport, RegressionReport
 from ..metrics.results.names import is_repo_name
 from ..metrics.results.places import Truths
+from ..metrics.results.record import RESULT_FILE, ResultRecord
 from ..metrics.results.verify import Verification, verify_results
 from ..progress import Progress, silent
 from .errors import hub_errors
+from .front_matter import put_keys, read_block, split_card
 from .model_card import RECORDS, markdown, path_of
-from .model_folder import stage_predictions
+from .model_folder import CARD, stage_predictions
 from .model_results import require_sound
 from .patience import patiently
 from .records import PushResult
-from .state import check_repo_name, hub_api
+from .state import check_repo_name, hub_api, read_state, text_on_hub
 from .upload import push_folder
+
+_SECTION = "predictions"
+_TAGS = ("llm4mat-bench", "predictions", "materials-science")
+_HEAD = """\
+| task | reads | model | score, whole test set | answered | compared with the data |
+|---|---|---|---|---|---|"""
+_LINK = re.compile(rf"\]\(({RECORDS}/[^()\s]+/result\.json)\)")
 
 
 def push_predictions(
@@ -55,16 +64,20 @@ def push_predictions(
 
     Raises:
         UsageError: The call is at fault.
-        DataError: A run does not verify.
+        DataError: A run does not verify, or what stands in the card on the Hub cannot be merged.
         HubError: The Hub refused or could not be reached.
     """
     check_repo_name(repo)
     found = verify_results(results, truths, progress, workers=workers)
     require_sound(found)
+    api = hub_api()
+    state = read_state(api, repo, "dataset", revision)
+    present = text_on_hub(api, repo, "dataset", state, CARD)
+    card = card_text(present, repo, found, licence, {file.path for file in state.files})
     with tempfile.TemporaryDirectory(prefix="llm4mat-push-") as temporary:
         folder = Path(temporary)
         records = [(one.folder, one.record) for one in found if one.record is not None]
-        summary = stage_predictions(folder, records, _card(repo, found, licence))
+        summary = stage_predictions(folder, records, card)
         return push_folder(
             folder,
             summary,
@@ -74,6 +87,7 @@ def push_predictions(
             revision=revision,
             message=message or f"Predictions of {len(records)} runs",
             dry_run=dry_run,
+            made_from=state.commit,
             create_pr=create_pr,
             tell=tell,
         )
@@ -103,35 +117,78 @@ def results_folder(place: str) -> Path:
     return Path(home) / RECORDS
 
 
-def _card(repo: str, found: list[Verification], licence: str | None) -> str:
-    tasks = sorted({one.record.task for one in found if one.record})
-    metadata = {
+def card_text(
+    present: str | None, repo: str, found: Sequence[Verification], licence: str | None, there: Set[str]
+) -> str:
+    """The text of a card: what others wrote in it stays, and so do the rows of runs that were published before.
+
+    Args:
+        present: The card on the Hub, None where there is none.
+        repo: ``owner/name``.
+        found: The runs that are published now.
+        licence: Under which; that of the present card stays where none is given.
+        there: Files on the Hub.
+
+    Raises:
+        DataError: The present card's YAML cannot be read, or its section has no end.
+    """
+    block, body = split_card(present or "")
+    where = f"{repo}/{CARD}"
+    before = read_block(block, where)
+    runs = [(one.record, one.report, one.place) for one in found if one.record is not None and one.report is not None]
+    kept = _rows_that_stay(body, {path_of(record) for record, _, _ in runs}, there)
+    rows = sorted([*kept, *(_row(record, report, place) for record, report, place in runs)])
+    changes = {
         **({"license": licence} if licence else {}),
-        "tags": ["llm4mat-bench", "predictions", "materials-science"],
-        "configs": [{"config_name": task.replace("/", "-"), "data_files": _files_of(task)} for task in tasks],
+        "tags": [*dict.fromkeys([*_listed(before.get("tags")), *_TAGS])],
+        "configs": _configs(before.get("configs"), [record for record, _, _ in runs], there),
     }
-    rows = []
-    for one in found:
-        record, report = one.record, one.report
-        if record is None or report is None:
-            continue
-        score = whole_headline(report)
-        checked = f"with {markdown(one.place)}" if one.place else "**not at hand**"
-        rows.append(
-            f"| {record.task} | {record.modality} | [{markdown(record.model.id)}]({path_of(record)}/result.json) | "
-            f"{HEADLINE[get_task(record.task).kind]} {written(score)} {markdown(written_interval(score))} | "
-            f"{100 * report.coverage:.1f} % | {checked} |"
-        )
-    table = "\n".join(rows)
+    section = (
+        f"{begin_mark(_SECTION, 'push')}\n## Predictions and records\n\n"
+        "Of runs on [LLM4Mat-Bench](https://doi.org/10.1088/2632-2153/add3bb). Everything that stands here can be "
+        f"computed again:\n\n    llm4mat-bench verify {repo} --data DATASET\n\n"
+        "Each run is a configuration of its own, by the name of its folder.\n\n"
+        f"{_HEAD}\n" + "\n".join(rows) + f"\n{end_mark(_SECTION)}\n"
+    )
+    return f"---\n{put_keys(block, changes, where)}---\n{put_section(body if present else '# Predictions', section)}"
+
+
+def _row(record: ResultRecord, report: RegressionReport | ClassificationReport, place: str | None) -> str:
+    score = whole_headline(report)
+    checked = f"with {markdown(place)}" if place else "**not at hand**"
     return (
-        f"---\n{yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True)}---\n\n# Predictions\n\n"
-        "Predictions and records of runs on [LLM4Mat-Bench](https://doi.org/10.1088/2632-2153/add3bb). Everything "
-        f"that stands here can be computed again:\n\n    llm4mat-bench verify {repo} --data DATASET\n\n"
-        "| task | reads | model | score, whole test set | answered | compared with the data |\n"
-        "|---|---|---|---|---|---|\n"
-        f"{table}\n"
+        f"| {record.task} | {record.modality} | [{markdown(record.model.id)}]({path_of(record)}/{RESULT_FILE}) | "
+        f"{headline_name(report)} {written(score)} {markdown(written_interval(score))} | "
+        f"{100 * report.coverage:.1f} % | {checked} |"
     )
 
 
-def _files_of(task: str) -> list[dict[str, str]]:
-    return [{"split": "test", "path": f"{RECORDS}/{task}/**/*.parquet"}]
+def _rows_that_stay(body: str, new: Set[str], there: Set[str]) -> list[str]:
+    """Rows of an earlier push whose runs are still on the Hub and are not published anew."""
+    _, _, rest = body.partition(begin_mark(_SECTION, "push"))
+    old = rest.partition(end_mark(_SECTION))[0]
+    found = [(line, _LINK.search(line)) for line in old.splitlines() if line.startswith("| ")]
+    return [line for line, link in found if link and link[1] in there and str(PurePosixPath(link[1]).parent) not in new]
+
+
+def _configs(before: object, records: Sequence[ResultRecord], there: Set[str]) -> list[dict[str, object]]:
+    """A configuration a run: those of others and of runs that were published before stay."""
+    ours: dict[str, dict[str, object]] = {}
+    for record in records:
+        name = "-".join([*record.task.split("/"), record.modality, record.run_id])
+        file = f"{path_of(record)}/{record.predictions.file}"
+        ours[name] = {"config_name": name, "data_files": [{"split": "test", "path": file}]}
+    kept = []
+    for one in before if isinstance(before, list) else []:
+        if not isinstance(one, dict) or one.get("config_name") in ours:
+            continue
+        files = one.get("data_files")
+        paths = [part.get("path") for part in files if isinstance(part, dict)] if isinstance(files, list) else []
+        gone = [path for path in paths if str(path).startswith(f"{RECORDS}/") and path not in there]
+        if not gone:
+            kept.append(one)
+    return [*kept, *ours.values()]
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [] if value is None else [value]

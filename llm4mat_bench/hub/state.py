@@ -1,5 +1,6 @@
 """What the Hub holds."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
@@ -9,6 +10,9 @@ from .records import HubState, RemoteFile, RepoType
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
+
+_LARGEST_TEXT = 4 << 20
+"""Bytes of a card or of entries that are read from the Hub."""
 
 
 def hub_api() -> "HfApi":
@@ -91,3 +95,22 @@ def read_state(api: "HfApi", repo: str, repo_type: RepoType, revision: str) -> H
             commit=commit,
             files=tuple(sorted(files, key=lambda file: file.path)),
         )
+
+
+def text_on_hub(api: "HfApi", repo: str, repo_type: RepoType, state: HubState, name: str) -> str | None:
+    """The text of a file in a repo at the commit that was listed; None where it is not there.
+
+    Raises:
+        HubError: It cannot be read.
+    """
+    listed = next((file for file in state.files if file.path == name), None)
+    if listed is None:
+        return None
+    if listed.size > _LARGEST_TEXT:
+        raise HubError(f"{repo}/{name}: {listed.size:,} bytes are too many")
+    with hub_errors(repo, f"reading {name} of"):
+        path = patiently(lambda: api.hf_hub_download(repo, name, repo_type=repo_type, revision=state.commit))
+        try:
+            return Path(path).read_bytes().decode()
+        except UnicodeDecodeError:
+            raise HubError(f"{repo}/{name}: no UTF-8 text; mend it first") from None

@@ -18,7 +18,7 @@ from ..results.names import visible
 from ..results.places import Truths
 from ..results.prediction_tables import read_table
 from ..results.predictions import Predictions, read_predictions
-from ..results.record import ResultRecord, json_sha256
+from ..results.record import ResultRecord, json_sha256, shortfalls
 from ..results.truth import Truth
 from ..results.verify import Verification
 from .answers import Answers, Floats, parity, residuals
@@ -87,8 +87,19 @@ def draw_run(kind: FigureKind, run: Verification, truths: Truths) -> "Figure":
 
 
 def run_name(record: ResultRecord) -> str:
-    """A title: model, modality, task."""
-    return f"{visible(record.model.id, 48)} · {record.modality}\n{record.task}"
+    """A title: model, modality, task, seed, and what sets the run apart from one that is ranked."""
+    return f"{visible(record.model.id, 48)} · {record.modality}\n{record.task} · {_which(record)}"
+
+
+def _which(record: ResultRecord) -> str:
+    """Seed, shots, control, limit: what tells runs of one model apart that are drawn beside each other."""
+    protocol = record.protocol
+    said = [f"seed {protocol.seed}", *shortfalls(protocol)]
+    if protocol.kind == "prompt":
+        said.insert(0, f"{protocol.shots} shots")
+        if protocol.settings.get("structured") is True:
+            said.insert(1, "schema")
+    return " · ".join(said)
 
 
 def answers_of(run: Verification, name: str | None = None) -> Answers:
@@ -143,7 +154,7 @@ def coverage_of(task: Task, runs: Sequence[Verification]) -> "Figure":
     for run in runs:
         record = _record(run)
         counts = record.counts
-        name = f"{visible(record.model.id, 36)} · {record.modality} · seed {record.protocol.seed}"
+        name = f"{visible(record.model.id, 36)} · {record.modality} · {_which(record)}"
         shares.append(Share(name, counts.n_scored, counts.n_invalid, counts.n_missing))
     return coverage(shares, task.name)
 
@@ -222,7 +233,10 @@ def _spread(run: Verification) -> Floats | None:
     table = read_table(file, frozenset({"material_id", "spread"})).table
     if "spread" not in table.column_names:
         return None
-    spread: Floats = table["spread"].to_numpy().astype(np.float64)
+    try:
+        spread: Floats = table["spread"].to_numpy().astype(np.float64)
+    except ValueError as error:
+        raise DataError(f"{file}: column 'spread': numbers are needed") from error
     in_order: Floats = spread[pc.sort_indices(_predictions(run).material_ids).to_numpy()]
     return in_order
 
@@ -247,12 +261,12 @@ def _or_reason(draw: Callable[[], "Figure"]) -> "Figure | DataError":
 def choose_runs(
     folders: Sequence[Path], read: Callable[[Path], ResultRecord], wanted: Callable[[ResultRecord], bool]
 ) -> list[Path]:
-    """Folders whose records are wanted; one that cannot be read is passed over, `verify` tells why."""
+    """Folders whose records are wanted, and those whose records cannot be read, which verifying tells."""
     chosen = []
     for folder in folders:
         try:
             if wanted(read(folder / "result.json")):
                 chosen.append(folder)
         except DataError:
-            continue
+            chosen.append(folder)
     return chosen

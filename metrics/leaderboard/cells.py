@@ -18,6 +18,9 @@ from ..results.record import ResultRecord, shortfalls
 from ..results.seeds import same_but_for_noise
 from .models import Cell, Proof
 
+_MOST_TOKENS = 2**53
+"""What a record says beyond is no number of tokens."""
+
 
 @dataclass(frozen=True)
 class SoundRun:
@@ -101,7 +104,9 @@ def _tokens(runs: Sequence[SoundRun]) -> int | None:
         count
         for run in runs
         for name in ("prompt_tokens", "completion_tokens")
-        if isinstance(count := run.record.fitted.get(name), int) and not isinstance(count, bool)
+        if isinstance(count := run.record.fitted.get(name), int)
+        and not isinstance(count, bool)
+        and 0 <= count < _MOST_TOKENS
     ]
     return sum(counts) or None
 

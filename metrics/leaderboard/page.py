@@ -248,6 +248,7 @@ class Pages:
     def _views(self, entries: Sequence[tuple[SourceBoard, Entry]]) -> list[str]:
         """Sentences on the best row of each modality against each other, source by source."""
         said = []
+        told = told_apart([entry for _, entry in entries])
         for board in self.boards:
             for kind in KINDS:
                 tasks = [task for task in board.tasks if task.kind == kind]
@@ -261,12 +262,15 @@ class Pages:
                     if compared is None:
                         continue
                     found, common = compared
+                    better, other, low, high = first, second, found.low, found.high
+                    if found.difference < 0:  # on the tasks that both have it is the other way round
+                        better, other, low, high = second, first, -found.high, -found.low
                     over = common[0].name if len(common) == 1 else f"{len(common)} tasks of {board.source.title}"
-                    interval = f"95 % interval {found.low:.3f} to {found.high:.3f}".replace("-", "−")
+                    interval = f"95 % interval {low:.3f} to {high:.3f}".replace("-", "−")
                     verb = "is better than" if found.real else "is not to be told from"
                     end = "" if found.real else ", which chance in the choice of test materials explains"
                     said.append(
-                        f"On {over}, {first.modality} {verb} {second.modality}: {HEADLINE[kind]} differs by "
+                        f"On {over}, {_view(better, told)} {verb} {_view(other, told)}: {HEADLINE[kind]} differs by "
                         f"{abs(found.difference):.3f} ({interval}){end}."
                     )
         return said
@@ -316,6 +320,11 @@ def _places(board: SourceBoard) -> dict[str, int]:
     if any(cell is not None and cell.place is not None for _, cell in means):
         return {id_: cell.place for id_, cell in means if cell is not None and cell.place is not None}
     return {}
+
+
+def _view(entry: Entry, told: Mapping[str, str]) -> str:
+    """A view of a model, and by which settings it was read where there are several."""
+    return f"{entry.modality} ({told[entry.id]})" if told[entry.id] else entry.modality
 
 
 def _mean(entry: Entry, tasks: Sequence[Task]) -> float:

@@ -172,7 +172,7 @@ class Provenance(RecordPart):
     processor: Name
     cores: Positive
     started_at: Name
-    wall_seconds: float = Field(ge=0, description="of the call that finished the run")
+    wall_seconds: float = Field(ge=0, le=1e12, description="of the call that finished the run")
     resumed: bool = Field(default=False, description="an earlier call had begun the run; its time is not counted")
 
 

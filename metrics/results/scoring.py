@@ -53,6 +53,8 @@ def count(predictions: Predictions) -> Counts:
     )
 
 
+_MOSTLY = 0.995
+"""Share of the answers that have one of two values where these are labels."""
 _ENOUGH_TO_TELL = 20
 """Answers from which on two values are no accident."""
 
@@ -69,5 +71,12 @@ def disguised_labels(answers: NDArray[np.float64], score_kind: ScoreKind) -> tup
     there = answers[~np.isnan(answers)]
     if score_kind == "hard_label" or len(there) < _ENOUGH_TO_TELL:
         return None
-    low, high = float(there.min()), float(there.max())
-    return (low, high) if low < high and bool(((there == low) | (there == high)).all()) else None
+    values, counts = np.unique(there, return_counts=True)
+    if len(values) < 2:
+        return None
+    most = np.argsort(counts)[-2:]
+    # A few other values among them make no probabilities of labels.
+    if counts[most].sum() < _MOSTLY * len(there):
+        return None
+    low, high = sorted(float(value) for value in values[most])
+    return low, high

@@ -26,19 +26,22 @@ class Copy(NamedTuple):
     Attributes:
         earlier: Folder of the first.
         later: Folder of the second.
-        seeds: They differ in nothing but the seed; else they are of two models.
+        seeds: They differ in nothing but the seed.
+        settings: They are of one model in one modality, by another protocol: settings, control, limit, preset.
     """
 
     earlier: Path
     later: Path
     seeds: bool
+    settings: bool = False
 
 
 def copies(found: Iterable[Verification]) -> list[Copy]:
     """Pairs of sound runs that have the same answers, in whatever order and form they lie, where two should differ.
 
     Seeds of a model without chance in it have them honestly; a mean and deviation over them says nothing. Two models
-    have them where one is the other under another name, or both know as little.
+    have them where one is the other under another name, or both know as little. Two protocols of one model have them
+    where one of them is not what was done: a control or a limit that was struck out, say.
 
     Args:
         found: What was verified.
@@ -55,6 +58,8 @@ def copies(found: Iterable[Verification]) -> list[Copy]:
             pairs.append(Copy(seed_of.folder, one.folder, seeds=True))
         elif (twin := next((other for other in earlier if _model(other) != _model(one)), None)) is not None:
             pairs.append(Copy(twin.folder, one.folder, seeds=False))
+        elif (other := next((one_ for one_ in earlier if _same_view(one_, one)), None)) is not None:
+            pairs.append(Copy(other.folder, one.folder, seeds=False, settings=True))
         earlier.append(one)
     return pairs
 
@@ -62,6 +67,11 @@ def copies(found: Iterable[Verification]) -> list[Copy]:
 def _but_seed(record: ResultRecord) -> tuple[JsonValue, ...]:
     protocol = record.protocol.model_dump(mode="json", exclude={"seed"})
     return (record.modality, record.data.sha256, record.model.id, record.model.revision, protocol)
+
+
+def _same_view(one: Verification, other: Verification) -> bool:
+    first, second = one.record, other.record
+    return first is not None and second is not None and first.modality == second.modality
 
 
 def _model(run: Verification) -> str | None:

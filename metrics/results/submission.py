@@ -167,6 +167,14 @@ def _on_the_split(given: Predictions, truth: Truth, path: Path) -> tuple[Predict
     foreign = np.asarray(places.is_null())
     if foreign.any():
         row = int(foreign.argmax())
+        alike = {one.strip().casefold(): one for one in truth.ids_by_id.to_pylist()}
+        wanted = alike.get(given.material_ids[row].as_py().strip().casefold())
+        if wanted is not None:
+            raise DataError(
+                f"{path}: column 'material_id': row {row + 1} has {given.material_ids[row].as_py()!r}, the test split "
+                f"{wanted!r}: write ids letter by letter, without blanks around them ({int(foreign.sum())} rows "
+                "are not in the split)"
+            )
         hint = " None of its ids is: is it another task's or another split's file?" if foreign.all() else ""
         raise DataError(
             f"{path}: column 'material_id': {int(foreign.sum())} ids are not in the test split of {truth.task} (first: "
@@ -204,7 +212,8 @@ def _checked_scores(answers: NDArray[np.float64], said: ScoreKind, path: Path) -
         )
     if (two := disguised_labels(answers, found)) is not None:
         raise DataError(
-            f"{path}: the scores are only {two[0]:g} and {two[1]:g}, which are hard labels; write them as 0 and 1"
+            f"{path}: but for a few at the most, the scores are only {two[0]:g} and {two[1]:g}, which are hard labels; "
+            "write 0 and 1 alone"
         )
     return found
 

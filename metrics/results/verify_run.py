@@ -113,8 +113,9 @@ class _Check:
         score_kind = record.metrics.score_kind if record.metrics.kind == "classification" else "probability"
         if task.kind == "classification" and (two := disguised_labels(predictions.answers, score_kind)):
             self.faults.append(
-                f"{self.folder / record.predictions.file}: column 'score': only {two[0]:g} and {two[1]:g} stand there, "
-                f"which are hard labels; the record presents them as {score_kind} (write 0 and 1, and hard_label)"
+                f"{self.folder / record.predictions.file}: column 'score': but for a few rows at the most, "
+                f"only {two[0]:g} and {two[1]:g} stand there, which are hard labels; the record presents them as "
+                f"{score_kind} (write 0 and 1, and hard_label)"
             )
         mean = record.data.training_mean if self.truth is None else self.truth.training_mean
         self.report = score_answers(predictions, task.kind, training_mean=mean, score_kind=score_kind)
@@ -207,6 +208,15 @@ def _derived_faults(record: ResultRecord) -> Iterator[str]:
     answered, limit = record.counts.n_scored + record.counts.n_invalid, record.protocol.limit
     if limit is not None and answered > limit:
         yield f"protocol.limit {limit}, but {answered} rows are answered"
+    asked = record.fitted.get("parse_status")
+    if limit is None and record.protocol.kind == "prompt" and isinstance(asked, dict):
+        counted = [one for one in (*asked.values(), record.fitted.get("unanswered", 0)) if isinstance(one, int)]
+        samples = record.protocol.settings.get("samples", 1)
+        if isinstance(samples, int) and sum(counted) < record.counts.n_total * samples:
+            yield (
+                f"protocol.limit is not set, but fitted.parse_status counts {sum(counted)} questions for "
+                f"{record.counts.n_total} rows: it is a limited run"
+            )
     if record.protocol.kind == "training" and (record.protocol.train_rows or 0) > data.n_train:
         yield f"protocol.train_rows {record.protocol.train_rows}, the training split has {data.n_train}"
 

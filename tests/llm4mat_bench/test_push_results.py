@@ -543,9 +543,11 @@ def test_predictions_are_read_back_by_name(
     push_predictions(runs, "org/predictions", Truths([DATA]), private=False)
     answer = json.loads(call("verify", "org/predictions", "--data", DATA, "--json").out)
     assert len(answer) == 4 and all(one["sound"] and one["data_checked"] for one in answer)
+    run = next(runs.glob("mp/is_stable/*/*"))
+    name = f"mp-is_stable-{run.parent.name}-{run.name}"
     code = (
         "from datasets import load_dataset as load; import json;"
-        "found = load('org/predictions', 'mp-is_stable', split='test');"
+        f"found = load('org/predictions', '{name}', split='test');"
         "print(json.dumps([len(found), found.column_names]))"
     )
     loaded = subprocess.run(
@@ -557,9 +559,33 @@ def test_predictions_are_read_back_by_name(
         check=False,
     )
     assert loaded.returncode == 0, loaded.stderr
-    record = read_record(next(runs.glob("mp/is_stable/*/*")) / "result.json")
+    record = read_record(run / "result.json")
     columns = ["material_id", "target", "prediction", "score"]
     assert json.loads(loaded.stdout.splitlines()[-1]) == [record.counts.n_total, columns]
+
+
+def test_another_push_of_predictions_keeps_the_card_and_the_runs_before(shared: HubDouble, runs: Path) -> None:
+    """People's words, fields that nobody here knows, and runs that are published already stay."""
+    folders = sorted(path.parent for path in runs.rglob("result.json"))
+    first, second = folders[0].parent, folders[-1].parent
+    assert first != second
+    repo = "org/two-pushes"
+    push_predictions(first, repo, Truths([DATA]), private=False)
+    there = shared.repo("dataset", repo)
+    text = there.files()["README.md"].content.decode()
+    text = text.replace("---\n# Pred", "pretty_name: Ours # really\nodd: [1]\n---\n# Pred") + "\nWritten by hand.\n"
+    there.commit("main", {**there.files(), "README.md": Blob(text.encode(), large=False)}, "by hand")
+    push_predictions(second, repo, Truths([DATA]), private=False, licence="mit")
+    card = shared.repo("dataset", repo).files()["README.md"].content.decode()
+    assert "pretty_name: Ours # really\n" in card and "odd: [1]\n" in card and "Written by hand." in card
+    block, body = split_card(card)
+    configs = [one["config_name"] for one in yaml.safe_load(block)["configs"]]
+    ids = [folder.name for folder in (*first.iterdir(), *second.iterdir())]
+    assert len(configs) == len(ids) and all(any(name.endswith(one) for name in configs) for one in ids)
+    assert body.count("/result.json)") == len(ids)
+    assert yaml.safe_load(block)["license"] == "mit"
+    again = push_predictions(second, repo, Truths([DATA]), private=False)
+    assert not again.plan.having("send"), "the same again changes nothing"
 
 
 def test_the_page_is_a_static_space(logged_in: HubDouble, trained: Path, tmp_path: Path) -> None:

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from forgery import forge_record
 from openai_double import Fault, OpenAIDouble, question_of
 
 from llm4mat_bench import get_task
 from llm4mat_bench.dataset_builder.dataset_folder import load_task
 from llm4mat_bench.errors import DataError, LLM4MatError, UsageError
-from llm4mat_bench.metrics.results.verify import verify_results
+from llm4mat_bench.metrics.results.verify import verify_results, verify_run
 from llm4mat_bench.prompting.engines.interface import EngineError, ServerGoneError
 from llm4mat_bench.prompting.store import AnswerStore
 from llm4mat_bench.prompting.tokens import WordCounter
@@ -64,6 +65,14 @@ def test_the_same_call_finds_the_run_and_another_one_the_answers(ask: Any, serve
     assert table(again.folder) == table(first.folder)
     assert table(limited.folder)["parse_status"][20:] == ["missing"] * (TEST_ROWS - 20)
     assert limited.record.counts.n_invalid == 0
+
+
+def test_a_limit_that_was_struck_out_is_seen(ask: Any) -> None:
+    """The statuses count the questions that were asked."""
+    folder = ask(limit=20).folder
+    forge_record(folder, lambda record: record["protocol"].pop("limit"))
+    faults = verify_run(folder).faults
+    assert any("protocol.limit is not set, but fitted.parse_status counts 20 questions" in fault for fault in faults)
 
 
 def test_stored_answers_are_read_again_without_a_server(ask: Any, server: OpenAIDouble) -> None:

@@ -342,6 +342,34 @@ def test_hard_labels_are_no_probabilities(tmp_path: Path) -> None:
         assert any(f"only {low:g} and {high:g} stand there, which are hard labels" in fault for fault in faults)
 
 
+@pytest.mark.parametrize("others", [1, 2])
+def test_a_few_other_values_make_no_probabilities_of_labels(tmp_path: Path, others: int) -> None:
+    folder = toy_run(tmp_path, "sample/is_stable")
+
+    def label(table: pa.Table) -> pa.Table:
+        scores = np.where(table["score"].to_numpy() > 0.5, 1.0, 0.0)
+        scores[:others] = 0.5
+        return table.set_column(table.column_names.index("score"), "score", [scores])
+
+    change_table(folder, label)
+    forge_scores(folder)
+    forge_record(folder, put("metrics.score_kind", "probability"))
+    faults = verify_run(folder).faults
+    assert any("only 0 and 1 stand there, which are hard labels" in fault for fault in faults) == (others == 1)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [("fitted.prompt_tokens", 10**400), ("fitted.prompt_tokens", -5), ("provenance.wall_seconds", 1e300)],
+)
+def test_numbers_beyond_all_sense_do_not_stop_the_page(tmp_path: Path, place: str, value: float) -> None:
+    for seed in (0, 1):
+        forge_record(toy_run(tmp_path / "results", seed=seed), put(place, value))
+    page = write_leaderboard(tmp_path / "results", tmp_path / "page")
+    assert page.page.is_file()
+    assert len(page.refused) == (2 if place == "provenance.wall_seconds" else 0)
+
+
 INVENTED = pa.table(
     {
         "material_id": [f"invented-{i}" for i in range(12)],

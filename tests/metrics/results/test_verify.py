@@ -169,6 +169,25 @@ def test_two_models_with_the_same_answers_are_named(tmp_path: Path, call: Callab
     assert sum(one["other_model_with_same_predictions"] == str(first) for one in answer) == 2
 
 
+@pytest.mark.parametrize(
+    "struck", [{"control": "shuffled"}, {"limit": 500}, {"train_rows": 100}, {"settings": {"x": 1}}]
+)
+def test_two_protocols_with_the_same_answers_are_named(
+    struck: dict[str, Any], tmp_path: Path, call: Callable[..., Any]
+) -> None:
+    """What a control was is seen where it stands beside its copy without the word."""
+    first, second = (toy_run(tmp_path, answers=toy_answers(), **protocol) for protocol in ({}, struck))
+    earlier, later = sorted((first, second))
+    called = call("verify", tmp_path)
+    assert called.status == 0
+    assert f"no two protocols: {later} has the very predictions of {earlier}; was a control" in called.err
+    assert call("verify", tmp_path, "--strict").status == 1
+    answer = json.loads(call("verify", tmp_path, "--json").out)
+    assert sorted(str(one["other_protocol_with_same_predictions"]) for one in answer) == sorted([str(earlier), "None"])
+    shutil.rmtree(second)
+    assert call("verify", tmp_path, "--strict").status == 0
+
+
 def test_data_that_is_not_at_hand_can_be_made_a_fault(run: Path, call: Callable[..., Any]) -> None:
     assert call("verify", run, "--require-data").status == 0
     forge_record(run, lambda record: record.update(task="mp/band_gap"))
