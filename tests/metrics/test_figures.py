@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from toy_runs import toy_run
 
 pytest.importorskip("matplotlib")
 
@@ -25,9 +26,10 @@ from llm4mat_bench.metrics.figures.answers import Answers, parity, residuals
 from llm4mat_bench.metrics.figures.calibration import mean_calibration, reliability, spread_calibration
 from llm4mat_bench.metrics.figures.classes import class_scores, roc, roc_points
 from llm4mat_bench.metrics.figures.elements import PLACES, SYMBOLS, element_means, periodic_table
-from llm4mat_bench.metrics.figures.of_runs import learning_curves
+from llm4mat_bench.metrics.figures.of_runs import learning_curves, run_name
 from llm4mat_bench.metrics.figures.runs import Share, Size, coverage, learning
 from llm4mat_bench.metrics.figures.sheets import SIDE, Panel, limits, sheet, sketch
+from llm4mat_bench.metrics.results.record import read_record
 from llm4mat_bench.metrics.results.verify import verify_results
 
 RANDOM = np.random.default_rng(0)
@@ -244,6 +246,27 @@ def test_a_changed_run_is_not_drawn(trained: Path, tmp_path: Path, call: Callabl
     assert called.status == 1
     assert "left out" in called.err
     assert not list((tmp_path / "plots").glob("*dummy*"))
+
+
+def test_a_record_that_cannot_be_read_is_told(trained: Path, tmp_path: Path, call: Callable[..., Any]) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(trained, results)
+    broken = next(results.rglob("result.json"))
+    broken.write_bytes(b'{"\xfc": 1}')
+    called = call("plot", "coverage", results, "--out", tmp_path / "plots")
+    assert called.status == 1
+    assert f"left out: {broken.parent}: " in called.err
+
+
+def test_figures_say_which_run_they_show(tmp_path: Path) -> None:
+    own, other, few = (
+        read_record(toy_run(tmp_path, **protocol) / "result.json")  # type: ignore[arg-type]
+        for protocol in ({}, {"control": "shuffled", "seed": 3}, {"train_rows": 100})
+    )
+    names = [run_name(record) for record in (own, other, few)]
+    assert names[0].endswith("sample/band_gap · seed 0")
+    assert names[1].endswith("seed 3 · control: shuffled")
+    assert names[2].endswith("seed 0 · 100 training rows")
 
 
 def test_learning_curves_join_numbers_of_rows(tmp_path: Path, call: Callable[..., Any]) -> None:

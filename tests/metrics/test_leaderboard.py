@@ -42,6 +42,32 @@ def board(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_leaderboard(trained, tmp_path_factory.mktemp("page") / "board").page.parent
 
 
+def test_the_better_view_is_named_on_the_tasks_that_both_have(tmp_path: Path) -> None:
+    """Over its own tasks description is ahead; on the one that CIF has, too, it is behind."""
+    true = {task: read_truth(get_task(task)).test_targets for task in ("sample/band_gap", "sample/bulk_modulus")}
+    noise = {task: np.random.default_rng(1).normal(size=len(values)) for task, values in true.items()}
+    for task, modality, size in (
+        ("sample/band_gap", "description", 0.01),
+        ("sample/bulk_modulus", "description", 40.0),
+        ("sample/bulk_modulus", "cif", 8.0),
+    ):
+        toy_run(tmp_path / "results", task, modality=modality, answers=true[task] + size * noise[task])
+    write_leaderboard(tmp_path / "results", tmp_path / "page", plots=False)
+    text = Page(next((tmp_path / "page" / "models").glob("*.html"))).text
+    assert "On sample/bulk_modulus, cif is better than description: MAD:MAE differs by" in text
+    low, high = map(float, re.findall(r"95 % interval ([0-9.]+) to ([0-9.]+)", text)[0])
+    assert 0 < low < high
+
+
+def test_huge_errors_are_written_short(tmp_path: Path) -> None:
+    answers = toy_answers()
+    answers[0] = 1e300
+    toy_run(tmp_path / "results", answers=answers)
+    write_leaderboard(tmp_path / "results", tmp_path / "page", plots=False)
+    for file in (*(tmp_path / "page").rglob("*.html"), tmp_path / "page" / "leaderboard.csv"):
+        assert not re.search("[0-9]{40}", Page(file).text), file
+
+
 class Page(HTMLParser):
     """What a page loads and leads to, what it would run, and its text."""
 
