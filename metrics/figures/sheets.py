@@ -34,6 +34,7 @@ class Panel(NamedTuple):
 
     label: str
     sketch: bytes
+    modality: str = ""
 
 
 def sketch(kind: Kind, targets: Floats, answers: Floats) -> bytes:

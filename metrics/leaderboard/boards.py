@@ -6,8 +6,8 @@ from functools import partial
 from statistics import fmean
 from typing import NamedTuple
 
-from ...dataset_builder.catalogue import Kind, Source, Task
-from ..figures.sheets import Panel
+from ...dataset_builder.catalogue import MODALITIES, Kind, Source, Task
+from ..figures.sheets import PER_SHEET, Panel
 from ..results.names import visible
 from .examine import Examined
 from .models import Cell, Entry
@@ -84,17 +84,23 @@ def resamples(found: Found, task: str, entry: Entry) -> Floats | None:
 def panels_of(entries: Sequence[Entry], task: str, found: Found) -> Iterator[tuple[Entry, Panel]]:
     """The runs of a task as panels of its sheets, best row first: one a seed where a row is a mean over seeds.
 
+    Where they are more than a sheet holds, modality by modality: the page's filter hides the sheets of the others.
+
     Args:
         entries: Ranked rows.
         task: Name of the task.
         found: What was found of them.
     """
-    for entry in sorted((one for one in entries if task in one.cells), key=lambda one: -one.cells[task].rank):
+    best = sorted((one for one in entries if task in one.cells), key=lambda one: -one.cells[task].rank)
+    sketched = {one.id: examined.sketches for one in best if (examined := found.get((task, one.id))) is not None}
+    if sum(map(len, sketched.values())) > PER_SHEET:
+        best.sort(key=lambda one: MODALITIES.index(one.modality))
+    for entry in best:
         cell, examined = entry.cells[task], found.get((task, entry.id))
         for proof, sketch in zip(cell.proofs, examined.sketches if examined else (), strict=False):
             place = f"#{cell.place} " if cell.place else ""
             seed = f" · seed {proof.seed}" if cell.spread == "seeds" else ""
-            yield entry, Panel(f"{place}{visible(entry.model, 21)}\n{entry.modality}{seed}", sketch)
+            yield entry, Panel(f"{place}{visible(entry.model, 21)}\n{entry.modality}{seed}", sketch, entry.modality)
 
 
 def lines_of(boards: Sequence[SourceBoard], group: str) -> list[Line]:

@@ -5,10 +5,11 @@ one that would be drawn again, and is kept.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -24,7 +25,7 @@ from ..figures.sheets import PER_SHEET, Panel
 from ..results.names import visible
 from ..results.places import Truths
 from ..results.processes import in_processes, truths_here, worth_processes
-from ..results.record import json_sha256
+from ..results.record import ResultRecord, json_sha256
 from ..results.verify import Verification
 
 if TYPE_CHECKING:
@@ -53,12 +54,22 @@ class TaskDrawing(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A picture that is to be drawn: which one, its title, its file, and of a sheet the number of its first panel."""
+    """A picture that is to be drawn.
+
+    Attributes:
+        what: Which one.
+        title: Its title.
+        file: Its file.
+        first: Of a sheet the number of its first panel, and ``end`` that behind its last.
+        modality: The one that all in it is of; empty where there are several.
+    """
 
     what: Literal["best", "elements", "learning", "sheet"]
     title: str
     file: str
     first: int = 0
+    end: int = 0
+    modality: str = ""
 
 
 class Drawn(NamedTuple):
@@ -113,16 +124,31 @@ def plan(task: TaskDrawing) -> list[Planned]:
         planned.append(_planned("best", title, name, [_shown(run) for run in task.best]))
         if task.formulas is not None:
             title = f"Errors by element: {_name(task.best[0])}"
-            planned.append(_planned("elements", title, name, [_shown(task.best[0]), task.formulas]))
+            found = _planned("elements", title, name, [_shown(task.best[0]), task.formulas])
+            planned.append(found._replace(modality=_record(task.best[0]).modality))
     if task.learning and learning_curves(task.learning):
         title = "What more training rows bring"
         planned.append(_planned("learning", title, name, [_shown(run) for run in task.learning]))
-    for first in range(0, len(task.panels), PER_SHEET):
-        panels = task.panels[first : first + PER_SHEET]
+    for first, end, modality in _sheets(task.panels):
+        panels = task.panels[first:end]
         shown: list[JsonValue] = [[one.label, hashlib.sha256(one.sketch).hexdigest()] for one in panels]
-        title = f"Runs {first + 1} to {first + len(panels)} of {len(task.panels)}"
-        planned.append(_planned("sheet", title, name, shown, first))
+        title = f"Runs {first + 1} to {end} of {len(task.panels)}{f', {modality}' if modality else ''}"
+        planned.append(_planned("sheet", title, name, shown)._replace(first=first, end=end, modality=modality))
     return planned
+
+
+def _sheets(panels: Sequence[Panel]) -> Iterator[tuple[int, int, str]]:
+    """Where the sheets of panels begin and end, and of which modality they are: one sheet, or several of one each."""
+    if len(panels) <= PER_SHEET:
+        if panels:
+            yield 0, len(panels), panels[0].modality if len({one.modality for one in panels}) == 1 else ""
+        return
+    start = 0
+    for modality, its in groupby(panels, key=lambda one: one.modality):
+        end = start + len(list(its))
+        for first in range(start, end, PER_SHEET):
+            yield first, min(first + PER_SHEET, end), modality
+        start = end
 
 
 @styled
@@ -147,7 +173,7 @@ def draw_task(task: TaskDrawing, planned: Sequence[Planned], truths: Truths) -> 
     for one in planned:
         with suppress(DataError):
             if one.what == "sheet":
-                figure = sheet(task.panels[one.first : one.first + PER_SHEET], wanted.kind)
+                figure = sheet(task.panels[one.first : one.end], wanted.kind)
                 drawn[one.file] = Drawn(one, figure_bytes(figure, "png", dpi=110))
             else:
                 drawn[one.file] = Drawn(one, svg_for_page(draw[one.what](), one.title))
@@ -159,11 +185,10 @@ def _planned(
     title: str,
     task: str,
     shown: Sequence[JsonValue],
-    first: int = 0,
 ) -> Planned:
     # The title of a sheet, which says how many runs there are, is not in it.
     name = json_sha256([_drawn_by(), what, "" if what == "sheet" else title, task, *shown])[:24]
-    return Planned(what, title, f"plots/{name}.{'png' if what == 'sheet' else 'svg'}", first)
+    return Planned(what, title, f"plots/{name}.{'png' if what == 'sheet' else 'svg'}")
 
 
 @cache
@@ -177,14 +202,19 @@ def _drawn_by() -> str:
     return digest.hexdigest()
 
 
-def _shown(run: Verification) -> list[JsonValue]:
+def _record(run: Verification) -> ResultRecord:
     assert run.record is not None  # noqa: S101 - only sound runs are drawn
-    return [run.record.record_sha256, run.record.predictions.sha256, run.record.data.labels_sha256]
+    return run.record
+
+
+def _shown(run: Verification) -> list[JsonValue]:
+    record = _record(run)
+    return [record.record_sha256, record.predictions.sha256, record.data.labels_sha256]
 
 
 def _name(run: Verification) -> str:
-    assert run.record is not None  # noqa: S101 - only sound runs are drawn
-    return f"{visible(run.record.model.id, 26)} · {run.record.modality}"
+    record = _record(run)
+    return f"{visible(record.model.id, 26)} · {record.modality}"
 
 
 def _draw_here(one: tuple[TaskDrawing, Sequence[Planned]]) -> dict[str, Drawn]:

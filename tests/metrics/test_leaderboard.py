@@ -20,7 +20,9 @@ from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.baselines.run import read_settings, train_baseline
 from llm4mat_bench.dataset_builder.catalogue import get_source
 from llm4mat_bench.files import file_sha256
+from llm4mat_bench.metrics.figures.sheets import PER_SHEET, Panel
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
+from llm4mat_bench.metrics.leaderboard.drawings import TaskDrawing, plan
 from llm4mat_bench.metrics.leaderboard.entries import entries_of, sound_runs
 from llm4mat_bench.metrics.leaderboard.ranking import compare
 from llm4mat_bench.metrics.leaderboard.resampling import (
@@ -57,6 +59,25 @@ def test_the_better_view_is_named_on_the_tasks_that_both_have(tmp_path: Path) ->
     assert "On sample/bulk_modulus, cif is better than description: MAD:MAE differs by" in text
     low, high = map(float, re.findall(r"95 % interval ([0-9.]+) to ([0-9.]+)", text)[0])
     assert 0 < low < high
+
+
+@pytest.mark.parametrize(("few", "many"), [(3, 40), (3, 60), (0, 48), (0, 49), (0, 0)])
+def test_sheets_are_of_one_modality_where_they_are_several(few: int, many: int) -> None:
+    """So that the page's filter can hide those of the others."""
+    panels = tuple(
+        Panel(f"{modality} {n}", b"x", modality)
+        for modality, count in (("composition", few), ("cif", many))
+        for n in range(count)
+    )
+    planned = plan(TaskDrawing("sample/band_gap", (), (), None, panels))
+    assert [n for one in planned for n in range(one.first, one.end)] == list(range(few + many))
+    for one in planned:
+        modalities = {panel.modality for panel in panels[one.first : one.end]}
+        assert one.modality == (modalities.pop() if len(modalities) == 1 else "")
+    if few + many > PER_SHEET:
+        assert all(one.modality for one in planned)
+    else:
+        assert len(planned) <= 1
 
 
 def test_huge_errors_are_written_short(tmp_path: Path) -> None:

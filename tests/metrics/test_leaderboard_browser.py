@@ -117,6 +117,20 @@ def test_empty_cells_stand_last_whichever_way_round(board: Path, chromium: Brows
     sound(chromium)
 
 
+def test_the_modality_hides_figures_of_the_others(board: Path, chromium: Browser) -> None:
+    page = next(path for path in sorted((board / "tasks").rglob("*.html")) if 'figure data-m="' in path.read_text())
+    chromium.open(page)
+    shown = "[...document.querySelectorAll('figure[data-m]')].filter(f => !f.hidden).map(f => f.dataset.m)"
+    every = chromium.run(shown)
+    assert every
+    for wanted in ("composition", "cif", "description", ""):
+        chromium.run(
+            "const form = document.querySelector('.filters');"
+            f"form.elements['m'].value = '{wanted}'; form.dispatchEvent(new Event('input')); return await loadAll()"
+        )
+        assert chromium.run(shown) == [one for one in every if wanted in ("", one)]
+
+
 def test_filters_and_search_bring_in_all_rows(board: Path, chromium: Browser) -> None:
     chromium.open(board / "index.html")
 

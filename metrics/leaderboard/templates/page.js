@@ -60,6 +60,9 @@ function filter() {
     const title = body.querySelector(".title");
     if (title) title.hidden = here === 0;
   }
+  for (const figure of document.querySelectorAll("figure[data-m]")) {
+    figure.hidden = Boolean(wanted.m && figure.dataset.m !== wanted.m);
+  }
   const any = wanted.m || wanted.k || wanted.v || words.length;
   form.querySelector("output").textContent = any ? `${shown} of ${all} rows` : "";
 }
