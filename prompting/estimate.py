@@ -1,5 +1,6 @@
 """What a run would ask and cost, without asking."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from ..errors import DataError
 from ..metrics.results.record import Control
 from .messages import Message
 from .perturbations import perturbation
+from .published_questions import read_published_questions
 from .questions import read_questions
-from .render import Renderer
-from .run import PromptSettings, about_tokens
+from .render import Prompt, Renderer
+from .run import PromptSettings, about_tokens, check_published
 from .shots import ShotSettings
 from .templates import load_template
 from .tokens import Counter
@@ -56,12 +58,21 @@ def estimate(
     data: str | Path | None = None,
     revision: str | None = None,
     counter: Counter | None = None,
+    prompts: Path | None = None,
 ) -> Estimate:
     """Render some of a run's prompts and count; the arguments are those of `prompt_task`.
 
     Raises:
-        DataError: No row has a text.
+        UsageError: No run can have these settings.
+        DataError: No row has a text, or the prompts file is not of this test split.
     """
+    if prompts is not None:
+        published = check_published(settings, control)
+        asked_as_they_stand = read_published_questions(
+            prompts, task, modality, published, data=data, revision=revision, limit=limit, counter=counter
+        )
+        every = [prompt for _, prompt in asked_as_they_stand]
+        return _estimate(task, modality, settings, every, len(every), counter)
     room = None if settings.context is None or counter is None else settings.context - settings.max_tokens
     asked_task = perturbation(control, task, modality, seed).task
     renderer = Renderer(load_template(settings.template), asked_task, modality, counter=counter, room=room)
@@ -70,10 +81,21 @@ def estimate(
         task, modality, renderer, shots, data=data, revision=revision, control=control, limit=limit
     )
     rows = np.unique(np.linspace(0, questions.asked - 1, min(_RENDERED, questions.asked)).astype(int)).tolist()
-    prompts = [questions.prompt(row) for row in rows if (questions.test[row].text or "").strip()]
-    if not prompts:
+    rendered = [questions.prompt(row) for row in rows if (questions.test[row].text or "").strip()]
+    if not rendered:
         raise DataError(f"{task.name}: none of the rows looked at has a {modality}")
-    asked = questions.asked * settings.samples
+    return _estimate(task, modality, settings, rendered, questions.asked, counter)
+
+
+def _estimate(
+    task: Task,
+    modality: Modality,
+    settings: PromptSettings,
+    prompts: Sequence[Prompt],
+    rows: int,
+    counter: Counter | None,
+) -> Estimate:
+    asked = rows * settings.samples
     mean = sum(about_tokens(prompt) for prompt in prompts) / len(prompts)
     return Estimate(
         task=task.name,

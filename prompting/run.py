@@ -158,7 +158,7 @@ def prompt_task(
     """
     settings = settings or PromptSettings()
     spending = spending or Spending()
-    _check(engine, settings)
+    check_settings(settings, engine.name, structured=engine.structured)
     template = load_template(settings.template)
     if prompts is not None:
         published = check_published(settings, control)
@@ -317,11 +317,21 @@ class Asking:
         return {**shown, "top_logprobs": self.top_logprobs, "context": context}
 
 
-def _check(engine: Engine, settings: PromptSettings) -> None:
+def check_settings(settings: PromptSettings, engine: str, *, structured: bool) -> None:
+    """Refuse settings that no run can have.
+
+    Args:
+        settings: How a model is to be asked.
+        engine: Name of the engine.
+        structured: Whether it can hold answers to a schema.
+
+    Raises:
+        UsageError: They cannot be.
+    """
     if settings.samples > 1 and settings.temperature == 0:
         raise UsageError("--samples: at temperature 0 all samples are the same; give --temperature, for example 0.7")
-    if settings.structured and not engine.structured:
-        raise UsageError(f"--structured: the engine {engine.name} cannot hold answers to a schema")
+    if settings.structured and not structured:
+        raise UsageError(f"--structured: the engine {engine} cannot hold answers to a schema")
 
 
 def _ask(
@@ -387,7 +397,8 @@ def _finish(
         **outcomes.facts,
     }
     if failures:
-        facts |= {"unanswered": len(failures), "unanswered_why": [*dict.fromkeys(failures)][:5]}
+        why: list[JsonValue] = [*dict.fromkeys(failures)]
+        facts |= {"unanswered": len(failures), "unanswered_why": why[:5]}
     if outcomes.score_kind == "probability" and outcomes.samples == 1:
         facts["class_logprobs"] = engine.logprobs
     if questions.record:

@@ -35,6 +35,16 @@ class Prices(BaseModel):
         return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
 
 
+def check_prices(prices: Prices, max_cost: float | None) -> None:
+    """Refuse a limit of what may be spent where nobody says what tokens cost.
+
+    Raises:
+        UsageError: There are no prices.
+    """
+    if max_cost is not None and not (prices.prompt or prices.completion):
+        raise UsageError("--max-cost needs --price-in and --price-out, the price of a million tokens")
+
+
 class Watch:
     """Counts what comes in, and stops where it should.
 
@@ -56,8 +66,7 @@ class Watch:
         max_cost: float | None = None,
     ) -> None:
         self.prices = prices or Prices()
-        if max_cost is not None and not (self.prices.prompt or self.prices.completion):
-            raise UsageError("--max-cost needs --price-in and --price-out, the price of a million tokens")
+        check_prices(self.prices, max_cost)
         self.answered = 0
         self.invalid = 0
         self.paid = 0

@@ -137,8 +137,8 @@ def prompt(
     from ..dataset_builder.catalogue import match_tasks
     from ..metrics.results.places import data_of
     from ..prompting.engines.choice import EngineChoice, make_engine
-    from ..prompting.run import Spending, read_prompt_settings
-    from ..prompting.watch import Prices
+    from ..prompting.run import Spending, check_settings, read_prompt_settings
+    from ..prompting.watch import Prices, check_prices
 
     if control not in (None, "none", *_CONTROLS):
         raise UsageError(f"--control {control}: there are {', '.join(_CONTROLS)}")
@@ -173,9 +173,9 @@ def prompt(
         counter,
         prompts,
     )
-    if dry_run and prompts is not None:
-        raise UsageError("--dry-run shows what a template makes; a prompts file is there to be read")
     if dry_run:
+        check_settings(settings, engine, structured=engine != "hf")
+        check_prices(spending.prices, max_cost)
         _show(call, wanted, as_json=as_json)
         return
     asker = make_engine(
@@ -360,6 +360,7 @@ def _show(call: _Call, wanted: "list[tuple[Task, Modality, str | None]]", *, as_
             data=data,
             revision=call.revision,
             counter=call.counter,
+            prompts=call.prompts,
         )
         for task, view, data in wanted
     ]

@@ -111,7 +111,7 @@ def merged_entries(present: str | None, entries: "Sequence[EvalResultEntry]", wh
     from huggingface_hub import eval_result_entries_to_yaml
 
     try:
-        found = yaml.safe_load(present) if present else []
+        found = (yaml.safe_load(present) if present else None) or []  # comments alone say nothing
     except yaml.YAMLError as error:
         raise DataError(f"{where}: its YAML cannot be read ({' '.join(str(error).split())}); mend it first") from error
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):

@@ -85,8 +85,14 @@ class ExportedTask:
 
     @property
     def name(self) -> str:
-        """Name in a harness."""
-        return re.sub(r"\W+", "_", f"llm4mat_{self.task.name}_{self.modality}_{self.settings.shots}shot")
+        """Name in a harness; it says what is otherwise than is usual, so that two exports are no one task."""
+        usual, own = ExportSettings(), self.settings
+        parts = ["llm4mat", self.task.name, self.modality, f"{own.shots}shot"]
+        parts += [self.template.id] if own.template != usual.template else []
+        parts += [own.shot_rule] if own.shots and own.shot_rule != usual.shot_rule else []
+        parts += [f"seed{own.seed}"] if own.shots and own.seed != usual.seed else []
+        parts += [f"limit{own.limit}"] if own.limit is not None else []
+        return re.sub(r"\W+", "_", "_".join(parts))
 
     def rows(self) -> Iterator[Row]:
         """The questions, in the order of the test rows.

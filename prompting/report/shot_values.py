@@ -69,7 +69,8 @@ def shot_values(
     if rule not in ("random", "nearest") or record.protocol.control == "shuffled":
         return None
     chosen: Rule = "random" if rule == "random" else "nearest"
-    return _of_each(record.modality, protocol, chosen, task, ids, data, digits)
+    revision = record.data.revision if str(data) == record.data.dataset else None
+    return _of_each(record.modality, protocol, chosen, task, ids, data, revision, digits)
 
 
 def _of_each(
@@ -79,11 +80,13 @@ def _of_each(
     task: Task,
     ids: pa.Array,
     data: str | Path | None,
+    revision: str | None,
     digits: int | None,
 ) -> list[NDArray[np.float64]]:
     """Choose the shots again, as the run did."""
     settings = ShotSettings(rule=rule, count=protocol.shots, seed=protocol.seed)
-    questions = read_questions(task, modality, Renderer(load_template("json"), task, modality), settings, data=data)
+    renderer = Renderer(load_template("json"), task, modality)
+    questions = read_questions(task, modality, renderer, settings, data=data, revision=revision)
     order = pc.index_in(questions.test.column("material_id").combine_chunks(), value_set=ids).to_pylist()
     found: list[NDArray[np.float64]] = [np.empty(0)] * len(ids)
     for row in range(questions.asked):

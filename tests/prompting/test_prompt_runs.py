@@ -337,9 +337,11 @@ def published(folder: Path, targets: list[float]) -> Path:
     return path
 
 
-def test_published_prompts_are_asked_as_they_are(ask: Any, server: OpenAIDouble, tmp_path: Path) -> None:
+def test_published_prompts_are_asked_as_they_are(ask: Any, server: OpenAIDouble, tmp_path: Path, call: Any) -> None:
     targets = load_task("sample/band_gap", "composition")["test"]["target"]
     path = published(tmp_path, targets)
+    shown = json.loads(call("prompt", "tiny", "sample/band_gap", "--prompts", path, "--dry-run", "--json").out)
+    assert shown["runs"][0]["questions"] == TEST_ROWS and shown["messages"][-1]["role"] == "user"
     run = ask(prompts=path)
     assert server.bodies[0]["messages"][0] == {"role": "system", "content": 'Answer {"band_gap": value}.'}
     assert {body["messages"][1]["content"].split(":")[0] for body in server.bodies} == {"formula"}
@@ -468,6 +470,21 @@ def test_a_dry_run_asks_nothing(call: Any, server: OpenAIDouble, tmp_path: Path)
     shown = json.loads(call("prompt", "tiny", "sample/band_gap", *arguments, "--json").out)
     assert shown["runs"][0]["cost"] == pytest.approx(115 * 256 * 10 / 1e6)
     assert len(shown["messages"]) == 6
+    cheap = call("prompt", "tiny", "sample/band_gap", *arguments, "--price-out", "0.001", "--limit", "2").out
+    assert "at most 5.1e-07 to pay" in " ".join(cheap.split())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (["--samples", "5"], "--samples: at temperature 0"),
+        (["--structured", "--engine", "hf"], "--structured: the engine hf"),
+        (["--max-cost", "5"], "--price-in"),
+    ],
+)
+def test_a_dry_run_refuses_what_a_run_would(wrong: list[str], says: str, call: Any, tmp_path: Path) -> None:
+    found = call("prompt", "tiny", "sample/band_gap", "--dry-run", "--out", tmp_path, *wrong)
+    assert found.status == 2 and says in found.err
 
 
 def test_many_runs_go_on_past_a_failure(call: Any, server: OpenAIDouble, tmp_path: Path) -> None:
