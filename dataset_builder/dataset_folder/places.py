@@ -33,8 +33,8 @@ def find_data(task: Task, data: str | Path | None, revision: str | None = None) 
     if data is None:
         if name != "sample":
             raise UsageError(
-                f"the data of {task.name} is not in the package. Give data=: a folder made by `llm4mat-bench build "
-                f"{name}`, or a dataset repo on the Hub"
+                f"the data of {task.name} is not in the package. Give data= (--data): a folder made by "
+                f"`llm4mat-bench build {name}`, or a dataset repo on the Hub"
             )
         source: SourceFiles | None = describe_source(name, {split: (path,) for split, path in sample_files().items()})
     elif Path(data).is_dir():

@@ -23,6 +23,7 @@ from .prediction_tables import PredictionTable, read_table
 _READ = frozenset({"material_id", "target", "prediction", "score", "parse_status"})
 _MISSING = ("", "nan", "none", "null", "na", "n/a", "<na>", "-nan")
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+_NUMBER_AND_MORE = r"^[^0-9A-Za-z]{0,3}[0-9][0-9.,eE+-]*\s*[^0-9]{0,12}$"
 _DECIMAL_COMMA = r"^[+-]?\d*,\d+([eE][+-]?\d+)?$"
 _INFINITE = r"(?i)^[+-]?inf(inity)?$"
 _OTHER_NAMES = {
@@ -299,9 +300,11 @@ def _from_text(column: pa.ChunkedArray, where: str, *, decimal_comma: bool, labe
             raise DataError(
                 f"{where}: {len(odd)} NaN or infinite values, the first in row {row}; leave a missing answer empty"
             )
+        numbers = pc.any(pc.match_substring_regex(odd, _NUMBER_AND_MORE)).as_py()
+        hint = "write numbers alone, with a plain minus sign and without a unit; " if numbers else ""
         raise DataError(
             f"{where}: numbers are needed, the column holds text in {len(odd)} rows (first: row {row}, "
-            f"{first[:40]!r}); leave a missing answer empty"
+            f"{first[:40]!r}); {hint}leave a missing answer empty"
         )
     return pc.replace_substring_regex(texts, r"^\+", "").cast(pa.float64())
 
