@@ -131,6 +131,7 @@ class Outcomes:
         self.facts |= {
             "parse_status": dict(sorted(zip((_STATUSES[code] for code in codes), counts.tolist(), strict=True))),
             "obey_schema": self._obeyed,
+            "rows_without_text": questions.asked - int(self._prompts.any(axis=1).sum()),
             **{name: pc.sum(gathered[name]).as_py() or 0 for name in _TOKENS},
             "answers_with_thinking": self._thought,
             **dict(self._cut),

@@ -212,7 +212,10 @@ def _derived_faults(record: ResultRecord) -> Iterator[str]:
     if limit is None and record.protocol.kind == "prompt" and isinstance(asked, dict):
         counted = [one for one in (*asked.values(), record.fitted.get("unanswered", 0)) if isinstance(one, int)]
         samples = record.protocol.settings.get("samples", 1)
-        if isinstance(samples, int) and sum(counted) < record.counts.n_total * samples:
+        textless = record.fitted.get("rows_without_text")
+        # Older records do not say how many crystals had no text to ask about.
+        least = record.counts.n_total - textless if isinstance(textless, int) else record.counts.n_total / 2
+        if isinstance(samples, int) and sum(counted) < least * samples:
             yield (
                 f"protocol.limit is not set, but fitted.parse_status counts {sum(counted)} questions for "
                 f"{record.counts.n_total} rows: it is a limited run"

@@ -24,6 +24,7 @@ from llm4mat_bench.dataset_builder.dataset_folder import load_task
 from llm4mat_bench.errors import DataError, LLM4MatError, UsageError
 from llm4mat_bench.metrics.results.verify import verify_results, verify_run
 from llm4mat_bench.prompting.engines.interface import EngineError, ServerGoneError
+from llm4mat_bench.prompting.questions import Questions
 from llm4mat_bench.prompting.store import AnswerStore
 from llm4mat_bench.prompting.tokens import WordCounter
 from llm4mat_bench.prompting.watch import Prices, StoppedError
@@ -73,6 +74,16 @@ def test_a_limit_that_was_struck_out_is_seen(ask: Any) -> None:
     forge_record(folder, lambda record: record["protocol"].pop("limit"))
     faults = verify_run(folder).faults
     assert any("protocol.limit is not set, but fitted.parse_status counts 20 questions" in fault for fault in faults)
+
+
+def test_crystals_without_a_text_make_no_limited_run(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Questions.__iter__
+    monkeypatch.setattr(Questions, "__iter__", lambda own: (pair for pair in whole(own) if pair[0] % 2))
+    run = ask()
+    assert run.record.fitted["rows_without_text"] == TEST_ROWS - TEST_ROWS // 2
+    assert not verify_run(run.folder).faults
+    forge_record(run.folder, lambda record: record["fitted"].update(rows_without_text=3))
+    assert any("it is a limited run" in fault for fault in verify_run(run.folder).faults)
 
 
 def test_stored_answers_are_read_again_without_a_server(ask: Any, server: OpenAIDouble) -> None:
