@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from .interface import KEPT_POSITIONS, Answer, TokenChoice
+from .interface import KEPT_POSITIONS, Answer, TokenChoice, sound_logprob, well_formed
 
 _FAILED = ("error", "abort")
 """Why a text ended, where the server gave up and what there is of it is no answer."""
@@ -96,6 +96,6 @@ def _choices(value: object) -> tuple[TokenChoice, ...] | None:
             for other in alternatives if isinstance(alternatives, list) else ():
                 text, number = _mapping(other).get("token"), _mapping(other).get("logprob")
                 if isinstance(text, str) and isinstance(number, int | float):
-                    others.setdefault(text, number)
-        found.append(TokenChoice(token=token, logprob=logprob, others=others))
+                    others.setdefault(well_formed(text), sound_logprob(number))
+        found.append(TokenChoice(token=well_formed(token), logprob=sound_logprob(logprob), others=others))
     return tuple(found)

@@ -5,9 +5,9 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from ...errors import LLM4MatError
 from ..messages import Message, messages_sha256
@@ -16,6 +16,8 @@ from ..tokens import Counter
 EngineName = Literal["openai", "vllm", "ray", "batch", "hf"]
 _MOST_TOKENS = 2**31
 _LEAST = -9999.0
+_TEXTS = ("text", "reasoning", "finish_reason", "answered_by")
+_COUNTS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")
 KEPT_POSITIONS = 64
 """Of how many tokens, the last ones, an answer keeps what else could have stood there."""
 
@@ -86,50 +88,50 @@ def well_formed(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _text(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
-    return well_formed(value) if isinstance(value, str) else value
-
-
-def _count(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
-    """A number of tokens; None for what is none, and for more than any column of numbers holds."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS else None
-
-
-def _logprob(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
-    """Servers write minus infinity as -9999 or as no number at all; no probability is above one."""
-    if not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - NaN is not itself
-        return _LEAST
-    return min(max(float(value), _LEAST), 0.0)
-
-
-# What servers send is whatever they send: it is made sound here, where answers also come back out of a store.
-_Text = Annotated[str, BeforeValidator(_text)]
-_Count = Annotated[int | None, BeforeValidator(_count)]
-_LogProb = Annotated[float, BeforeValidator(_logprob)]
+def sound_logprob(value: float) -> float:
+    """A logarithm of a probability: servers write minus infinity as -9999 or as no number, and none is above zero."""
+    return min(max(float(value), _LEAST), 0.0) if value == value else _LEAST  # noqa: PLR0124 - NaN is not itself
 
 
 class TokenChoice(_Part):
     """A token of an answer, and what else could have stood there: texts with the logarithms of their probabilities."""
 
-    token: _Text
-    logprob: _LogProb
-    others: dict[_Text, _LogProb] = {}
+    token: str
+    logprob: float
+    others: dict[str, float] = {}
 
 
 class Answer(_Part):
     """What a model said."""
 
-    text: _Text
-    reasoning: _Text | None = Field(default=None, description="thinking that the engine gives apart from the text")
-    finish_reason: _Text | None = Field(default=None, description="stop, length, or another word of the engine's")
-    prompt_tokens: _Count = None
-    completion_tokens: _Count = None
-    reasoning_tokens: _Count = None
-    cached_tokens: _Count = Field(default=None, description="tokens of the prompt that the engine knew already")
+    text: str
+    reasoning: str | None = Field(default=None, description="thinking that the engine gives apart from the text")
+    finish_reason: str | None = Field(default=None, description="stop, length, or another word of the engine's")
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = Field(default=None, description="tokens of the prompt that the engine knew already")
     latency: float = Field(description="seconds of the try that was answered")
     tries: int = 1
-    answered_by: _Text | None = Field(default=None, description="how the server calls the model and its state")
+    answered_by: str | None = Field(default=None, description="how the server calls the model and its state")
     tokens: tuple[TokenChoice, ...] | None = Field(default=None, description="where alternatives were asked for")
+
+    @model_validator(mode="before")
+    @classmethod
+    def hold_nothing_that_no_file_can(cls, value: Any) -> Any:  # noqa: ANN401 - whatever was sent, or lies in a store
+        """Mend texts with lone surrogates, leave out counts that are none; one look for all, as it is a hot path."""
+        if not isinstance(value, dict):
+            return value
+        odd: dict[str, Any] = {}
+        for name in _TEXTS:
+            one = value.get(name)
+            if isinstance(one, str) and not one.isascii():
+                odd[name] = well_formed(one)
+        for name in _COUNTS:
+            one = value.get(name)
+            if one is not None and not (type(one) is int and 0 <= one < _MOST_TOKENS):
+                odd[name] = None
+        return {**value, **odd} if odd else value
 
 
 class Engine(ABC):
