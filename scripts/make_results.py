@@ -174,12 +174,12 @@ def controls_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterato
 
 
 def asked_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterator[str]:
-    """Language models that were asked some of the test rows: how many answers are valid, and the score among these."""
+    """Language models that were asked: how many answers are valid, and the score among these."""
     yield "| task | modality | model | shots | answers | text | asked | valid | their score | interval | command |"
     yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for group in groups:
         protocol = group.first.protocol
-        if protocol.kind != "prompt" or protocol.limit is None:
+        if protocol.kind != "prompt":
             continue
         for run in group.runs:
             metrics = run.record.metrics
@@ -191,7 +191,7 @@ def asked_table(groups: Sequence[Group], number: dict[Group, int]) -> Iterator[s
                 str(protocol.shots),
                 "held to a schema" if protocol.settings.get("structured") else "free",
                 "another crystal's" if protocol.control == "shuffled" else "its own",
-                str(protocol.limit),
+                str(protocol.limit or metrics.n_total),
                 str(metrics.n_scored),
                 written(score),
                 "–" if score is None else written_interval(score),
