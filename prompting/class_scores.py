@@ -3,12 +3,23 @@
 import math
 import string
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from ..dataset_builder.catalogue import Task, meaning_of
 from .engines.interface import TokenChoice
 
 _AROUND = string.whitespace + "\"'`*_:{}[](),.▁Ġ"
 _YES, _NO = ("yes", "true", "1"), ("no", "not", "false", "0")
+
+
+class _Words(NamedTuple):
+    """Words of a class: its name with yes or no, and those of the property's meaning.
+
+    A letter may begin the former, but more than the latter: "I" is no beginning of "instable".
+    """
+
+    usual: tuple[str, ...]
+    others: tuple[str, ...]
 
 
 def positive_probability(
@@ -46,7 +57,7 @@ def positive_probability(
     return positive / (positive + negative) if positive + negative > 0 else None
 
 
-def _words(task: Task, *, positive: bool) -> tuple[str, ...]:
+def _words(task: Task, *, positive: bool) -> _Words:
     classes = task.property.classes
     if classes is None:
         raise ValueError(f"{task.name} has no classes")
@@ -54,10 +65,10 @@ def _words(task: Task, *, positive: bool) -> tuple[str, ...]:
     meaning = meaning_of(task.property)
     words = None if meaning is None else meaning.words
     own = () if words is None else words.positive if positive else words.negative
-    return (name.casefold(), *(_YES if positive else _NO), *own)
+    return _Words((name.casefold(), *(_YES if positive else _NO)), own)
 
 
-def _class_of(token: str, words: Mapping[bool, Sequence[str]]) -> bool | None:
+def _class_of(token: str, words: Mapping[bool, _Words]) -> bool | None:
     """The one class that a token begins, None for both or neither."""
     bare = token.strip(_AROUND).casefold()
     if not bare:
@@ -65,8 +76,8 @@ def _class_of(token: str, words: Mapping[bool, Sequence[str]]) -> bool | None:
     begun = {
         one
         for one, names in words.items()
-        # a letter begins more than the words of a meaning: "I" is no beginning of "instable"
-        if any(_begins(bare, name) for name in (names if len(bare) > 1 else names[: 1 + len(_YES if one else _NO)]))
+        if any(_begins(bare, name) for name in names.usual)
+        or (len(bare) > 1 and any(_begins(bare, name) for name in names.others))
     }
     return begun.pop() if len(begun) == 1 else None
 

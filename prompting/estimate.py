@@ -68,11 +68,14 @@ def estimate(
     """
     if prompts is not None:
         published = check_published(settings, control)
-        asked_as_they_stand = read_published_questions(
-            prompts, task, modality, published, data=data, revision=revision, limit=limit, counter=counter
-        )
-        every = [prompt for _, prompt in asked_as_they_stand]
-        return _estimate(task, modality, settings, every, len(every), counter)
+        whole = read_published_questions(prompts, task, modality, published, data=data, revision=revision, limit=limit)
+        looked_at = set(_evenly(whole.asked))
+        shown = [
+            prompt if counter is None else prompt._replace(tokens=counter.chat(prompt.messages))
+            for row, prompt in whole
+            if row in looked_at
+        ]
+        return _estimate(task, modality, settings, shown, whole.asked, counter)
     room = None if settings.context is None or counter is None else settings.context - settings.max_tokens
     asked_task = perturbation(control, task, modality, seed).task
     renderer = Renderer(load_template(settings.template), asked_task, modality, counter=counter, room=room)
@@ -80,11 +83,17 @@ def estimate(
     questions = read_questions(
         task, modality, renderer, shots, data=data, revision=revision, control=control, limit=limit
     )
-    rows = np.unique(np.linspace(0, questions.asked - 1, min(_RENDERED, questions.asked)).astype(int)).tolist()
+    rows = _evenly(questions.asked)
     rendered = [questions.prompt(row) for row in rows if (questions.test[row].text or "").strip()]
     if not rendered:
         raise DataError(f"{task.name}: none of the rows looked at has a {modality}")
     return _estimate(task, modality, settings, rendered, questions.asked, counter)
+
+
+def _evenly(rows: int) -> list[int]:
+    """Some rows, evenly among all."""
+    found: list[int] = np.unique(np.linspace(0, rows - 1, min(_RENDERED, rows)).astype(int)).tolist()
+    return found
 
 
 def _estimate(

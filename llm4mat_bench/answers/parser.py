@@ -158,8 +158,6 @@ def parse_answer(
 
 def thinking_of(text: str) -> str:
     """The thinking that stands in an answer's own text (``<think>`` and its kin), which is never read as the answer."""
-    if "<" not in text and "[" not in text and "◁" not in text:
-        return ""
     return "\n".join(text[start:end] for start, end in thoughts(level(text)))
 
 

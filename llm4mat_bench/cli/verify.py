@@ -11,6 +11,13 @@ from .places import OldSourceOption, PlacesOption, WorkersOption, cores, open_pl
 if TYPE_CHECKING:
     from ..metrics.results.seeds import Copy
 
+_MEANS = {
+    "seeds": "; no mean over them is taken",
+    "models": "",
+    "protocols": "; was a control, a limit or a setting struck out?",
+}
+"""What follows where two runs that should differ have the same answers."""
+
 
 def verify(
     results: Annotated[Path, typer.Argument(help="A run's folder, a folder of many, or a repo on the Hub.")],
@@ -54,11 +61,9 @@ def verify(
                     "data_checked": one.data_checked,
                     "data": one.place,
                     "faults": list(one.faults),
-                    "same_predictions_as": _earlier(copied.get(one.folder), seeds=True),
-                    "other_model_with_same_predictions": _earlier(copied.get(one.folder), seeds=False),
-                    "other_protocol_with_same_predictions": _earlier(
-                        copied.get(one.folder), seeds=False, settings=True
-                    ),
+                    "same_predictions_as": _earlier(copied.get(one.folder), "seeds"),
+                    "other_model_with_same_predictions": _earlier(copied.get(one.folder), "models"),
+                    "other_protocol_with_same_predictions": _earlier(copied.get(one.folder), "protocols"),
                 }
                 for one in found
             ]
@@ -70,12 +75,9 @@ def verify(
             for fault in one.faults:
                 err.print(f"  {fault}", markup=False, highlight=False, soft_wrap=True)
         for pair in same:
-            what, end = ("seeds", "; no mean over them is taken") if pair.seeds else ("models", "")
-            if pair.settings:
-                what, end = "protocols", "; was a control, a limit or a setting struck out?"
             err.print(
-                f"no two {what}: {visible(str(pair.later))} has the very predictions of "
-                f"{visible(str(pair.earlier))}{end}",
+                f"no two {pair.of}: {visible(str(pair.later))} has the very predictions of "
+                f"{visible(str(pair.earlier))}{_MEANS[pair.of]}",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
@@ -87,7 +89,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _earlier(pair: "Copy | None", *, seeds: bool, settings: bool = False) -> str | None:
+def _earlier(pair: "Copy | None", of: str) -> str | None:
     from ..metrics.results.names import visible
 
-    return visible(str(pair.earlier)) if pair is not None and (pair.seeds, pair.settings) == (seeds, settings) else None
+    return visible(str(pair.earlier)) if pair is not None and pair.of == of else None

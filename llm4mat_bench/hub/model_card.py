@@ -98,7 +98,7 @@ def card_text(
     found = read_block(block, where)
     changes: dict[str, Any] = {name: one for name, one in fresh.items() if one is not None and not found.get(name)}
     for name, ours in (("tags", _TAGS), ("datasets", metadata.datasets)):
-        changes[name] = _together(found.get(name), ours)
+        changes[name] = together(found.get(name), ours)
     changes["model-index"] = merged_index(found.get("model-index"), _model_name(results), metadata.index)
     changes = {name: one for name, one in changes.items() if one or name in found}
     return f"---\n{put_keys(block, changes, where)}---\n{put_section(body, section)}"
@@ -274,7 +274,8 @@ def _base_model(results: ModelResults, repo: str) -> str | None:
     return only if is_repo_name(only) and not Path(only).exists() else None
 
 
-def _together(present: Any, ours: Sequence[str]) -> list[Any]:  # noqa: ANN401 - YAML
+def together(present: Any, ours: Sequence[str]) -> list[Any]:  # noqa: ANN401 - YAML
+    """What a card lists already, and ours behind it, each once."""
     there = list(present) if isinstance(present, list) else ([present] if present else [])
     return [*there, *(one for one in ours if one not in there)]
 

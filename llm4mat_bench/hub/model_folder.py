@@ -127,7 +127,7 @@ def _draw(folder: Path, results: ModelResults, truths: Truths) -> list[Figure]:
             figure = draw_run("parity", one, truths)
         except DataError:
             continue  # this run has no such figure
-        name = f"figures/{'-'.join([*one.record.task.split('/'), one.record.modality, one.record.run_id])}.png"
+        name = f"figures/{one.record.flat_name}.png"
         (folder / name).parent.mkdir(exist_ok=True)
         save_figure(figure, folder / name)
         drawn.append(Figure(name, " ".join(run_name(one.record).split())))

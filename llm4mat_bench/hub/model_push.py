@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..metrics.results.places import Truths
 from ..progress import Progress, silent
@@ -17,9 +16,6 @@ from .records import PushResult
 from .result_entries import ENTRIES_FILE, metadata_of
 from .state import check_repo_name, hub_api, read_state, text_on_hub
 from .upload import push_folder
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..metrics.results.verify import Verification, verify_results
 from ..progress import Progress, silent
 from .errors import hub_errors
 from .front_matter import put_keys, read_block, split_card
-from .model_card import RECORDS, markdown, path_of
+from .model_card import RECORDS, markdown, path_of, together
 from .model_folder import CARD, stage_predictions
 from .model_results import require_sound
 from .patience import patiently
@@ -140,7 +140,7 @@ def card_text(
     rows = sorted([*kept, *(_row(record, report, place) for record, report, place in runs)])
     changes = {
         **({"license": licence} if licence else {}),
-        "tags": [*dict.fromkeys([*_listed(before.get("tags")), *_TAGS])],
+        "tags": together(before.get("tags"), _TAGS),
         "configs": _configs(before.get("configs"), [record for record, _, _ in runs], there),
     }
     section = (
@@ -175,7 +175,7 @@ def _configs(before: object, records: Sequence[ResultRecord], there: Set[str]) -
     """A configuration a run: those of others and of runs that were published before stay."""
     ours: dict[str, dict[str, object]] = {}
     for record in records:
-        name = "-".join([*record.task.split("/"), record.modality, record.run_id])
+        name = record.flat_name
         file = f"{path_of(record)}/{record.predictions.file}"
         ours[name] = {"config_name": name, "data_files": [{"split": "test", "path": file}]}
     kept = []
@@ -188,7 +188,3 @@ def _configs(before: object, records: Sequence[ResultRecord], there: Set[str]) -
         if not gone:
             kept.append(one)
     return [*kept, *ours.values()]
-
-
-def _listed(value: object) -> list[object]:
-    return value if isinstance(value, list) else [] if value is None else [value]

@@ -61,9 +61,7 @@ def draw_figures(
             yield name.replace("/", "-"), _or_reason(lambda draw=draw, task=task, its=its: draw(task, its))  # type: ignore[misc]
         return
     for run in runs:
-        record = _record(run)
-        name = "-".join([*record.task.split("/"), record.modality, record.run_id])
-        yield name, _or_reason(lambda run=run: draw_run(kind, run, truths))  # type: ignore[misc]
+        yield _record(run).flat_name, _or_reason(lambda run=run: draw_run(kind, run, truths))  # type: ignore[misc]
 
 
 def draw_run(kind: FigureKind, run: Verification, truths: Truths) -> "Figure":

@@ -96,8 +96,8 @@ def panels_of(entries: Sequence[Entry], task: str, found: Found) -> Iterator[tup
     if sum(map(len, sketched.values())) > PER_SHEET:
         best.sort(key=lambda one: MODALITIES.index(one.modality))
     for entry in best:
-        cell, examined = entry.cells[task], found.get((task, entry.id))
-        for proof, sketch in zip(cell.proofs, examined.sketches if examined else (), strict=False):
+        cell = entry.cells[task]
+        for proof, sketch in zip(cell.proofs, sketched.get(entry.id, ()), strict=False):
             place = f"#{cell.place} " if cell.place else ""
             seed = f" · seed {proof.seed}" if cell.spread == "seeds" else ""
             yield entry, Panel(f"{place}{visible(entry.model, 21)}\n{entry.modality}{seed}", sketch, entry.modality)

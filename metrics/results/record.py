@@ -256,6 +256,11 @@ class ResultRecord(RecordPart):
     record_sha256: Sha256 = Field(description="of everything else in the record; shows an edit, proves no author")
 
     @property
+    def flat_name(self) -> str:
+        """Task, modality and run id as one word, for the names of files and configurations."""
+        return "-".join([*self.task.split("/"), self.modality, self.run_id])
+
+    @property
     def full(self) -> bool:
         """Whether the run is one to be ranked: no control, no trial, on all training rows."""
         return not shortfalls(self.protocol)

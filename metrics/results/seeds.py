@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,13 @@ class Copy(NamedTuple):
     Attributes:
         earlier: Folder of the first.
         later: Folder of the second.
-        seeds: They differ in nothing but the seed.
-        settings: They are of one model in one modality, by another protocol: settings, control, limit, preset.
+        of: In what they should differ: ``seeds`` of one run, two ``models``, or ``protocols`` (settings, control or
+            limit) of one model in one modality.
     """
 
     earlier: Path
     later: Path
-    seeds: bool
-    settings: bool = False
+    of: Literal["seeds", "models", "protocols"]
 
 
 def copies(found: Iterable[Verification]) -> list[Copy]:
@@ -55,11 +54,11 @@ def copies(found: Iterable[Verification]) -> list[Copy]:
         mine = _but_seed(one.record)
         seed_of = next((other for other in earlier if other.record and _but_seed(other.record) == mine), None)
         if seed_of is not None:
-            pairs.append(Copy(seed_of.folder, one.folder, seeds=True))
+            pairs.append(Copy(seed_of.folder, one.folder, "seeds"))
         elif (twin := next((other for other in earlier if _model(other) != _model(one)), None)) is not None:
-            pairs.append(Copy(twin.folder, one.folder, seeds=False))
-        elif (other := next((one_ for one_ in earlier if _same_view(one_, one)), None)) is not None:
-            pairs.append(Copy(other.folder, one.folder, seeds=False, settings=True))
+            pairs.append(Copy(twin.folder, one.folder, "models"))
+        elif (other := next((run for run in earlier if _modality(run) == _modality(one)), None)) is not None:
+            pairs.append(Copy(other.folder, one.folder, "protocols"))
         earlier.append(one)
     return pairs
 
@@ -69,9 +68,8 @@ def _but_seed(record: ResultRecord) -> tuple[JsonValue, ...]:
     return (record.modality, record.data.sha256, record.model.id, record.model.revision, protocol)
 
 
-def _same_view(one: Verification, other: Verification) -> bool:
-    first, second = one.record, other.record
-    return first is not None and second is not None and first.modality == second.modality
+def _modality(run: Verification) -> str | None:
+    return run.record.modality if run.record else None
 
 
 def _model(run: Verification) -> str | None:

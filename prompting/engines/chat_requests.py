@@ -2,12 +2,10 @@
 
 from typing import Any
 
-from .interface import EngineError, Question
+from .interface import Question, refuse_own_fields
 
 LENGTH_NAMES = ("max_tokens", "max_completion_tokens")
 """How the longest answer is called; newer models of some vendors know only the second."""
-
-
 _OWN = frozenset(
     {
         "model", "messages", "temperature", "top_p", "max_tokens", "stop", "seed", "logprobs",
@@ -28,8 +26,7 @@ def request_body(question: Question, model: str, length_name: str = LENGTH_NAMES
     Raises:
         EngineError: A further field is set by an option of its own.
     """
-    for name in sorted(_OWN & question.extra.keys()):
-        raise EngineError(f"--body {name}: there is an option for it, or it is no choice")
+    refuse_own_fields(question.extra, _OWN)
     body: dict[str, Any] = {
         "model": model,
         "messages": [message.model_dump() for message in question.messages],

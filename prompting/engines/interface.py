@@ -3,7 +3,7 @@
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -15,7 +15,9 @@ from ..tokens import Counter
 
 EngineName = Literal["openai", "vllm", "ray", "batch", "hf"]
 _MOST_TOKENS = 2**31
+"""What a server counts beyond is no count."""
 _LEAST = -9999.0
+"""Logarithm of the least probability: a number in place of minus infinity, which JSON has not."""
 _TEXTS = ("text", "reasoning", "finish_reason", "answered_by")
 _COUNTS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")
 KEPT_POSITIONS = 64
@@ -132,6 +134,16 @@ class Answer(_Part):
             if one is not None and not (type(one) is int and 0 <= one < _MOST_TOKENS):
                 odd[name] = None
         return {**value, **odd} if odd else value
+
+
+def refuse_own_fields(extra: Mapping[str, JsonValue], own: Set[str]) -> None:
+    """Refuse further fields of a request for which there are options, or that would be read by nobody.
+
+    Raises:
+        EngineError: There is one.
+    """
+    for name in sorted(own & extra.keys()):
+        raise EngineError(f"--body {name}: there is an option for it, or it is no choice")
 
 
 class Engine(ABC):

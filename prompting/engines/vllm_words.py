@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .interface import KEPT_POSITIONS, EngineError, Question, TokenChoice, well_formed
+from .interface import KEPT_POSITIONS, EngineError, Question, TokenChoice, refuse_own_fields, well_formed
 
 HARMLESS = frozenset(
     {
@@ -56,8 +56,7 @@ def sampling(question: Question) -> dict[str, Any]:
         EngineError: A further field is set by an option of its own.
     """
     extra = {name: value for name, value in question.extra.items() if name != CHAT_FIELD}
-    for name in sorted(_OWN & extra.keys()):
-        raise EngineError(f"--body {name}: there is an option for it, or it is no choice")
+    refuse_own_fields(extra, _OWN)
     found: dict[str, Any] = {
         "temperature": question.temperature,
         "top_p": question.top_p,

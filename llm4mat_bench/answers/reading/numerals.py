@@ -18,8 +18,6 @@ _TEN_TO_THE = re.compile(_POWER)
 _TIMES_TEN = re.compile(rf"{_GAP}\{{?(?:[x×X*·⋅∙•✕✖]|\\+times|\\+cdotp?|\\+ast|&times;|times)?\}}?{_GAP}{_POWER}")
 _LETTER_E = re.compile(r"[eE]([+-]?[0-9]++)(?![0-9])|[eEdD] ?([+-][0-9]++)| [eE]([+-][0-9]++)")
 _SUPERSCRIPTS = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
-
-
 _VULGAR = {"¼": 0.25, "½": 0.5, "¾": 0.75}
 
 
@@ -103,6 +101,6 @@ def read_numeral(text: str, position: int) -> Numeral | None:
     if times is not None and times.end() > end and (times[0][0] != "1"):
         exponent = _exponent(times)
         return Numeral(scaled(mantissa, exponent), times.end(), _as_power(exponent), True, False)
-    if text[end : end + 1] in _VULGAR and text[end : end + 1] and mantissa.isdigit():  # 1½
+    if text[end : end + 1] in _VULGAR and mantissa.isdigit():  # 1½
         return Numeral(float(mantissa) + _VULGAR[text[end]], end + 1, None, False, False)
     return Numeral(float(mantissa), end, None, False, False)

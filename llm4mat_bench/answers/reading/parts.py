@@ -95,7 +95,7 @@ def answer_part(text: str, prompt: str | None = None) -> AnswerPart:
         plain = prompt.strip()
         if plain and text.startswith(plain, begin):
             spans.append((0, begin + len(plain)))
-    if "<" in text or "[" in text or "◁" in text:
+    if _may_have_marks(text):
         lowered = text.lower()
         thinking, unfinished = _thoughts(lowered)
         spans += thinking
@@ -107,7 +107,12 @@ def answer_part(text: str, prompt: str | None = None) -> AnswerPart:
 
 def thoughts(text: str) -> list[tuple[int, int]]:
     """Where thinking stands in a levelled text."""
-    return _thoughts(text.lower())[0]
+    return _thoughts(text.lower())[0] if _may_have_marks(text) else []
+
+
+def _may_have_marks(text: str) -> bool:
+    """Whether there is a sign with which a mark of thinking or of a turn begins; most answers have none."""
+    return "<" in text or "[" in text or "◁" in text
 
 
 def without_echoes(text: str) -> str:
