@@ -44,6 +44,7 @@ _SETTINGS = {
     "hatch.color": LINE,
     "hatch.linewidth": 0.5,
 }
+_DPI = 150
 _inside = False
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -110,7 +111,7 @@ def corner_note(axes: "Axes", text: str) -> None:
     axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=8, color=SOFT, parse_math=False, zorder=5)
 
 
-def figure_bytes(figure: "Figure", form: str, *, transparent: bool = False, dpi: int = 150) -> bytes:
+def figure_bytes(figure: "Figure", form: str, *, transparent: bool = False, dpi: int = _DPI) -> bytes:
     """The figure as a file; no dates and no names of programs in it.
 
     Args:
@@ -141,13 +142,21 @@ def save_figure(figure: "Figure", path: Path) -> None:
         temporary.write_bytes(figure_bytes(figure, form))
 
 
-def svg_for_page(figure: "Figure", title: str) -> str:
-    """The figure as the file of a picture for a page in light or dark: its colours follow the reader's."""
+def svg_for_page(figure: "Figure", title: str, *, cells_per_inch: int | None = None) -> str:
+    """The figure as the file of a picture for a page in light or dark: its colours follow the reader's.
+
+    Args:
+        figure: The figure.
+        title: What it shows.
+        cells_per_inch: Of a picture in it that is made of squares, how many stand in an inch: each has one dot, and is
+            shown as a square however large.
+    """
     from html import escape
 
-    text = _scalable(figure, 'role="img"')
+    text = _scalable(figure, 'role="img"', dpi=cells_per_inch or _DPI)
+    rules = f"{dark_rules()}image{{image-rendering:pixelated}}" if cells_per_inch else dark_rules()
     inner = text.index(">", text.index("<svg")) + 1
-    return f"{text[:inner]}<title>{escape(title)}</title><style>{dark_rules()}</style>{text[inner:]}"
+    return f"{text[:inner]}<title>{escape(title)}</title><style>{rules}</style>{text[inner:]}"
 
 
 def inline_svg(figure: "Figure", title: str) -> str:
@@ -170,9 +179,9 @@ def dark_rules() -> str:
     return f"@media (prefers-color-scheme:dark){{{rules}}}"
 
 
-def _scalable(figure: "Figure", attributes: str) -> str:
+def _scalable(figure: "Figure", attributes: str, dpi: int = _DPI) -> str:
     """A transparent SVG whose size is the page's: in points it would be fixed, the view box alone lets it fit."""
-    text = figure_bytes(figure, "svg", transparent=True).decode()
+    text = figure_bytes(figure, "svg", transparent=True, dpi=dpi).decode()
     start = text.index("<svg")
     end = text.index(">", start)
     opening = re.sub(r' (?:width|height)="[^"]*"', "", text[start:end])

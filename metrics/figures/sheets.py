@@ -2,6 +2,7 @@
 
 A figure with axes of its own takes matplotlib a tenth of a second, which 20,000 runs do not have. So what a panel shows
 is sketched when the predictions are read anyway, and a sheet of panels is one image, one set of lines and their labels.
+In an SVG the labels stay text, which costs a tenth of drawing their letters, and the image has a pixel a bin.
 """
 
 import zlib
@@ -25,8 +26,10 @@ COLUMNS, ROWS = 8, 6
 PER_SHEET = COLUMNS * ROWS
 _GAP, _LABEL = 8, 16
 """Between panels and for their names, in bins."""
-_PER_INCH, _LEADING = 44, 0.09
-"""Bins to the inch, and inches between lines of a name."""
+BINS_PER_INCH = 44
+"""Bins of panels to the inch; a picture of so many dots to the inch has one a bin."""
+_LEADING = 0.09
+"""Inches between lines of a name."""
 
 
 class Panel(NamedTuple):
@@ -74,12 +77,10 @@ def sheet(panels: Sequence[Panel], kind: Kind) -> "Figure":
     from matplotlib import colormaps
     from matplotlib.collections import LineCollection, PolyCollection
     from matplotlib.colors import LogNorm
-    from matplotlib.image import BboxImage
-    from matplotlib.transforms import Bbox, TransformedBbox
 
     rows = -(-len(panels) // COLUMNS)
     width, height = COLUMNS * (SIDE + _GAP), rows * (SIDE + _LABEL)
-    paper = Paper(width / _PER_INCH, height / _PER_INCH)
+    paper = Paper(width / BINS_PER_INCH, height / BINS_PER_INCH)
     corners = np.array(
         [
             (place % COLUMNS * (SIDE + _GAP) + _GAP / 2, place // COLUMNS * (SIDE + _LABEL))
@@ -89,11 +90,13 @@ def sheet(panels: Sequence[Panel], kind: Kind) -> "Figure":
 
     def inches(places: Floats) -> Floats:
         """Bins from the upper left as inches from the lower left."""
-        found: Floats = (np.array((0, height)) + places * (1, -1)) / _PER_INCH
+        found: Floats = (np.array((0, height)) + places * (1, -1)) / BINS_PER_INCH
         return found
 
     squares = inches(corners[:, None] + SIDE * np.array([(0, 0), (1, 0), (1, 1), (0, 1)]))
-    paper.add(PolyCollection(list(squares), facecolors="white", edgecolors=LINE, linewidths=0.5))
+    # The colours of counts are made for a white ground, that of a curve follows the reader's.
+    ground = "white" if kind == "regression" else "none"
+    paper.add(PolyCollection(list(squares), facecolors=ground, edgecolors=LINE, linewidths=0.5))
     diagonals = inches(corners[:, None] + SIDE * np.array([(0, 1), (1, 0)]))
     paper.add(LineCollection(list(diagonals), colors=LINE, linewidths=0.5))
     if kind == "regression":
@@ -104,10 +107,8 @@ def sheet(panels: Sequence[Panel], kind: Kind) -> "Figure":
         colours = np.zeros((height, width, 4), np.uint8)
         there = counts > 0
         colours[there] = colormaps["viridis_r"](LogNorm(0.5, max(float(counts.max()), 2))(counts[there]), bytes=True)
-        whole = TransformedBbox(Bbox([(0, 0), (width / _PER_INCH, height / _PER_INCH)]), paper.figure.dpi_scale_trans)
-        image = BboxImage(whole, interpolation="nearest", origin="upper", zorder=3)
-        image.set_data(colours)
-        paper.add(image)
+        paper.figure.set_dpi(BINS_PER_INCH)
+        paper.figure.figimage(colours, 0, 0, origin="upper", zorder=3)
     else:
         across = np.concatenate([[0], np.linspace(0, SIDE, SIDE)])
         curves = [

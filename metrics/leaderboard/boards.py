@@ -16,6 +16,8 @@ from .resampling import Floats, unpacked
 
 KINDS: tuple[Kind, ...] = ("regression", "classification")
 Found = Mapping[tuple[str, str], Examined]
+_PANEL_LETTERS = 24
+"""Letters that a line under a panel holds."""
 
 
 class SourceBoard(NamedTuple):
@@ -100,7 +102,16 @@ def panels_of(entries: Sequence[Entry], task: str, found: Found) -> Iterator[tup
         for proof, sketch in zip(cell.proofs, sketched.get(entry.id, ()), strict=False):
             place = f"#{cell.place} " if cell.place else ""
             seed = f" · seed {proof.seed}" if cell.spread == "seeds" else ""
-            yield entry, Panel(f"{place}{visible(entry.model, 21)}\n{entry.modality}{seed}", sketch, entry.modality)
+            label = f"{in_lines(place, entry.model)}\n{entry.modality}{seed}"
+            yield entry, Panel(label, sketch, entry.modality)
+
+
+def in_lines(place: str, model: str) -> str:
+    """A place and a model's id under a panel: in two lines where one cannot hold it."""
+    owner, slash, name = model.partition("/")
+    if not slash or len(place) + len(model) <= _PANEL_LETTERS:
+        return f"{place}{visible(model, _PANEL_LETTERS - len(place))}"
+    return f"{place}{visible(owner, _PANEL_LETTERS - len(place) - 1)}/\n{visible(name, _PANEL_LETTERS)}"
 
 
 def lines_of(boards: Sequence[SourceBoard], group: str) -> list[Line]:

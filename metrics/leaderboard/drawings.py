@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from ...dataset_builder.catalogue import get_task
 from ...drawing import available, style, svg_for_page
-from ...drawing.style import figure_bytes, styled
+from ...drawing.style import styled
 from ...errors import DataError
 from ...progress import Progress, silent
 from ..figures.of_runs import learning_curves
@@ -76,7 +76,7 @@ class Drawn(NamedTuple):
     """A picture: its plan, and the content of its file; None for one that is there already."""
 
     plan: Planned
-    content: str | bytes | None
+    content: str | None
 
 
 def draw_tasks(
@@ -102,7 +102,7 @@ def draw_tasks(
     todo = [(task, left) for task, its in plans if (left := tuple(one for one in its if not holds(one.file)))]
     found: dict[str, Drawn] = {one.file: Drawn(one, None) for _, its in plans for one in its if holds(one.file)}
     if workers > 1 and todo and worth_processes(len(todo), _WORTH_WORKERS):
-        drawn = in_processes(_draw_here, todo, truths.places, workers, lambda one: f"drew {one[0].task}")
+        drawn = in_processes(_draw_here, todo, truths, workers, lambda one: f"drew {one[0].task}")
         for done, pictures in enumerate(drawn):
             progress("drawing", done, len(todo))
             found |= pictures
@@ -157,7 +157,7 @@ def draw_task(task: TaskDrawing, planned: Sequence[Planned], truths: Truths) -> 
     from ..figures.answers import parity
     from ..figures.classes import roc
     from ..figures.of_runs import answers_of, elements_of, learning_of
-    from ..figures.sheets import sheet
+    from ..figures.sheets import BINS_PER_INCH, sheet
 
     wanted = truths.task(task.task)
     draw: dict[str, Callable[[], Figure]] = {
@@ -174,9 +174,11 @@ def draw_task(task: TaskDrawing, planned: Sequence[Planned], truths: Truths) -> 
         with suppress(DataError):
             if one.what == "sheet":
                 figure = sheet(task.panels[one.first : one.end], wanted.kind)
-                drawn[one.file] = Drawn(one, figure_bytes(figure, "png", dpi=110))
+                # How many runs there are stands in the page: the same picture is kept where there are more now.
+                content = svg_for_page(figure, f"Runs of {task.task}", cells_per_inch=BINS_PER_INCH)
             else:
-                drawn[one.file] = Drawn(one, svg_for_page(draw[one.what](), one.title))
+                content = svg_for_page(draw[one.what](), one.title)
+            drawn[one.file] = Drawn(one, content)
     return drawn
 
 
@@ -188,7 +190,7 @@ def _planned(
 ) -> Planned:
     # The title of a sheet, which says how many runs there are, is not in it.
     name = json_sha256([_drawn_by(), what, "" if what == "sheet" else title, task, *shown])[:24]
-    return Planned(what, title, f"plots/{name}.{'png' if what == 'sheet' else 'svg'}")
+    return Planned(what, title, f"plots/{name}.svg")
 
 
 @cache

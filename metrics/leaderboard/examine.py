@@ -80,7 +80,7 @@ def examine(
     files = sum(len(row.files) for task in tasks for row in task.rows)
     if workers > 1 and worth_processes(files, _WORTH_WORKERS):
         for part in in_processes(
-            _examine_here, tasks, truths.places, workers, lambda task: f"compared the runs of {task.task}"
+            _examine_here, tasks, truths, workers, lambda task: f"compared the runs of {task.task}"
         ):
             found |= part
             progress("comparing", len(found), total)

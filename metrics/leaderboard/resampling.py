@@ -76,18 +76,33 @@ def resampled_auc(ids: pa.Array, targets: Floats, answers: Floats) -> Floats:
     """AUC of several runs over the resamples; arguments as above, targets 0 or 1."""
     positive = targets > 0.5
     orders = [np.argsort(row, kind="stable") for row in answers]
+    # Where the materials with one answer end, in its order.
+    ends = [np.flatnonzero(np.diff(row[order], append=np.inf)) for row, order in zip(answers, orders, strict=True)]
     found = np.empty((len(answers), N_RESAMPLES))
     for first in range(0, N_RESAMPLES, _AT_A_TIME):
-        weights = weights_of(ids, first, min(_AT_A_TIME, N_RESAMPLES - first))
-        for run, order in enumerate(orders):
-            ranked = answers[run][order]
-            starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
-            up = np.add.reduceat(weights[:, order] * positive[order], starts, axis=1)
-            down = np.add.reduceat(weights[:, order] * ~positive[order], starts, axis=1)
-            below = np.cumsum(down, axis=1) - down
-            pairs = up.sum(axis=1) * down.sum(axis=1)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                found[run, first : first + len(weights)] = (up * (below + down / 2)).sum(axis=1) / pairs
+        # A material a row: those of a run's order are copied whole, and summed for all resamples at once.
+        weights = np.ascontiguousarray(weights_of(ids, first, min(_AT_A_TIME, N_RESAMPLES - first)).T)
+        up, down = weights * positive[:, None], weights * ~positive[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for run, order in enumerate(orders):
+                pairs = _pairs_in_order(up[order], down[order], ends[run])
+                found[run, first : first + weights.shape[1]] = pairs / (up.sum(axis=0) * down.sum(axis=0))
+    return found
+
+
+def _pairs_in_order(up: Floats, down: Floats, ends: NDArray[np.intp]) -> Floats:
+    """Pairs of a positive and a negative of which the positive has the higher answer; those with one answer are half.
+
+    Args:
+        up: Weights of positives, shape ``(n, resamples)``, by answer.
+        down: Of negatives.
+        ends: Places of the last material of each answer.
+    """
+    below = np.cumsum(down, axis=0)[ends]
+    if len(ends) < len(up):
+        up = np.add.reduceat(up, np.append(0, ends[:-1] + 1), axis=0)
+    below[1:] += below[:-1].copy()
+    found: Floats = np.einsum("ij,ij->j", up, below) / 2
     return found
 
 

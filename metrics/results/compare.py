@@ -10,6 +10,8 @@ RELATIVE_TOLERANCE = 1e-9
 
 def differences(stated: JsonValue, found: JsonValue, where: str = "", *, exact_intervals: bool) -> Iterator[str]:
     """Leaves in which two JSON values differ, numbers beyond the tolerance."""
+    if stated == found:
+        return
     if isinstance(stated, dict) and isinstance(found, dict):
         if where.endswith("interval") and not exact_intervals and _near(stated, found):
             return
@@ -17,7 +19,7 @@ def differences(stated: JsonValue, found: JsonValue, where: str = "", *, exact_i
             inner = f"{where}.{key}" if where else key
             yield from differences(stated.get(key), found.get(key), inner, exact_intervals=exact_intervals)
         return
-    if stated != found and not _close(stated, found):
+    if not _close(stated, found):
         yield f"{where}: the record says {stated}, the predictions give {found}"
 
 

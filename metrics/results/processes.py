@@ -1,7 +1,11 @@
-"""Work on runs shared among processes: results in the order of the pieces, a killed process told in one line."""
+"""Work on runs shared among processes: results in the order of the pieces, a killed process told in one line.
+
+The process that asks does its share. Others take a second or two to start, in which a good part of the work of some
+hundred runs is done.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -17,36 +21,56 @@ _Result = TypeVar("_Result")
 def in_processes(
     work: Callable[[_Piece], _Result],
     pieces: Sequence[_Piece],
-    places: Sequence[Place],
+    truths: Truths,
     workers: int,
     doing: Callable[[_Piece], str],
 ) -> Iterator[_Result]:
-    """Do pieces of work in processes, each with truths of its own (:func:`truths_here`).
+    """Do pieces of work, here and in other processes; each has truths of its own (:func:`truths_here`).
 
-    The processes are started anew (`spawn`): a forked one would inherit the locks of threads that it does not have, and
-    hang.
+    The other processes are started anew (`spawn`): a forked one would inherit the locks of threads that it does not
+    have, and hang. They take the pieces from the first on, this one takes them from the last on.
 
     Args:
         work: A function of a module.
         pieces: What it is called with.
-        places: Where data is.
-        workers: Processes.
+        truths: Where data is; those of this process.
+        workers: Processes, this one among them; at least one other is started.
         doing: Says what a piece is, for the message where a process was killed.
 
     Raises:
         DataError: A process was killed.
     """
+    others = max((workers if _kept is not None else min(workers, len(pieces))) - 1, 1)
     done = 0
     try:
-        with _processes(places, workers if _kept is not None else min(workers, len(pieces))) as pool:
-            for result in pool.map(work, pieces):
-                done += 1
-                yield result
+        with _processes(truths.places, others) as pool, _having(truths):
+            futures = [pool.submit(work, piece) for piece in pieces]
+            try:
+                for result in _in_order(work, pieces, futures):
+                    done += 1
+                    yield result
+            finally:
+                for future in futures:
+                    future.cancel()
     except BrokenProcessPool as error:
         raise DataError(
             f"a process was killed while it {doing(pieces[min(done, len(pieces) - 1)])} (the memory ran out?); "
             "--workers 1 takes the least memory"
         ) from error
+
+
+def _in_order(
+    work: Callable[[_Piece], _Result], pieces: Sequence[_Piece], futures: "Sequence[Future[_Result]]"
+) -> Iterator[_Result]:
+    """What comes of the pieces; while the next one is not done, the last that nobody has begun is done here."""
+    here: dict[int, _Result] = {}
+    last = len(pieces)
+    for number, future in enumerate(futures):
+        while number not in here and last > number and not future.done():
+            last -= 1
+            if futures[last].cancel():
+                here[last] = work(pieces[last])
+        yield here.pop(number) if number in here else future.result()
 
 
 @contextmanager
@@ -84,8 +108,18 @@ _truths_here: Truths | None = None
 
 
 def truths_here() -> Truths:
-    """The places of a process that :func:`in_processes` started."""
+    """The truths of a process that works for :func:`in_processes`."""
     return _truths_here or Truths()
+
+
+@contextmanager
+def _having(truths: Truths) -> Iterator[None]:
+    global _truths_here  # noqa: PLW0603 - a process has one, for all its pieces
+    before, _truths_here = _truths_here, truths
+    try:
+        yield
+    finally:
+        _truths_here = before
 
 
 def _begin(places: Sequence[Place]) -> None:

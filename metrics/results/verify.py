@@ -75,7 +75,7 @@ def _verify_in_processes(runs: list[Path], truths: Truths, progress: Progress, w
     found: list[Verification] = []
     progress("verifying", 0, len(runs))
     for verified, used in in_processes(
-        _verify_piece, pieces, truths.places, workers, lambda piece: f"verified, near {piece[0]}"
+        _verify_piece, pieces, truths, workers, lambda piece: f"verified, near {piece[0]}"
     ):
         found += verified
         truths.used |= used

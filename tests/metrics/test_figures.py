@@ -1,5 +1,7 @@
 """Figures: what they show is what is in the data, whatever the data is; the same bytes each time; the command."""
 
+import base64
+import io
 import json
 import re
 import shutil
@@ -28,7 +30,7 @@ from llm4mat_bench.metrics.figures.classes import class_scores, roc, roc_points
 from llm4mat_bench.metrics.figures.elements import PLACES, SYMBOLS, element_means, periodic_table
 from llm4mat_bench.metrics.figures.of_runs import learning_curves, run_name
 from llm4mat_bench.metrics.figures.runs import Share, Size, coverage, learning
-from llm4mat_bench.metrics.figures.sheets import SIDE, Panel, limits, sheet, sketch
+from llm4mat_bench.metrics.figures.sheets import BINS_PER_INCH, SIDE, Panel, limits, sheet, sketch
 from llm4mat_bench.metrics.results.record import read_record
 from llm4mat_bench.metrics.results.verify import verify_results
 
@@ -183,6 +185,19 @@ def test_a_sheet_names_all_its_panels(kind: Any) -> None:
     shown = texts(figure_bytes(figure, "svg"))
     assert all(f"#{place} $m^" in shown for place in range(10)) and shown.count("cif") == 10
     assert figure_bytes(figure, "png") == figure_bytes(sheet(panels, kind), "png")
+
+
+def test_a_sheet_has_a_pixel_a_bin() -> None:
+    from PIL import Image
+
+    found = sketch("regression", TRUE, ANSWERS)
+    text = svg_for_page(sheet([Panel("m", found)], "regression"), "t", cells_per_inch=BINS_PER_INCH)
+    assert "image{image-rendering:pixelated}" in text
+    image = Image.open(io.BytesIO(base64.b64decode(re.findall(r"base64,([^\"]+)", text)[0])))
+    counts = np.frombuffer(zlib.decompress(found), "<u2").reshape(SIDE, SIDE)
+    assert "scale(1 -1)" in text, "the picture is upside down, as matplotlib writes it"
+    drawn = np.asarray(image.convert("RGBA"))[::-1][:SIDE, 4 : 4 + SIDE, 3] > 0
+    np.testing.assert_array_equal(drawn, counts[::-1] > 0)
 
 
 def test_coverage_and_learning_show_all_runs() -> None:

@@ -22,6 +22,7 @@ from llm4mat_bench.dataset_builder.catalogue import get_source
 from llm4mat_bench.files import file_sha256
 from llm4mat_bench.metrics.figures.sheets import PER_SHEET, Panel
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
+from llm4mat_bench.metrics.leaderboard.boards import in_lines
 from llm4mat_bench.metrics.leaderboard.drawings import TaskDrawing, plan
 from llm4mat_bench.metrics.leaderboard.entries import entries_of, sound_runs
 from llm4mat_bench.metrics.leaderboard.ranking import compare
@@ -78,6 +79,19 @@ def test_sheets_are_of_one_modality_where_they_are_several(few: int, many: int) 
         assert all(one.modality for one in planned)
     else:
         assert len(planned) <= 1
+
+
+@pytest.mark.parametrize(
+    ("model", "label"),
+    [
+        ("a/b", "#3 a/b"),
+        ("organisation/model-of-mine", "#3 organisation/\nmodel-of-mine"),
+        ("x" * 40, "#3 " + "x" * 20 + "…"),
+        (f"{'o' * 40}/{'m' * 40}", "#3 " + "o" * 19 + "…/\n" + "m" * 23 + "…"),
+    ],
+)
+def test_a_model_under_a_panel_is_told_by_its_own_name(model: str, label: str) -> None:
+    assert in_lines("#3 ", model) == label
 
 
 def test_huge_errors_are_written_short(tmp_path: Path) -> None:

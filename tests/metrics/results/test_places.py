@@ -1,10 +1,13 @@
 """Places of data by name: each run finds its own, and what cannot be compared says so."""
 
 import json
+import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,8 @@ from llm4mat_bench.dataset_builder.catalogue import get_source
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.errors import DataError, UsageError
-from llm4mat_bench.metrics.results.places import Truths, read_places
-from llm4mat_bench.metrics.results.processes import in_processes
+from llm4mat_bench.metrics.results.places import Place, Truths, read_places
+from llm4mat_bench.metrics.results.processes import in_processes, truths_here
 from llm4mat_bench.metrics.results.truth import read_truth
 from llm4mat_bench.metrics.results.verify import verify_results
 
@@ -213,9 +216,26 @@ def test_processes_find_the_same(
     assert told[-1] == ("verifying", 3, 3)
 
 
-def test_a_killed_process_is_told_in_one_line() -> None:
+def test_a_killed_process_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Future, "cancel", lambda _: False)  # nothing is done in this process
     signals = [signal.SIGCHLD, signal.SIGKILL]  # the first is ignored
-    found = in_processes(signal.raise_signal, signals, (), 1, lambda one: f"got {one.name}")
+    found = in_processes(signal.raise_signal, signals, Truths(), 2, lambda one: f"got {one.name}")
     assert next(found) is None
     with pytest.raises(DataError, match=r"^a process was killed while it got SIGKILL \(.*--workers 1"):
         next(found)
+
+
+def test_the_process_that_asks_does_its_share(data: Path) -> None:
+    truths = Truths(read_places([str(data)]))
+    # The other one sleeps for the first piece, while this one does all that it has not been given.
+    pieces = [0.5, *(0.01 + number / 10_000 for number in range(20))]
+    found = list(in_processes(_who, pieces, truths, 2, str))
+    assert [piece for piece, _, _ in found] == pieces
+    assert found[0][1] != os.getpid()
+    assert found[-1][1] == os.getpid()
+    assert {places for _, _, places in found} == {truths.places}
+
+
+def _who(piece: float) -> tuple[float, int, tuple[Place, ...]]:
+    time.sleep(piece)
+    return piece, os.getpid(), truths_here().places
