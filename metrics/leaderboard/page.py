@@ -63,7 +63,6 @@ class Pages:
             percent=writing.percent,
             short=writing.short,
             duration=writing.duration,
-            negative=writing.negative,
             first_number=writing.first_number,
             model_file=writing.model_file,
             lowest_coverage=writing.lowest_coverage,
@@ -293,7 +292,7 @@ class Pages:
             texts[rest_file] = f"llm4matRows({_script_json(rest)});\n"
         texts[file] = self._environment.get_template(template).render(
             root=root,
-            heads=[{"name": "", "note": "", "href": "", "kind": "", "initial": False, **head} for head in heads],
+            heads=[{**_HEAD, **head} for head in heads],
             groups=parts,
             rest=root + rest_file if rest_file else "",
             kinds=self._kinds,
@@ -303,7 +302,8 @@ class Pages:
         return texts
 
 
-_RANK: dict[str, Any] = {"name": "#", "sort": "descending", "kind": "rank", "initial": False}
+_HEAD: dict[str, Any] = {"name": "", "note": "", "href": "", "kind": "", "label": "", "initial": False}
+_RANK: dict[str, Any] = {"name": "#", "label": "rank", "sort": "ascending", "kind": "rank", "initial": True}
 _MODEL: dict[str, Any] = {"name": "model", "sort": "ascending", "kind": "name"}
 
 

@@ -25,6 +25,7 @@ from llm4mat_bench.metrics.leaderboard import write_leaderboard
 from llm4mat_bench.metrics.leaderboard.boards import in_lines
 from llm4mat_bench.metrics.leaderboard.drawings import TaskDrawing, plan
 from llm4mat_bench.metrics.leaderboard.entries import entries_of, sound_runs
+from llm4mat_bench.metrics.leaderboard.published import published_entries
 from llm4mat_bench.metrics.leaderboard.ranking import compare
 from llm4mat_bench.metrics.leaderboard.resampling import (
     N_RESAMPLES,
@@ -158,6 +159,7 @@ def test_every_link_leads_somewhere_and_nothing_comes_from_elsewhere(board: Path
         for name in page.loaded:
             assert name == "data:," or (path.parent / name).is_file(), (path, name)
         for link in page.links:
+            assert link, path
             if not link.startswith("https://doi.org/"):
                 file, _, anchor = link.partition("#")
                 target = (path.parent / file) if file else path
@@ -350,6 +352,30 @@ def test_published_rows_stand_beside_ours_and_are_not_ranked(tmp_path: Path) -> 
     assert all(
         row["ranked"] == "False" and row["data_checked"] == "False" for row in rows if row["origin"] == "published"
     )
+
+
+def test_what_the_publication_could_not_read_is_said_of_tasks_and_means() -> None:
+    (row,) = [one for one in published_entries(get_source("mp")) if "5s" in one.id and one.modality == "cif"]
+    unread = [cell.note for cell in row.cells.values() if cell.value is None]
+    assert unread == ["reported, not recomputed; fewer than 10 answers could be read"] * 2
+    note = row.means["regression"].note
+    assert note == "reported, not recomputed; fewer than 10 answers could be read in 2 of its 8 tasks"
+    assert all("fewer" not in (cell.note or "") for cell in row.cells.values() if cell.value is not None)
+
+
+def test_a_mean_says_of_what_its_share_of_answers_is(tmp_path: Path) -> None:
+    for task, missing in (("sample/band_gap", 5), ("sample/bulk_modulus", 1)):
+        answers = toy_answers(task)
+        answers[:missing] = np.nan
+        toy_run(tmp_path / "r", task, answers=answers)
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False).page.parent
+    (entry,) = json.loads((board / "leaderboard.json").read_text())[0]["entries"]
+    mean = entry["means"]["regression"]
+    least = f"{100 * min(cell['coverage'] for cell in entry['cells'].values()):.1f} %"
+    for name in ("index.html", "sources/sample.html"):
+        text = Page(board / name).text
+        assert f"{least} or more of each task answered; by the published protocol {mean['published']}" in text
+        assert f"of these {mean['published']}" not in text
 
 
 def test_weights_follow_from_the_id_alone_and_are_poisson() -> None:

@@ -117,6 +117,69 @@ def test_empty_cells_stand_last_whichever_way_round(board: Path, chromium: Brows
     sound(chromium)
 
 
+COLUMN = "[...document.querySelectorAll('thead th')].find(h => h.textContent.includes('{}'))"
+
+
+def shown(chromium: Browser, column: str, order: str) -> list[str]:
+    """What stands in a column of ranked rows after its button was pressed until it is in this order."""
+    head = COLUMN.format(column)
+    press = f"{head}.querySelector('button').click(); await loadAll(); await null;"
+    chromium.run(f"for (let n = 0; n < 3 && {head}.ariaSort !== '{order}'; n++) {{ {press} }} return 1")
+    chromium.until(f"{head}.ariaSort === '{order}'")
+    cells = f"[...document.querySelector('tbody').rows].map(r => r.cells[{head}.cellIndex].firstChild.textContent)"
+    return chromium.run(cells)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("column", ["published protocol", "without duplicates"])
+def test_perfect_scores_are_the_best_of_every_column(board: Path, chromium: Browser, column: str) -> None:
+    chromium.open(board / "tasks/sample/band_gap.html")
+    down, up = shown(chromium, column, "descending"), shown(chromium, column, "ascending")
+    assert down[0] == up[-1] == "∞" and len(down) == 5
+    assert down == up[::-1]
+
+
+def test_means_that_lack_tasks_are_sorted_too(board: Path, chromium: Browser) -> None:
+    chromium.open(board / "sources/sample.html")
+    down, up = shown(chromium, "mean MAD:MAE", "descending"), shown(chromium, "mean MAD:MAE", "ascending")
+    numbers = [one for one in down if one != "–"]
+    assert len(numbers) == 4 and sorted(numbers, key=float, reverse=True) == numbers
+    assert [one for one in up if one != "–"] == numbers[::-1]
+    assert down[4:] == up[4:] == ["–"], "a perfect answer to one of eight tasks is no mean"
+
+
+def test_the_order_is_told_and_buttons_have_names_of_their_own(board: Path, chromium: Browser) -> None:
+    for path in ("index.html", "sources/sample.html", "tasks/sample/band_gap.html"):
+        chromium.open(board / path)
+        names = chromium.run("[...document.querySelectorAll('thead button')].map(b => b.ariaLabel)")
+        assert len(set(names)) == len(names)
+        assert names[0] == "sort by rank"
+        assert chromium.run("document.querySelector('thead th').ariaSort") == "ascending"
+    assert chromium.run("document.querySelector('thead button').textContent") == "↑"
+    assert shown(chromium, "#", "descending")[:2] == ["5", "4"]
+    sound(chromium)
+
+
+def test_a_title_of_rows_is_read_whole_on_a_phone(board: Path, chromium: Browser) -> None:
+    chromium.open(board / "tasks/sample/band_gap.html", 390)
+    edges = chromium.run(
+        "const range = document.createRange(); range.selectNodeContents(document.querySelector('tr.title th'));"
+        "return [...range.getClientRects()].map(box => box.right)"
+    )
+    assert edges and max(edges) <= 390
+
+
+@pytest.mark.parametrize("page", ["index.html", "sources/sample.html", "tasks/sample/band_gap.html"])
+def test_paper_holds_the_whole_table(board: Path, chromium: Browser, page: str) -> None:
+    chromium.open(board / page, 1060, printed=True)  # A4 on its side
+    assert chromium.run("document.documentElement.scrollWidth <= window.innerWidth")
+    clipped = "[...document.querySelectorAll('.scroll')].filter(e => getComputedStyle(e).overflow !== 'visible')"
+    assert chromium.run(f"{clipped}.length") == 0
+    painted = "[...document.querySelectorAll('.line .dot, .line .interval')].map(e => getComputedStyle(e))"
+    widths = chromium.run(f"{painted}.map(s => parseFloat(s.borderLeftWidth) + parseFloat(s.borderTopWidth))")
+    assert all(width > 2 for width in widths), "backgrounds are not printed"
+    assert widths or "tasks" not in page
+
+
 def test_the_modality_hides_figures_of_the_others(board: Path, chromium: Browser) -> None:
     page = next(path for path in sorted((board / "tasks").rglob("*.html")) if 'figure data-m="' in path.read_text())
     chromium.open(page)
