@@ -2,9 +2,9 @@
 
     python benchmarks/likeness.py docs/results
 
-For each pair of full runs of one task the distance that nine of ten rows' places keep, as a share of the distance between
-places of answers and of true values: below the ``NEAR`` of ``metrics/results/likeness.py`` one is a copy of the other.
-Printed are the nearest pairs of seeds and of models.
+For each pair of full runs of one task the distance that nine of ten rows' places keep, as a share of the distance
+between places of answers and of true values: up to the ``NEAR`` of ``metrics/results/likeness.py`` one is a copy of
+the other. Printed are the nearest pairs of seeds and of models.
 """
 
 import argparse

@@ -1,11 +1,9 @@
 """From verified runs to rows of a table: seeds put together, sources averaged."""
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 
 from pydantic import JsonValue
 
@@ -17,6 +15,7 @@ from ..results.seeds import Copy, copies, said_of
 from ..results.verify import Verification
 from .cells import SoundRun, cell_of, mean_of, worth
 from .models import Cell, Entry
+from .ranking import parts_last, standing
 
 __all__ = ["Cell", "Entry", "SoundRun", "entries_of", "line_id", "row_id", "sound_runs", "weighted_mean"]
 
@@ -93,6 +92,11 @@ def entries_of(source: Source, runs: Sequence[SoundRun]) -> list[Entry]:
     for run in runs:
         rows[row_id(run)].append(run)
     entries = [_entry(source, name, its) for name, its in sorted(rows.items())]
+    return in_order(entries)
+
+
+def in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """Rows of a source, best first."""
     return sorted(entries, key=_rank)
 
 
@@ -140,11 +144,8 @@ def _entry(source: Source, name: str, runs: list[SoundRun]) -> Entry:
     )
 
 
-def _rank(entry: Entry) -> tuple[float, float, float, str, str]:
-    """Complete means first, perfect ones above all, then the mean over the tasks that are there; names break ties."""
-    means = [entry.means[kind] for kind in ("regression", "classification") if kind in entry.means]
-    first = means[0].rank if means else -math.inf
-    partial = [mean.partial for mean in means if mean.partial is not None]
-    values = [cell.value for cell in entry.cells.values() if cell.value is not None]
-    rest = -fmean(partial or values) if partial or values else math.inf
-    return (-first, -len(entry.cells), rest, entry.model, entry.modality)
+def _rank(entry: Entry) -> tuple[bool, tuple[float, ...], int, tuple[float, ...], str, str]:
+    """Those with a mean over all tasks first, by regression, then by classification; names break ties."""
+    means = [[entry.means.get(kind)] for kind in ("regression", "classification")]
+    place = standing(*means)
+    return place is None, place or (), -len(entry.cells), parts_last(*means), entry.model, entry.modality

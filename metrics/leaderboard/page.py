@@ -87,11 +87,10 @@ class Pages:
             Texts by the name of their file, here as in all pages: the page, and its further rows where there are many.
         """
         columns = [(board.source.id, kind) for board in self.boards for kind in board.kinds]
-        of_regression = sum(kind == "regression" for _, kind in columns)
-        overall = of_regression if of_regression > 1 else 0
+        overall = any(line.overall is not None for its in lines.values() for line in its)
         heads: list[dict[str, Any]] = [_RANK, _MODEL]
         if overall:
-            heads.append({"name": "overall", "note": "mean of all sources, MAD:MAE", "sort": "descending"})
+            heads.append({"name": "overall", "note": "mean of the benchmark's sources, MAD:MAE", "sort": "descending"})
         for board in self.boards:
             for kind in board.kinds:
                 n = sum(task.kind == kind for task in board.source.tasks)
@@ -118,9 +117,8 @@ class Pages:
             name = task.property.name.replace("_", "_\u200b")
             heads.append({"name": name, "note": HEADLINE[task.kind] + unit, "sort": "descending", "href": href})
         told = told_apart([entry for _, its in board.groups for entry in its])
-        places = _places(board)
         groups = {
-            name: [self._rows.source_row(one, board, places.get(one.id), told[one.id], "../") for one in its]
+            name: [self._rows.source_row(one, board, board.places.get(one.id), told[one.id], "../") for one in its]
             for name, its in board.groups
         }
         return self._page(f"sources/{board.source.id}.html", "source.html.j2", heads, groups, board=board)
@@ -312,14 +310,6 @@ _MODEL: dict[str, Any] = {"name": "model", "sort": "ascending", "kind": "name"}
 def asset(name: str) -> str:
     """The text of a style sheet or script."""
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
-
-
-def _places(board: SourceBoard) -> dict[str, int]:
-    """Places by the first mean of a source; where no row has all tasks, by the order of the rows."""
-    means = [(one.id, one.means.get(kind)) for kind in board.kinds[:1] for one in board.ranked]
-    if any(cell is not None and cell.place is not None for _, cell in means):
-        return {id_: cell.place for id_, cell in means if cell is not None and cell.place is not None}
-    return {}
 
 
 def _view(entry: Entry, told: Mapping[str, str]) -> str:
