@@ -63,6 +63,26 @@ def test_the_better_view_is_named_on_the_tasks_that_both_have(tmp_path: Path) ->
     assert 0 < low < high
 
 
+def test_hard_labels_are_not_compared_with_probabilities(tmp_path: Path) -> None:
+    scores = toy_answers("sample/is_stable")
+    toy_run(tmp_path / "r", "sample/is_stable", modality="cif", answers=scores)
+    toy_run(tmp_path / "r", "sample/is_stable", modality="composition", answers=np.round(scores))
+    write_leaderboard(tmp_path / "r", tmp_path / "page", plots=False)
+    text = Page(next((tmp_path / "page" / "models").glob("*.html"))).text
+    assert "On sample/is_stable, cif and composition are not compared: an AUC of hard labels is a balanced" in text
+    assert "better than" not in text and "told from" not in text
+
+
+def test_why_a_row_is_not_ranked_is_said_for_all_its_tasks(tmp_path: Path) -> None:
+    for task, missing in (("sample/band_gap", -20), ("sample/is_stable", -30)):
+        answers = toy_answers(task)
+        answers[:missing] = np.nan
+        toy_run(tmp_path / "r", task, answers=answers)
+    found = verify_results(tmp_path / "r")
+    (entry,) = entries_of(get_source("sample"), sound_runs(found, get_source("sample")))
+    assert len(entry.apart) == len(entry.cells) == 2
+
+
 @pytest.mark.parametrize(("few", "many"), [(3, 40), (3, 60), (0, 48), (0, 49), (0, 0)])
 def test_sheets_are_of_one_modality_where_they_are_several(few: int, many: int) -> None:
     """So that the page's filter can hide those of the others."""
@@ -272,6 +292,8 @@ def test_seeds_become_a_mean_and_a_deviation(tmp_path: Path) -> None:
     assert cell.value == pytest.approx(np.mean(values))
     assert cell.interval == f"± {np.std(values, ddof=1):.3f} over 3 seeds"
     assert cell.spread == "seeds"
+    errors = [one.record.metrics.whole.mae.value for one in found if one.record]
+    assert cell.error == f"{np.mean(errors):.3f} eV" != f"{errors[0]:.3f} eV"
     assert len(cell.runs) == len(cell.proofs) == 3
 
 
