@@ -92,7 +92,7 @@ def run_name(record: ResultRecord) -> str:
 def _which(record: ResultRecord) -> str:
     """Seed, shots, control, limit: what tells runs of one model apart that are drawn beside each other."""
     protocol = record.protocol
-    said = [f"seed {protocol.seed}", *shortfalls(protocol)]
+    said = [f"seed {protocol.seed}", *shortfalls(record)]
     if protocol.kind == "prompt":
         said.insert(0, f"{protocol.shots} shots")
         if protocol.settings.get("structured") is True:
