@@ -16,6 +16,7 @@ from .ranking import Comparison, compare, in_places, parts_last, ranked, standin
 from .resampling import Floats, unpacked
 
 KINDS: tuple[Kind, ...] = ("regression", "classification")
+HARD_LABELS = "an AUC of hard labels is a balanced accuracy, another quantity than an AUC of probabilities"
 Found = Mapping[tuple[str, str], Examined]
 _PANEL_LETTERS = 24
 """Letters that a line under a panel holds."""
@@ -206,6 +207,8 @@ def compare_entries(
 ) -> tuple[Comparison, list[Task]] | None:
     """Compare two rows over the tasks that both have, as means weighted by samples, in pairs.
 
+    Tasks on which one has an AUC of hard labels and the other of probabilities are none of them.
+
     Returns:
         The comparison and its tasks; None where they share none.
     """
@@ -217,6 +220,8 @@ def compare_entries(
         if len({one.labels_sha256 for entry in (first, second) if (one := found.get((task.name, entry.id)))}) != 1:
             continue
         if any(cell is None or cell.value is None or values is None for cell, values in pair):
+            continue
+        if len({cell.hard_labels for cell, _ in pair if cell is not None}) > 1:
             continue
         common.append(task)
         weights.append(float(task.property.samples))

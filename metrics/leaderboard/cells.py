@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from ...dataset_builder.catalogue import Kind, Source
-from ..headline import headline, weighted_mean, whole_headline, written, written_interval
+from ..headline import headline, in_short, weighted_mean, whole_headline, written, written_interval
 from ..protocols import ClassificationReport, RegressionReport, Score
 from ..results.likeness import Places, alike
 from ..results.record import ResultRecord, shortfalls
@@ -63,7 +63,7 @@ def cell_of(runs: Sequence[SoundRun]) -> Cell:
             run.report.kind == "classification" and run.report.score_kind == "hard_label" for run in runs
         ),
         "runs": tuple(run.record.run_id for run in runs),
-        "error": _error(runs[0]),
+        "error": _error(runs[:1]),
         "seconds": sum(run.record.provenance.wall_seconds for run in runs),
         "tokens": _tokens(runs),
         "proofs": tuple(_proof(run.record) for run in runs),
@@ -81,11 +81,12 @@ def cell_of(runs: Sequence[SoundRun]) -> Cell:
     mean, deviation = fmean(values), stdev(values)
     published = [report.value for report in reports if report is not None and report.value is not None]
     if len(published) == len(runs):
-        said |= {"published": f"{fmean(published):.3f}", "published_value": fmean(published)}
+        said |= {"published": in_short(fmean(published)), "published_value": fmean(published)}
+    said["error"] = _error(runs)
     return Cell(
         value=mean,
-        text=f"{mean:.3f}",
-        interval=f"± {deviation:.3f} over {len(runs)} seeds",
+        text=in_short(mean),
+        interval=f"± {in_short(deviation)} over {len(runs)} seeds",
         spread="seeds",
         low=mean - deviation,
         high=mean + deviation,
@@ -94,10 +95,15 @@ def cell_of(runs: Sequence[SoundRun]) -> Cell:
     )
 
 
-def _error(run: SoundRun) -> str:
-    if run.report.kind == "regression":
-        return f"{written(run.report.whole.mae)} {run.record.unit or ''}".strip()
-    return written(run.report.whole.balanced_accuracy)
+def _error(runs: Sequence[SoundRun]) -> str:
+    """What the answers are off, as the mean over runs."""
+    found = [
+        run.report.whole.mae if run.report.kind == "regression" else run.report.whole.balanced_accuracy for run in runs
+    ]
+    values = [score.value for score in found if score.value is not None]
+    shown = in_short(fmean(values)) if len(values) == len(found) else written(found[0])
+    unit = runs[0].record.unit if runs[0].report.kind == "regression" else None
+    return f"{shown} {unit or ''}".strip()
 
 
 def _tokens(runs: Sequence[SoundRun]) -> int | None:

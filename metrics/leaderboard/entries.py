@@ -138,7 +138,7 @@ def _entry(source: Source, name: str, runs: list[SoundRun]) -> Entry:
         dataset=runs[0].place or data.dataset + (f" @ {data.revision}" if data.revision else ""),
         data_checked=runs[0].place is not None,
         pretraining_overlap=first.model.pretraining_overlap,
-        apart=runs[0].apart,
+        apart=tuple(dict.fromkeys(reason for run in runs for reason in run.apart)),
         cells=cells,
         means={kind: mean for kind in ("regression", "classification") if (mean := mean_of(source, cells, kind))},
     )
