@@ -123,10 +123,10 @@ def plan(task: TaskDrawing) -> list[Planned]:
     if task.best:
         parity = get_task(task.task).kind == "regression"
         for number, run in enumerate(task.best):
-            modality = _record(run).modality
-            title = f"{'Predicted against true' if parity else 'ROC curve'}, the best by {modality}"
+            view = _record(run).modality
+            title = f"{'Predicted against true' if parity else 'ROC curve'}, the best by {view}"
             found = _planned("best", title, name, [_shown(run)])
-            planned.append(found._replace(first=number, modality=modality))
+            planned.append(found._replace(first=number, modality=view))
         if task.formulas is not None:
             title = f"Errors by element: {_name(task.best[0])}"
             found = _planned("elements", title, name, [_shown(task.best[0]), task.formulas])
