@@ -24,7 +24,7 @@ from .examine import Examined
 from .models import Cell, Entry
 from .refusals import Refusal
 from .resampling import N_RESAMPLES
-from .settings import told_apart
+from .settings import Told, told_apart
 
 MOST_ROWS = 400
 """Rows of a group that stand in a page; the others come when they are asked for."""
@@ -189,16 +189,24 @@ class Pages:
     def model(self, name: str, entries: Sequence[tuple[SourceBoard, Entry]]) -> dict[str, str]:
         """One model: all its settings, views and runs."""
         told = told_apart([entry for _, entry in entries])
-        views = [{"entry": entry, "told": told[entry.id]} for _, entry in entries]
-        tasks = [
-            task
-            for board in self.boards
-            for task in board.tasks
-            if any(task.name in entry.cells for _, entry in entries)
-        ]
+        parts = []
+        for board in self.boards:
+            its = [entry for of, entry in entries if of.source.id == board.source.id]
+            views = [
+                {
+                    "entry": entry,
+                    "told": told[entry.id].shown,
+                    # A row that is ranked on some tasks may stand among the others, too.
+                    "anchor": f"{board.source.id}-{entry.id}{'-apart' if entry.apart else ''}",
+                }
+                for entry in its
+            ]
+            tasks = [task for task in board.tasks if any(task.name in entry.cells for entry in its)]
+            if views:
+                parts.append({"source": board.source, "views": views, "tasks": tasks})
         file = f"models/{writing.model_file(name)}.html"
         template = self._environment.get_template("model.html.j2")
-        text = template.render(root="../", name=name, views=views, tasks=tasks, sentences=self._views(entries))
+        text = template.render(root="../", name=name, parts=parts, sentences=self._views(entries))
         return {file: text}
 
     def comparison(self) -> dict[str, str]:
@@ -214,7 +222,7 @@ class Pages:
                 for entry in board.ranked:
                     if (cell := entry.cells.get(task.name)) is None or entry.line in rows:
                         continue
-                    parts = (entry.model, entry.modality, told[entry.id])
+                    parts = (entry.model, entry.modality, told[entry.id].shown)
                     lines.setdefault(entry.line, " · ".join(visible(part, 120) for part in parts if part))
                     rows[entry.line] = _compared(cell, self.found.get((task.name, entry.id)))
                 if len(rows) < 2:
@@ -252,9 +260,13 @@ class Pages:
             for kind in KINDS:
                 tasks = [task for task in board.tasks if task.kind == kind]
                 best: dict[str, Entry] = {}
-                for of, entry in entries:
-                    if of.source.id == board.source.id and not entry.apart and kind in entry.means:
-                        best.setdefault(entry.modality, entry)
+                here = [
+                    entry
+                    for of, entry in entries
+                    if of.source.id == board.source.id and not entry.apart and kind in entry.means
+                ]
+                for entry in sorted(here, key=lambda one: one.means[kind].hard_labels):  # such AUCs are something else
+                    best.setdefault(entry.modality, entry)
                 views = sorted(best.values(), key=lambda one: -_mean(one, tasks))
                 for first, second in pairwise(views):
                     said += _of_hard_labels(first, second, tasks, told)
@@ -315,12 +327,13 @@ def asset(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
 
 
-def _view(entry: Entry, told: Mapping[str, str]) -> str:
+def _view(entry: Entry, told: Mapping[str, Told]) -> str:
     """A view of a model, and by which settings it was read where there are several."""
-    return f"{entry.modality} ({told[entry.id]})" if told[entry.id] else entry.modality
+    shown = told[entry.id].shown
+    return f"{entry.modality} ({shown})" if shown else entry.modality
 
 
-def _of_hard_labels(first: Entry, second: Entry, tasks: Sequence[Task], told: Mapping[str, str]) -> list[str]:
+def _of_hard_labels(first: Entry, second: Entry, tasks: Sequence[Task], told: Mapping[str, Told]) -> list[str]:
     """Say on which tasks two rows are not compared as their AUCs are two quantities."""
     pairs = [(task.name, first.cells.get(task.name), second.cells.get(task.name)) for task in tasks]
     mixed = [name for name, one, other in pairs if one and other and one.hard_labels != other.hard_labels]

@@ -12,19 +12,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from boards import board as board_without_runs
 from forgery import forge_record
 from toy_runs import toy_answers, toy_run
 
 from llm4mat_bench import get_task
 from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.baselines.run import read_settings, train_baseline
-from llm4mat_bench.dataset_builder.catalogue import get_source
+from llm4mat_bench.dataset_builder.catalogue import get_benchmark, get_source
 from llm4mat_bench.files import file_sha256
 from llm4mat_bench.metrics.figures.sheets import PER_SHEET, Panel
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
 from llm4mat_bench.metrics.leaderboard.boards import in_lines
 from llm4mat_bench.metrics.leaderboard.drawings import TaskDrawing, plan
 from llm4mat_bench.metrics.leaderboard.entries import entries_of, sound_runs
+from llm4mat_bench.metrics.leaderboard.page import Facts, Pages
 from llm4mat_bench.metrics.leaderboard.published import published_entries
 from llm4mat_bench.metrics.leaderboard.ranking import compare
 from llm4mat_bench.metrics.leaderboard.resampling import (
@@ -71,6 +73,12 @@ def test_hard_labels_are_not_compared_with_probabilities(tmp_path: Path) -> None
     text = Page(next((tmp_path / "page" / "models").glob("*.html"))).text
     assert "On sample/is_stable, cif and composition are not compared: an AUC of hard labels is a balanced" in text
     assert "better than" not in text and "told from" not in text
+    # A row with probabilities stands for a view, though one of hard labels has the higher score.
+    worse = 0.4 + 0.1 * scores + 0.2 * np.random.default_rng(6).random(len(scores))
+    toy_run(tmp_path / "r", "sample/is_stable", answers=worse, settings={"depth": 4})
+    write_leaderboard(tmp_path / "r", tmp_path / "page", plots=False)
+    text = Page(next((tmp_path / "page" / "models").glob("*.html"))).text
+    assert "not compared" not in text and "ROC AUC differs by" in text
 
 
 def test_why_a_row_is_not_ranked_is_said_for_all_its_tasks(tmp_path: Path) -> None:
@@ -84,7 +92,7 @@ def test_why_a_row_is_not_ranked_is_said_for_all_its_tasks(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("few", "many"), [(3, 40), (3, 60), (0, 48), (0, 49), (0, 0)])
-def test_sheets_are_of_one_modality_where_they_are_several(few: int, many: int) -> None:
+def test_a_sheet_is_of_one_modality(few: int, many: int) -> None:
     """So that the page's filter can hide those of the others."""
     panels = tuple(
         Panel(f"{modality} {n}", b"x", modality)
@@ -94,12 +102,11 @@ def test_sheets_are_of_one_modality_where_they_are_several(few: int, many: int) 
     planned = plan(TaskDrawing("sample/band_gap", (), (), None, panels))
     assert [n for one in planned for n in range(one.first, one.end)] == list(range(few + many))
     for one in planned:
-        modalities = {panel.modality for panel in panels[one.first : one.end]}
-        assert one.modality == (modalities.pop() if len(modalities) == 1 else "")
-    if few + many > PER_SHEET:
-        assert all(one.modality for one in planned)
-    else:
-        assert len(planned) <= 1
+        assert {panel.modality for panel in panels[one.first : one.end]} == {one.modality}
+        assert one.end - one.first <= PER_SHEET
+    whole = [f"composition: all {few}"] if few else []
+    parts = [f"cif: runs 1 to 48 of {many}", f"cif: runs 49 to {many} of {many}"]
+    assert [one.title for one in planned] == whole + (parts if many > 48 else [f"cif: all {many}"] if many else [])
 
 
 @pytest.mark.parametrize(
@@ -113,6 +120,20 @@ def test_sheets_are_of_one_modality_where_they_are_several(few: int, many: int) 
 )
 def test_a_model_under_a_panel_is_told_by_its_own_name(model: str, label: str) -> None:
     assert in_lines("#3 ", model) == label
+
+
+def test_a_model_page_of_several_sources_says_which_row_is_of_which() -> None:
+    sources = [board_without_runs("omdb", {"m": (2.0, None)}), board_without_runs("cantor_hea", {"m": (3.0, None)})]
+    entries = [(one, entry) for one in sources for entry in one.ranked]
+    assert len({entry.id for _, entry in entries}) == 1, "a row is named by model, settings and place of its data"
+    (text,) = Pages(get_benchmark(), sources, {}, Facts("", 2, 0, 0)).model("m", entries).values()
+    ids = re.findall(r'<section id="([^"]*)"', text)
+    assert len(set(ids)) == len(ids) == 2
+    assert re.findall(r'href="#(?!main)([^"]*)"', text) == ids
+    for one, id_ in zip(sources, ids, strict=True):
+        section = text[text.index(f'<section id="{id_}"') :].partition("</section>")[0]
+        assert one.source.title in section.partition("</h3>")[0]
+        assert f">{one.source.title}</a>, a column a row" in text
 
 
 def test_huge_errors_are_written_short(tmp_path: Path) -> None:
