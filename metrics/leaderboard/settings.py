@@ -1,15 +1,13 @@
 """What sets rows of one model apart: of their settings only those that differ."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
-from pydantic import JsonValue
-
+from ..results.apart import differing, leaves
 from ..results.names import visible
 from .models import Entry
 
 _LONGEST = 110
-_MISSING = object()
 
 
 def told_apart(entries: Sequence[Entry]) -> dict[str, str]:
@@ -27,28 +25,17 @@ def told_apart(entries: Sequence[Entry]) -> dict[str, str]:
     told = {}
     for its in groups.values():
         flat = {entry.id: {"revision": entry.model_revision, **dict(leaves(entry.protocol))} for entry in its}
-        names = list(dict.fromkeys(name for one in flat.values() for name in one))
-        differing = [name for name in names if len({repr(one.get(name, _MISSING)) for one in flat.values()}) > 1]
+        apart = differing(flat)
         for entry in its:
             own = flat[entry.id]
             parts = [
                 f"{name.removeprefix('settings.')} {own[name]}"
-                for name in differing
+                for name in apart
                 if name in own and (name, own[name]) != ("control", "none")  # nothing is: a control says that it is one
             ]
-            if "preset" in own and "preset" not in differing:
+            if "preset" in own and "preset" not in apart:
                 parts.insert(0, f"preset {own['preset']}")
             if entry.origin == "published" and entry.settings:
                 parts.append(entry.settings)
             told[entry.id] = visible(", ".join(parts), _LONGEST)
     return told
-
-
-def leaves(value: Mapping[str, JsonValue], above: str = "") -> Iterator[tuple[str, JsonValue]]:
-    """Settings as dotted names and values; the kind of protocol is left out."""
-    for name, inner in value.items():
-        path = f"{above}{name}"
-        if isinstance(inner, dict):
-            yield from leaves(inner, f"{path}.")
-        elif path != "kind":
-            yield path, inner
