@@ -35,7 +35,7 @@ def written(score: Score | None, digits: int = 3) -> str:
         return "Inval."
     if score.value is None:
         return "∞" if score.status == "infinite" else "–"
-    return _short(score.value, digits)
+    return in_short(score.value, digits)
 
 
 def written_interval(score: Score | None, digits: int = 3) -> str:
@@ -43,10 +43,10 @@ def written_interval(score: Score | None, digits: int = 3) -> str:
     if score is None or score.interval is None:
         return ""
     low, high = score.interval.low, score.interval.high
-    return f"[{'−∞' if low is None else _short(low, digits)}, {'∞' if high is None else _short(high, digits)}]"
+    return f"[{'−∞' if low is None else in_short(low, digits)}, {'∞' if high is None else in_short(high, digits)}]"
 
 
-def _short(value: float, digits: int) -> str:
+def in_short(value: float, digits: int = 3) -> str:
     """A number with so many decimals; a huge one, of which nobody reads three hundred digits, by its power of ten."""
     return f"{value:.{digits}f}" if abs(value) < _HUGE else f"{value:.{digits}e}"
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from ...errors import DataError
 
-_BEGIN = re.compile(r"^<!-- (?P<name>[\w-]+): written by `llm4mat-bench [\w-]+`, do not edit -->$", re.MULTILINE)
+_BEGIN = re.compile(
+    r"^<!-- (?P<name>[\w-]+): written by `llm4mat-bench [\w-]+`, do not edit -->[ \t]*\r?$", re.MULTILINE
+)
 
 
 def begin_mark(name: str, command: str = "check") -> str:
@@ -31,14 +33,21 @@ def put_section(text: str, section: str) -> str:
     """Put a marked section into the text of a card: in place of the one of its name, else at the end.
 
     Args:
-        text: The card.
+        text: The card; what is put in ends its lines as most of the card's do.
         section: The section with its marks.
     """
     name = next(iter(_find(section, Path("section"))))
     here = _find(text, Path("card"))
+    end = line_end(text)
+    section = section.rstrip().replace("\r\n", "\n").replace("\n", end)
     if name in here:
-        return text.replace(here[name], section.rstrip("\n"))
-    return text.rstrip("\n") + "\n\n" + section.rstrip("\n") + "\n"
+        return text.replace(here[name], section)
+    return text.rstrip("\r\n") + 2 * end + section + end
+
+
+def line_end(text: str) -> str:
+    """How most lines of a text end."""
+    return "\r\n" if 2 * text.count("\r\n") > text.count("\n") else "\n"
 
 
 def update_card(card: Path, section: str) -> str | None:
@@ -63,7 +72,7 @@ def mark_outdated(section: str, changed: list[str]) -> str:
 
 def _read(card: Path) -> str:
     try:
-        return card.read_text(encoding="utf-8")
+        return card.read_bytes().decode()  # with the ends of lines that it has
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{card}: {error}") from error
 

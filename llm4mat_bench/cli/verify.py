@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from ..metrics.results.seeds import Copy
 
 _MEANS = {
-    "seeds": "; no mean over them is taken",
-    "models": "",
-    "protocols": "; was a control, a limit or a setting struck out?",
+    "runs": "other answers than {}, of which it is said to be a repetition; the worse counts",
+    "seeds": "{answers} {}, another seed; no mean over them is taken",
+    "models": "{answers} {}, another model",
+    "protocols": "{answers} {}, another protocol; was a control or a limit struck out?",
+    "settings": "{answers} {}, with other settings",
 }
-"""What follows where two runs that should differ have the same answers."""
+"""What is said of a run that has the answers of another where it should not, or the other way round."""
 
 
 def verify(
@@ -28,14 +30,23 @@ def verify(
         bool, typer.Option("--require-data", help="Fail where the data of a run is not at hand.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail, too, where two runs have the very same answers to a task.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Fail, too, where two seeds, models or protocols have the same answers (but for noise), or where two "
+            "runs that should be the same have not.",
+        ),
     ] = False,
+    beside: Annotated[
+        Path | None,
+        typer.Option("--beside", help="Results that are there already: compare answers with theirs, too."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Recompute every metric from the predictions; check hashes, ids and targets. Fails on any difference."""
     from ..metrics.results.names import visible
     from ..metrics.results.seeds import copies
-    from ..metrics.results.verify import verify_results
+    from ..metrics.results.verify import find_runs, verify_results
     from .progress import show_progress
 
     truths = open_places(data, source)
@@ -45,11 +56,14 @@ def verify(
         results = results_folder(str(results))
     with show_progress(quiet=as_json) as progress:
         found = verify_results(results, truths, progress, workers=workers or cores())
+        there = []
+        if beside is not None and find_runs(beside, needed=False):
+            there = verify_results(beside, truths, progress, workers=workers or cores())
     tell_unused(truths)
     failed = [one for one in found if one.faults]
-    same = copies(found)
-    unseen = sum(not one.data_checked for one in found)
-    copied = {pair.later: pair for pair in same}
+    asked_for = {one.folder for one in found}
+    copied = {pair.later: pair for pair in copies([*there, *found]) if pair.later in asked_for}
+    unseen = sum(not one.data_checked and one.report is not None for one in found)
     if as_json:
         print_json(
             [
@@ -61,9 +75,7 @@ def verify(
                     "data_checked": one.data_checked,
                     "data": one.place,
                     "faults": list(one.faults),
-                    "same_predictions_as": _earlier(copied.get(one.folder), "seeds"),
-                    "other_model_with_same_predictions": _earlier(copied.get(one.folder), "models"),
-                    "other_protocol_with_same_predictions": _earlier(copied.get(one.folder), "protocols"),
+                    "copy": _told(copied.get(one.folder)),
                 }
                 for one in found
             ]
@@ -74,10 +86,11 @@ def verify(
             err.print(visible(str(one.folder)), markup=False, highlight=False, soft_wrap=True)
             for fault in one.faults:
                 err.print(f"  {fault}", markup=False, highlight=False, soft_wrap=True)
-        for pair in same:
+        for pair in copied.values():
+            answers = "the very answers of" if pair.exact else "but for noise the answers of"
+            means = _MEANS[pair.of].format(visible(str(pair.earlier)), answers=answers)
             err.print(
-                f"no two {pair.of}: {visible(str(pair.later))} has the very predictions of "
-                f"{visible(str(pair.earlier))}{_MEANS[pair.of]}",
+                f"no two {pair.of}: {visible(str(pair.later))} has {means}",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
@@ -85,11 +98,11 @@ def verify(
         out.print(f"{len(found) - len(failed)} of {len(found)} runs are sound.")
         if unseen:
             out.print(f"{unseen} were checked without their data: give --data to compare ids and targets with it.")
-    if failed or (require_data and unseen) or (strict and same):
+    if failed or (require_data and unseen) or (strict and any(pair.suspicious for pair in copied.values())):
         raise typer.Exit(1)
 
 
-def _earlier(pair: "Copy | None", of: str) -> str | None:
+def _told(pair: "Copy | None") -> dict[str, object] | None:
     from ..metrics.results.names import visible
 
-    return visible(str(pair.earlier)) if pair is not None and pair.of == of else None
+    return None if pair is None else {"of": pair.of, "exact": pair.exact, "folder": visible(str(pair.earlier))}

@@ -10,9 +10,12 @@ from typing import Any
 
 import yaml
 
+from ..dataset_builder.dataset_folder.card_sections import line_end
 from ..errors import DataError
+from .yaml_edit import edit_yaml, lost_comments, says
 
-_BLOCK = re.compile(r"\A(?:\ufeff)?---[ \t]*\r?\n(?P<yaml>.*?)^---[ \t]*$\r?\n?", re.DOTALL | re.MULTILINE)
+# As the Hub finds it: blank lines may stand before it, and line ends are those of any system.
+_BLOCK = re.compile(r"\A(?P<before>\ufeff?\s*)---[ \t]*\r?\n(?P<yaml>(?:.*?\n)??)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 
 
 def split_card(text: str) -> tuple[str, str]:
@@ -23,6 +26,28 @@ def split_card(text: str) -> tuple[str, str]:
     """
     found = _BLOCK.match(text)
     return (found["yaml"], text[found.end() :]) if found else ("", text)
+
+
+def with_keys(text: str, changes: Mapping[str, Any], where: str) -> str:
+    """Set keys of a card's block in its text.
+
+    Args:
+        text: A card; one without a block gets one.
+        changes: As in `put_keys`.
+        where: The card, for messages.
+
+    Returns:
+        The card with line ends and blank lines as they were. A byte order mark goes: with it the Hub's own library
+        finds no block.
+
+    Raises:
+        DataError: As `put_keys`.
+    """
+    found = _BLOCK.match(text)
+    block, body = split_card(text) if found else ("", text.removeprefix("\ufeff"))
+    before = found["before"].removeprefix("\ufeff") if found else ""
+    end = line_end(text)
+    return f"{before}---{end}{put_keys(block, changes, where, end)}---{end}{body}"
 
 
 def read_block(block: str, where: str) -> dict[str, Any]:
@@ -42,77 +67,35 @@ def read_block(block: str, where: str) -> dict[str, Any]:
     return value
 
 
-def put_keys(block: str, changes: Mapping[str, Any], where: str) -> str:
+def put_keys(block: str, changes: Mapping[str, Any], where: str, end: str = "\n") -> str:
     """Set keys of a block in its text.
 
     Args:
         block: The YAML.
         changes: Keys with new values; one that has this value already is not touched, a new one comes at the end.
         where: The card, for messages.
+        end: How lines end.
 
     Returns:
-        The new YAML. What is not among the keys is the same text as before.
+        The new YAML. What need not change is the same text as before, comments included, inside of values too.
 
     Raises:
         DataError: The block cannot be read, or a key cannot be set in it without changing others.
     """
     present = read_block(block, where)
-    if block and not block.endswith("\n"):
-        block += "\n"
-    flow = block.lstrip().startswith("{")
-    for key, value in changes.items():
-        if key in present and present[key] == value:
-            continue
-        if flow:  # a block in one pair of braces has no lines of its own
-            present = {**read_block(block, where), key: value}
-            block = _written(present)
-            continue
-        lines = _written({key: value})
-        if key in present:
-            start, end = _extent(block, key)
-            block = block[:start] + lines + block[end:]
-        else:
-            block += lines
-    _check_result(block, {**present, **changes}, where)
-    return block
+    wanted = {**present, **changes}
+    for deep in (True, False):
+        written = edit_yaml(block, wanted, end, deep=deep)
+        if says(written, wanted):
+            return written
+    odd = next((name for name in changes if present.get(name) != changes[name]), "a key")
+    raise DataError(
+        f"{where}: '{odd}' cannot be set in its YAML without changing what else stands there; write the block plainly, "
+        "each key once at the beginning of a line, without anchors"
+    )
 
 
-def _check_result(block: str, wanted: Mapping[str, Any], where: str) -> None:
-    """Read what was written again: anchors, indented blocks and the like are beyond what is replaced by its place.
-
-    Raises:
-        DataError: It does not say what it should.
-    """
-    try:
-        found = yaml.safe_load(block) or {}
-    except yaml.YAMLError:
-        found = None
-    if found != yaml.safe_load(_written(wanted)):
-        odd = next((name for name in wanted if not isinstance(found, dict) or found.get(name) != wanted[name]), "a key")
-        raise DataError(
-            f"{where}: '{odd}' cannot be set in its YAML without changing what else stands there; write the block "
-            "plainly, each key once at the beginning of a line, without anchors"
-        )
-
-
-def _extent(block: str, key: str) -> tuple[int, int]:
-    """Where a top-level key and its value stand; comments and blank lines behind them are not theirs."""
-    node = yaml.compose(block, Loader=yaml.SafeLoader)
-    assert isinstance(node, yaml.MappingNode)  # noqa: S101 - it was read as a mapping
-    places = [(name.start_mark.index, value.end_mark.index) for name, value in node.value if name.value == key]
-    start, end = places[-1]  # of a key that stands twice the last counts
-    end = start + len(block[start:end].rstrip())
-    lines = block[start:end].split("\n")
-    while len(lines) > 1 and (not lines[-1].strip() or lines[-1].lstrip().startswith("#")):
-        lines.pop()
-    end = start + len("\n".join(lines))
-    rest = block.find("\n", end)
-    tail = block[end : len(block) if rest < 0 else rest]
-    if not tail.strip():  # else a comment on the same line, which stays
-        end = len(block) if rest < 0 else rest + 1
-        return start, end
-    return start, end if rest < 0 else rest + 1
-
-
-def _written(value: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True, width=1000)
+def comments_that_go(before: str, after: str, where: str) -> list[str]:
+    """A line for each comment in a card's YAML that its new text does not have."""
+    gone = lost_comments(split_card(before)[0], split_card(after)[0])
+    return [f"{where}: this comment goes, what it stands in is written anew: {one}" for one in gone]

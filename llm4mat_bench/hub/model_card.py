@@ -14,7 +14,7 @@ from ..metrics.headline import HEADLINE
 from ..metrics.leaderboard.entries import Cell, Entry, SoundRun
 from ..metrics.results.names import is_repo_name, visible
 from ..metrics.results.record import ResultRecord
-from .front_matter import put_keys, read_block, split_card
+from .front_matter import read_block, split_card, with_keys
 from .model_results import ModelResults
 from .result_entries import Metadata, merged_index
 
@@ -93,15 +93,14 @@ def card_text(
     }
     if present is None:
         return _new(repo, results, metadata, section, {name: one for name, one in fresh.items() if one is not None})
-    block, body = split_card(present)
     where = f"{repo}/README.md"
-    found = read_block(block, where)
+    found = read_block(split_card(present)[0], where)
     changes: dict[str, Any] = {name: one for name, one in fresh.items() if one is not None and not found.get(name)}
     for name, ours in (("tags", _TAGS), ("datasets", metadata.datasets)):
         changes[name] = together(found.get(name), ours)
     changes["model-index"] = merged_index(found.get("model-index"), _model_name(results), metadata.index)
     changes = {name: one for name, one in changes.items() if one or name in found}
-    return f"---\n{put_keys(block, changes, where)}---\n{put_section(body, section)}"
+    return put_section(with_keys(present, changes, where), section)
 
 
 def _new(repo: str, results: ModelResults, metadata: Metadata, section: str, fresh: Mapping[str, Any]) -> str:

@@ -54,12 +54,12 @@ def stage_model(
     drawn = _draw(folder, results, truths) if figures else []
     card = card_text(present.get(CARD), repo, results, metadata, weights=shown, figures=drawn, licence=licence)
     write_text(folder / CARD, card)
-    if metadata.entries:
+    entries = merged_entries(present.get(ENTRIES_FILE), metadata.entries, repo)
+    if entries:
         (folder / ENTRIES_FILE).parent.mkdir(parents=True, exist_ok=True)
-        write_text(
-            folder / ENTRIES_FILE, merged_entries(present.get(ENTRIES_FILE), metadata.entries, f"{repo}/{ENTRIES_FILE}")
-        )
-    return _listed(folder)
+        write_text(folder / ENTRIES_FILE, entries)
+    gone = [] if entries or ENTRIES_FILE not in present else [ENTRIES_FILE]
+    return _listed(folder).model_copy(update={"gone": tuple(gone)})
 
 
 def stage_predictions(folder: Path, runs: Sequence[tuple[Path, ResultRecord]], card: str) -> FolderSummary:

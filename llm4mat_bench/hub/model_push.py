@@ -9,11 +9,12 @@ from pathlib import Path
 from ..metrics.results.places import Truths
 from ..progress import Progress, silent
 from .benchmark_repo import BenchmarkRepos
+from .front_matter import comments_that_go
 from .model_card import RECORDS
 from .model_folder import CARD, stage_model
 from .model_results import ModelResults, model_results
 from .records import PushResult
-from .result_entries import ENTRIES_FILE, metadata_of
+from .result_entries import ENTRIES_FILE, entries_that_go, metadata_of
 from .state import check_repo_name, hub_api, read_state, text_on_hub
 from .upload import push_folder
 
@@ -94,6 +95,8 @@ def push_results(
         summary = stage_model(
             folder, repo, found, metadata, there, truths=truths, weights=weights, figures=figures, licence=licence
         )
+        for line in _what_goes(folder, there, repo):
+            tell(line)
         diff = "".join(_diff(folder, name, there.get(name, "")) for name in (CARD, ENTRIES_FILE))
         result = push_folder(
             folder,
@@ -111,9 +114,21 @@ def push_results(
     return ModelPush(result, found, diff, metadata.left_out)
 
 
+def _what_goes(folder: Path, before: dict[str, str], repo: str) -> list[str]:
+    """What people may miss in the new texts: comments, and entries whose results are not published any more."""
+    card, entries = (_text(folder / name) for name in (CARD, ENTRIES_FILE))
+    return [
+        *comments_that_go(before.get(CARD, ""), card, CARD),
+        *entries_that_go(before.get(ENTRIES_FILE, ""), entries, repo),
+    ]
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode() if path.is_file() else ""
+
+
 def _diff(folder: Path, name: str, before: str) -> str:
-    path = folder / name
-    after = path.read_bytes().decode() if path.is_file() else before
+    after = _text(folder / name)
     lines = difflib.unified_diff(
         before.splitlines(keepends=True), after.splitlines(keepends=True), f"Hub/{name}", f"new/{name}"
     )

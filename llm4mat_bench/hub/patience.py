@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 WAITS = (1.0, 4.0, 15.0)
 """Seconds before the second, third and fourth try, where the Hub does not say how long."""
 LONGEST = 330.0
-"""Seconds that a ``Retry-After`` may ask for; the Hub counts requests by windows of five minutes."""
+"""Seconds that the Hub may ask for; the Hub counts requests by windows of five minutes."""
 
 
 def patiently(call: Callable[[], _T]) -> _T:
@@ -41,14 +41,14 @@ def may_pass(error: Exception) -> bool:
 
     if isinstance(error, HfHubHTTPError):
         status = error.response.status_code
-        asked = _retry_after(error)
+        asked = _asked(error)
         return status >= 500 or status == 408 or (status == 429 and (asked is None or asked <= LONGEST))
     return isinstance(error, httpx2.TransportError) or client_was_closed(error)
 
 
 def wait_of(error: Exception, wait: float) -> float:
     """Seconds to wait: as the Hub asks, else as given."""
-    asked = _retry_after(error)
+    asked = _asked(error)
     return wait if asked is None else max(asked, 0.0)
 
 
@@ -57,10 +57,16 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def _retry_after(error: Exception) -> float | None:
+def _asked(error: Exception) -> float | None:
+    """Seconds that the Hub asks for, by the window of its rate limit or in plain words."""
     from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]  # not re-exported
 
     if not isinstance(error, HfHubHTTPError):
         return None
-    said = error.response.headers.get("Retry-After", "").strip()
+    headers = error.response.headers
+    limit = parse_ratelimit_headers(headers)  # what the library's own retries go by first
+    if error.response.status_code == 429 and limit is not None and limit.remaining == 0:
+        return float(limit.reset_in_seconds) + 1
+    said = headers.get("Retry-After", "").strip()
     return float(said) if said.isdigit() else None

@@ -76,13 +76,14 @@ def make_plan(
         action = "skip" if change == "unchanged" else "send"
         changes.append(FileChange(path=name, size=size, state=change, action=action, reason=reason))
     for name in sorted(remote.keys() - set(local) - _HUBS_OWN):
+        gone = name in summary.gone
         changes.append(
             FileChange(
                 path=name,
                 size=remote[name].size,
                 state="removed",
-                action="delete" if delete else "keep",
-                reason="on the Hub but not here" + ("" if delete else "; kept, --delete removes it"),
+                action="delete" if delete or gone else "keep",
+                reason=f"on the Hub but not here{'; out of date' if gone else '' if delete else '; kept'}",
             )
         )
     return PushPlan(

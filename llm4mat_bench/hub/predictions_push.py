@@ -14,7 +14,7 @@ from ..metrics.results.record import RESULT_FILE, ResultRecord
 from ..metrics.results.verify import Verification, verify_results
 from ..progress import Progress, silent
 from .errors import hub_errors
-from .front_matter import put_keys, read_block, split_card
+from .front_matter import comments_that_go, read_block, split_card, with_keys
 from .model_card import RECORDS, markdown, path_of, together
 from .model_folder import CARD, stage_predictions
 from .model_results import require_sound
@@ -74,6 +74,8 @@ def push_predictions(
     state = read_state(api, repo, "dataset", revision)
     present = text_on_hub(api, repo, "dataset", state, CARD)
     card = card_text(present, repo, found, licence, {file.path for file in state.files})
+    for line in comments_that_go(present or "", card, CARD):
+        tell(line)
     with tempfile.TemporaryDirectory(prefix="llm4mat-push-") as temporary:
         folder = Path(temporary)
         records = [(one.folder, one.record) for one in found if one.record is not None]
@@ -150,7 +152,7 @@ def card_text(
         "Each run is a configuration of its own, by the name of its folder.\n\n"
         f"{_HEAD}\n" + "\n".join(rows) + f"\n{end_mark(_SECTION)}\n"
     )
-    return f"---\n{put_keys(block, changes, where)}---\n{put_section(body if present else '# Predictions', section)}"
+    return put_section(with_keys(present or "# Predictions", changes, where), section)
 
 
 def _row(record: ResultRecord, report: RegressionReport | ClassificationReport, place: str | None) -> str:

@@ -122,6 +122,7 @@ class FolderSummary(_Record):
         space_sdk: The ``sdk`` in the card of a Space.
         files: Paths of the files to publish, sorted.
         sha256: SHA-256 of those files that were read whole, by path.
+        gone: Files that must not stay on the Hub beside the others: they speak of what is not published any more.
     """
 
     configs: tuple[str, ...] = ()
@@ -130,3 +131,4 @@ class FolderSummary(_Record):
     space_sdk: str | None = None
     files: tuple[str, ...]
     sha256: dict[str, str] = {}
+    gone: tuple[str, ...] = ()

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ..dataset_builder.catalogue import Kind, Task
+from ..dataset_builder.dataset_folder.card_sections import line_end
 from ..dataset_builder.dataset_folder.eval_yaml import MEAN_OF_CLASSES, eval_task_id
 from ..errors import DataError
 from ..metrics.headline import HEADLINE
 from ..metrics.leaderboard.entries import Cell
 from .benchmark_repo import BenchmarkRepo, BenchmarkRepos
 from .model_results import ModelResults
+from .yaml_edit import edit_yaml, lost_comments, says
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, EvalResultEntry
@@ -94,44 +96,76 @@ def metadata_of(results: ModelResults, repos: BenchmarkRepos, records_url: str) 
     return Metadata(tuple(index), tuple(entries), tuple(used), tuple(left_out))
 
 
-def merged_entries(present: str | None, entries: "Sequence[EvalResultEntry]", where: str) -> str:
+def merged_entries(present: str | None, entries: "Sequence[EvalResultEntry]", repo: str) -> str:
     """The text of an ``.eval_results`` file with our entries in it.
 
-    Entries of others stay, and so do fields of ours that the library does not know (``evaluation_framework``); a token
-    that proves a value goes with the value.
+    Entries of others stay by letter, and so do fields of ours that the library does not know
+    (``evaluation_framework``); a token that proves a value goes with the value, an entry of ours with its result.
 
     Args:
         present: The file as it is on the Hub, None where it is not.
         entries: Ours.
-        where: The file, for messages.
+        repo: ``owner/name``.
+
+    Returns:
+        The text; empty where no entry is left.
 
     Raises:
         DataError: The file cannot be read.
     """
     from huggingface_hub import eval_result_entries_to_yaml
 
-    try:
-        found = (yaml.safe_load(present) if present else None) or []  # comments alone say nothing
-    except yaml.YAMLError as error:
-        raise DataError(f"{where}: its YAML cannot be read ({' '.join(str(error).split())}); mend it first") from error
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise DataError(f"{where}: a list of entries is needed; mend it first")
-    merged = [dict(one) for one in found]
+    found = _read_entries(present, repo)
+    new = eval_result_entries_to_yaml(list(entries))
+    told = {_task_of(one) for one in new}
+    merged = [dict(one) for one in found if _task_of(one) in told or not _is_entry_of(one, repo)]
     places = {_task_of(one): place for place, one in enumerate(merged)}
-    for one in eval_result_entries_to_yaml(list(entries)):
+    for one in new:
         place = places.get(_task_of(one))
         if place is None:
             merged.append(one)
             continue
         old = merged[place]
-        new = {**old, **one, "dataset": {**old["dataset"], **one["dataset"]}}
+        both = {**old, **one, "dataset": {**old["dataset"], **one["dataset"]}}
         same = [old.get("value"), old["dataset"].get("revision")] == [one["value"], one["dataset"].get("revision")]
         if not same:
-            new.pop("verifyToken", None)
-        merged[place] = new
-    if merged == found and present is not None:
-        return present
-    return yaml.safe_dump(merged, sort_keys=False, allow_unicode=True, width=1000)
+            both.pop("verifyToken", None)
+        merged[place] = both
+    if merged == found:
+        return present or ""
+    if not merged:
+        return ""
+    text = edit_yaml(present or "", merged, line_end(present or ""))
+    if says(text, merged):
+        return text
+    return yaml.safe_dump(merged, sort_keys=False, allow_unicode=True, width=1000)  # there are anchors in it
+
+
+def entries_that_go(before: str, after: str, repo: str) -> list[str]:
+    """A line for each entry of ours, and for each comment, that a file of entries does not have any more."""
+    left = {_task_of(one) for one in _read_entries(after, repo)}
+    gone = [_task_of(one)[1] for one in _read_entries(before, repo) if _task_of(one) not in left]
+    return [
+        *(f"{ENTRIES_FILE}: {one} goes, it is not among what is published now" for one in gone),
+        *(f"{ENTRIES_FILE}: this comment goes: {one}" for one in lost_comments(before, after)),
+    ]
+
+
+def _read_entries(text: str | None, repo: str) -> list[dict[str, Any]]:
+    where = f"{repo}/{ENTRIES_FILE}"
+    try:
+        found = (yaml.safe_load(text) if text else None) or []  # comments alone say nothing
+    except yaml.YAMLError as error:
+        raise DataError(f"{where}: its YAML cannot be read ({' '.join(str(error).split())}); mend it first") from error
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise DataError(f"{where}: a list of entries is needed; mend it first")
+    return found
+
+
+def _is_entry_of(entry: Mapping[str, Any], repo: str) -> bool:
+    """Whether an entry is one that an earlier push to this very repo wrote: its source says so."""
+    source = entry.get("source")
+    return _is_ours(entry) and isinstance(source, Mapping) and f"/{repo}/tree/" in str(source.get("url"))
 
 
 def merged_index(present: Any, name: str, index: "Sequence[EvalResult]") -> list[dict[str, Any]]:  # noqa: ANN401 - YAML

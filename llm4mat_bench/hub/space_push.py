@@ -7,12 +7,10 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..files import write_text
-from .errors import hub_errors
-from .front_matter import put_keys, read_block, split_card
-from .patience import patiently
+from .front_matter import comments_that_go, with_keys
 from .preflight import list_folder
 from .records import FolderSummary, HubState, PushResult
-from .state import check_repo_name, hub_api, read_state
+from .state import check_repo_name, hub_api, read_state, text_on_hub
 from .upload import push_folder
 
 CARD = "README.md"
@@ -63,8 +61,8 @@ def push_leaderboard(
         for name in paths:
             (staged / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / name, staged / name)
-        own = (folder / CARD).read_text(encoding="utf-8") if CARD in paths else None
-        write_text(staged / CARD, _card(repo, state, own))
+        card = _card(repo, state, folder / CARD if CARD in paths else None, tell)
+        write_text(staged / CARD, card)
         return push_folder(
             staged,
             FolderSummary(files=tuple(sorted({*paths, CARD})), space_sdk="static"),
@@ -81,15 +79,20 @@ def push_leaderboard(
         )
 
 
-def _card(repo: str, state: HubState, own: str | None) -> str:
+def _card(repo: str, state: HubState, own: Path | None, tell: Callable[[str], None]) -> str:
     """The card: that of the Space with what a static Space needs, else the one that the page came with."""
     needed = {"sdk": "static", "app_file": _PAGE}
-    if not any(file.path == CARD for file in state.files):
-        block, body = split_card(own or "---\ntitle: LLM4Mat-Bench leaderboard\n---\n")
-        return f"---\n{put_keys(block, needed, CARD)}---\n{body}"
-    with hub_errors(repo, f"reading {CARD} of"):
-        path = patiently(lambda: hub_api().hf_hub_download(repo, CARD, repo_type="space", revision=state.commit))
-        present = Path(path).read_bytes().decode(errors="strict")
-    block, body = split_card(present)
-    read_block(block, f"{repo}/{CARD}")
-    return f"---\n{put_keys(block, needed, f'{repo}/{CARD}')}---\n{body}"
+    present = text_on_hub(hub_api(), repo, "space", state, CARD)
+    if present is None:
+        return with_keys(_text(own) if own else "---\ntitle: LLM4Mat-Bench leaderboard\n---\n", needed, CARD)
+    card = with_keys(present, needed, f"{repo}/{CARD}")
+    for line in comments_that_go(present, card, CARD):
+        tell(line)
+    return card
+
+
+def _text(card: Path) -> str:
+    try:
+        return card.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise DataError(f"{card}: no UTF-8 text; write it as such") from None

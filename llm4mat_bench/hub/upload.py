@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING
 
 from ..dataset_builder.dataset_folder.layout import CARD
 from ..errors import UsageError
-from . import patience
-from .errors import HubError, causes, explain, hub_errors
-from .patience import may_pass, patiently, wait_of
-from .plan import git_blob_id_of, make_plan
+from .commits import differences, make_commit, open_request
+from .errors import HubError, causes, hub_errors
+from .patience import patiently
+from .plan import make_plan
 from .preflight import stale_but_read
+from .pull_request import PullRequest, open_request_like
 from .records import FileChange, FolderSummary, HubState, PushPlan, PushResult, RepoType
 from .state import check_repo_name, hub_api, read_state, require_token
 
 if TYPE_CHECKING:
-    from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete, HfApi
+    from huggingface_hub import CommitOperationAdd, HfApi
 
 # An upload is finished (findable by the next call) batch by batch: small enough to lose little, large enough to keep
 # the library's upload threads busy.
 _BATCH_FILES = 16
 _BATCH_BYTES = 2_000_000_000
-_COMMIT_WAITS = (2.0, 8.0)  # seconds before the second and third try of a commit whose answer did not come
 
 
 def push_folder(
@@ -138,16 +138,27 @@ def push_folder(
     if plan.empty:
         return PushResult(plan=plan, dry_run=False, created=created, commit=state.commit, url=url)
 
+    text = message or default_message(summary)
+
+    def proposed() -> PullRequest | None:
+        return open_request_like(api, repo, repo_type, text.partition("\n")[0], lambda there: plan_for(there).empty)
+
+    if create_pr and (request := proposed()):
+        tell("a pull request with just this is open already")
+        return _proposed(plan, request, url)
     additions = _upload(api, folder, plan, summary, tell, create_pr=create_pr)
     tell(f"committing {len(plan.having('send'))} files" + _and_deletions(plan))
-    text = message or default_message(summary)
     if create_pr:
-        commit, request, branch = _open_request(api, plan, additions, text)
-        _verify(api, plan.model_copy(update={"revision": branch}), state, additions, commit)
-        return PushResult(plan=plan, dry_run=False, created=False, commit=commit, url=url, pull_request=request)
-    commit = _commit(api, plan, additions, text)
+        request = open_request(api, plan, additions, text, proposed)
+        _verify(api, plan.model_copy(update={"revision": request.branch}), state, additions, request.commit)
+        return _proposed(plan, request, url)
+    commit = make_commit(api, plan, additions, text)
     _verify(api, plan, state, additions, commit)
     return PushResult(plan=plan, dry_run=False, created=created, commit=commit, url=url)
+
+
+def _proposed(plan: PushPlan, request: PullRequest, url: str) -> PushResult:
+    return PushResult(plan=plan, dry_run=False, created=False, commit=request.commit, url=url, pull_request=request.url)
 
 
 def default_message(summary: FolderSummary) -> str:
@@ -260,86 +271,12 @@ def batches(files: Sequence[FileChange]) -> Iterator[list[FileChange]]:
         yield batch
 
 
-def _commit(api: "HfApi", plan: PushPlan, additions: "list[CommitOperationAdd]", message: str) -> str:
-    """Make the commit; on a lost answer, look whether it was made before trying again.
-
-    ``parent_commit`` lets the Hub refuse where somebody else has pushed since the plan was made.
-    """
-    operations = _operations(plan, additions)
-    for wait in (*_COMMIT_WAITS, None):
-        try:
-            info: CommitInfo = api.create_commit(
-                plan.repo,
-                operations,
-                commit_message=message,
-                repo_type=plan.repo_type,
-                revision=plan.revision,
-                parent_commit=plan.parent_commit,
-            )
-            return str(info.oid)
-        except Exception as error:
-            failure, passing = explain(error, repo=plan.repo, doing="committing to"), may_pass(error)
-            seconds = wait_of(error, wait or 0.0)
-        if wait is None or not passing:
-            raise HubError(failure)
-        patience.pause(seconds)
-        state = read_state(api, plan.repo, plan.repo_type, plan.revision)
-        if state.commit is not None and state.commit != plan.parent_commit and not _differences(additions, plan, state):
-            return state.commit
-    raise AssertionError("the last try returns or raises")
-
-
-def _open_request(
-    api: "HfApi", plan: PushPlan, additions: "list[CommitOperationAdd]", message: str
-) -> tuple[str, str, str]:
-    """Open a pull request with the commit; once only, since each call would open another.
-
-    Returns:
-        The commit, the address of the request and its branch.
-    """
-    with hub_errors(plan.repo, "opening a pull request at"):
-        info = api.create_commit(
-            plan.repo,
-            _operations(plan, additions),
-            commit_message=message,
-            repo_type=plan.repo_type,
-            parent_commit=plan.parent_commit,
-            create_pr=True,
-        )
-    return str(info.oid), str(info.pr_url), str(info.pr_revision)
-
-
-def _operations(
-    plan: PushPlan, additions: "list[CommitOperationAdd]"
-) -> "list[CommitOperationAdd | CommitOperationDelete]":
-    from huggingface_hub import CommitOperationDelete
-
-    return [*additions, *(CommitOperationDelete(file.path) for file in plan.having("delete"))]
-
-
-def _differences(additions: "list[CommitOperationAdd]", plan: PushPlan, state: HubState) -> list[str]:
-    """List the files that the Hub does not hold as they were sent, or holds though they were to be deleted."""
-    remote = {file.path: file for file in state.files}
-    wrong = []
-    for sent in additions:
-        found = remote.get(sent.path_in_repo)
-        # The hash of a large file is that of the bytes that went, so that it need not be read a third time.
-        if found is None or (
-            found.sha256 != sent.upload_info.sha256.hex()
-            if found.sha256
-            else found.blob_id != git_blob_id_of(Path(str(sent.path_or_fileobj)))
-        ):
-            wrong.append(sent.path_in_repo)
-    wrong += [file.path for file in plan.having("delete") if file.path in remote]
-    return wrong
-
-
 def _verify(api: "HfApi", plan: PushPlan, before: HubState, additions: "list[CommitOperationAdd]", commit: str) -> None:
     """Read the Hub's list of files back; a file that a ``.gitignore`` there kept out would else be lost in silence."""
     after = read_state(api, plan.repo, plan.repo_type, plan.revision)
     if after.commit != commit:
         return  # somebody pushed after us; what they did is theirs
-    wrong = _differences(additions, plan, after)
+    wrong = differences(additions, plan, after)
     unchanged = {file.path for file in plan.having("skip")}
     wrong += [file.path for file in before.files if file.path in unchanged and file not in after.files]
     if wrong:

@@ -1,18 +1,16 @@
 """What runs are called in figures: model, modality, seed, and whatever sets a run apart from others of its model."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import JsonValue
-
 from ...drawing.fitting import shortened
-from ..results.apart import differing, leaves
+from ..results.apart import leaves, most_telling_first
 from ..results.names import visible
 from ..results.record import ResultRecord, settings_by_content, shortfalls
 from ..results.verify import Verification
 
-_LONGEST_ID, _LONGEST_VALUE, _LONGEST = 100, 40, 40
+_LONGEST_ID, _LONGEST_VALUE, _LONGEST = 100, 40, 45
 """Letters of a model's id, of a setting's name or value, and of all settings that set a run apart."""
 _SAID = frozenset({"seed", "shots", "control", "limit", "train_rows", "settings.structured"})
 """Settings that stand in every name."""
@@ -76,17 +74,21 @@ def curve_names(firsts: Sequence[Verification]) -> list[str]:
     return [told[run.folder] for run in firsts]
 
 
-def _settings(record: ResultRecord) -> dict[str, JsonValue]:
-    """All that a run is made of but model, modality and task, as dotted names and values; paths by what lies there."""
-    said = record.protocol.model_dump(mode="json", exclude={"answers_sha256", "places"}, exclude_none=True)
-    data = {"labels": record.data.labels_sha256[:8], "texts": record.data.texts_sha256[:8]}
-    whole = {"id": record.model.id, "revision": record.model.revision, **said}
-    return dict(leaves({**whole, "settings": settings_by_content(record.protocol), **data}))
+def _settings(record: ResultRecord) -> dict[str, str]:
+    """All that a run is made of, as dotted names and short values; paths by what lies there.
+
+    Without model, modality and task, and without what stands in every name. Hashes stand last.
+    """
+    protocol = record.protocol.model_dump(mode="json", exclude={"answers_sha256", "places"}, exclude_none=True)
+    data = {"labels_sha256": record.data.labels_sha256[:8], "texts_sha256": record.data.texts_sha256[:8]}
+    whole = {"revision": record.model.revision, **protocol, "settings": settings_by_content(record.protocol), **data}
+    found = {name: _short(str(value)) for name, value in leaves(whole) if name not in _SAID and value is not None}
+    return dict(sorted(found.items(), key=lambda one: one[0].endswith("sha256")))
 
 
 def _which(record: ResultRecord) -> str:
     protocol = record.protocol
-    said = [f"seed {protocol.seed}", *shortfalls(protocol)]
+    said = [f"seed {protocol.seed}", *shortfalls(record)]
     if protocol.kind == "prompt":
         said.insert(0, f"{protocol.shots} shots")
         if protocol.settings.get("structured") is True:
@@ -96,22 +98,20 @@ def _which(record: ResultRecord) -> str:
 
 def _values(runs: Sequence[Verification]) -> list[list[str]]:
     """Of runs of one model the settings that differ, with their values, as one part of a name or none."""
-    all_of = {str(place): _settings(run.record) for place, run in enumerate(runs) if run.record is not None}
-    names = [name for name in differing(all_of) if name not in _SAID]
-    # A hash says little where there is something else, a number less than what some have and others have not.
-    names = [name for name in names if not name.endswith("sha256")] or names
-    names.sort(key=lambda name: all(one.get(name) is not None for one in all_of.values()))
-    return [_told(own, names) for own in all_of.values()]
+    rows = [_settings(run.record) for run in runs if run.record is not None]
+    first, rest = most_telling_first(rows)
+    # Then what some have and others have not: a preset, weights from elsewhere.
+    rest.sort(key=lambda name: all(name in row for row in rows))
+    told = []
+    for row in rows:
+        parts = [f"{_short(name.removeprefix('settings.'))} {row[name]}" for name in (*first, *rest) if name in row]
+        shown = [part for place, part in enumerate(parts) if len(", ".join(parts[: place + 1])) <= _LONGEST]
+        told.append([", ".join([*shown, "…"] if len(shown) < len(parts) else shown)] if parts else [])
+    return told
 
 
-def _told(own: Mapping[str, JsonValue], names: Sequence[str]) -> list[str]:
-    parts = [
-        " ".join(shortened(visible(text), _LONGEST_VALUE) for text in (name.removeprefix("settings."), str(own[name])))
-        for name in names
-        if own.get(name) is not None
-    ]
-    shown = [part for place, part in enumerate(parts) if len(", ".join(parts[: place + 1])) <= _LONGEST]
-    return [", ".join([*shown, "…"] if len(shown) < len(parts) else shown)] if parts else []
+def _short(text: str) -> str:
+    return shortened(visible(text), _LONGEST_VALUE)
 
 
 def _unchecked(run: Verification) -> list[str]:

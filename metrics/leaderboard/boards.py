@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from statistics import fmean
 from typing import NamedTuple
 
@@ -11,17 +12,21 @@ from ..figures.sheets import PER_SHEET, Panel
 from ..results.names import visible
 from .examine import Examined
 from .models import Cell, Entry
-from .ranking import Comparison, compare, ranked
+from .ranking import Comparison, compare, in_places, parts_last, ranked, standing
 from .resampling import Floats, unpacked
 
 KINDS: tuple[Kind, ...] = ("regression", "classification")
+HARD_LABELS = "an AUC of hard labels is a balanced accuracy, another quantity than an AUC of probabilities"
 Found = Mapping[tuple[str, str], Examined]
 _PANEL_LETTERS = 24
 """Letters that a line under a panel holds."""
 
 
 class SourceBoard(NamedTuple):
-    """The rows of one source: ranked ones, those that were printed, those that are not ranked, and its tasks."""
+    """The rows of one source: ranked ones, those that were printed, those that are not ranked, and its tasks.
+
+    ``places`` are those of ranked rows: by regression first, then by classification.
+    """
 
     source: Source
     ranked: tuple[Entry, ...]
@@ -29,6 +34,7 @@ class SourceBoard(NamedTuple):
     apart: tuple[Entry, ...]
     tasks: tuple[Task, ...]
     kinds: tuple[Kind, ...]
+    places: Mapping[str, int | None]
 
     @property
     def groups(self) -> list[tuple[str, tuple[Entry, ...]]]:
@@ -42,8 +48,7 @@ class Line(NamedTuple):
 
     entry: Entry
     means: dict[tuple[str, Kind], Cell]
-    overall: float | None
-    n_sources: int
+    overall: Cell | None
     place: int | None = None
 
 
@@ -66,7 +71,9 @@ def board_of(
             means[id_][kind] = cell
     marked = tuple(entry.model_copy(update={"cells": cells[entry.id], "means": means[entry.id]}) for entry in entries)
     kinds = tuple(kind for kind in KINDS if any(kind in entry.means for entry in everyone))
-    return SourceBoard(source, marked, tuple(reported), tuple(apart), tasks, kinds)
+    places = in_places([standing(*([one.means.get(kind)] for kind in KINDS)) for one in entries])
+    of_rows = dict(zip((one.id for one in entries), places, strict=True))
+    return SourceBoard(source, marked, tuple(reported), tuple(apart), tasks, kinds, of_rows)
 
 
 def _cell(task: str, entry: Entry) -> Cell | None:
@@ -117,8 +124,9 @@ def in_lines(place: str, model: str) -> str:
 def lines_of(boards: Sequence[SourceBoard], group: str) -> list[Line]:
     """One line a model and setting over all sources, best first.
 
-    Lines with more complete sources come first, then those with the higher mean over the sources they have. A mean over
-    all sources stands only where a line has all.
+    Lines with more complete sources come first, then those with the higher mean over the sources they have: by
+    regression, where this leaves lines equal by classification, then by what is no part of the benchmark. So another
+    task that a model has answered never lowers its place. A mean over all sources stands only where a line has all.
 
     Args:
         boards: The sources.
@@ -133,16 +141,57 @@ def lines_of(boards: Sequence[SourceBoard], group: str) -> list[Line]:
             taken.add((entry.line or entry.id, board.source.id))
             key = (entry.line or entry.id, *entry.apart, entry.dataset if twice else "")
             entries[key].append((board.source.id, entry))
-    all_sources = [board.source.id for board in boards if "regression" in board.kinds]
-    lines = []
+    counted = _of_benchmark(boards)
+    groups = [
+        [(board.source.id, kind) for board in boards if (board.source.id in counted) is of_benchmark]
+        for of_benchmark in (True, False)
+        for kind in KINDS
+    ]
+    overall = [one for one in groups[0] if any(one[0] == board.source.id and one[1] in board.kinds for board in boards)]
+    found = []
     for its in entries.values():
         means = {(source, kind): cell for source, entry in its for kind, cell in entry.means.items()}
-        of_sources = [means.get((source, "regression")) for source in all_sources]
-        values = [cell.value for cell in of_sources if cell is not None and cell.value is not None]
-        overall = fmean(values) if values and len(values) == len(all_sources) else None
-        lines.append(Line(_joined([entry for _, entry in its]), means, overall, len(values)))
-    lines.sort(key=_order)
-    return _with_places(lines) if group == "ranked" else lines
+        line = Line(_joined([entry for _, entry in its]), means, _overall([means.get(one) for one in overall]))
+        of_groups = [[means.get(one) for one in group] for group in groups]
+        place = standing(*of_groups)
+        found.append(((place is None, place or (), -len(line.entry.cells), parts_last(*of_groups)), line))
+    found.sort(key=itemgetter(0))
+    lines = [line for _, line in found]
+    if group != "ranked":
+        return lines
+    places = in_places([place or None for (_, place, *_), _ in found])
+    of_rows = {line.entry.id: line.overall for line in lines}
+    marked = ranked([line.entry for line in lines], lambda entry: of_rows[entry.id])
+    return [
+        line._replace(place=place, overall=marked.get(line.entry.id)) for line, place in zip(lines, places, strict=True)
+    ]
+
+
+def _of_benchmark(boards: Sequence[SourceBoard]) -> set[str]:
+    """The sources of the published benchmark: what a mean over all sources is over; where there are none, all."""
+    return {board.source.id for board in boards if board.source.benchmark} or {board.source.id for board in boards}
+
+
+def _overall(cells: Sequence[Cell | None]) -> Cell | None:
+    """The mean of the means of sources, None where there is but one: it has a column of its own."""
+    if len(cells) < 2:
+        return None
+    there = [cell for cell in cells if cell is not None and cell.scored]
+    whole = len(there) == len(cells)
+    perfect = whole and any(cell.perfect for cell in there)
+    value = fmean(cell.rank for cell in there) if whole and not perfect else None
+    return Cell(
+        value=value,
+        perfect=perfect,
+        text="∞" if perfect else "–" if value is None else f"{value:.3f}",
+        interval=f"{len(there)} of {len(cells)} sources",
+        low=None,
+        high=None,
+        published="",
+        coverage=None,
+        hard_labels=False,
+        runs=(),
+    )
 
 
 def _joined(entries: Sequence[Entry]) -> Entry:
@@ -153,34 +202,12 @@ def _joined(entries: Sequence[Entry]) -> Entry:
     return entries[0].model_copy(update={"parameters": one, "cells": cells})
 
 
-def _order(line: Line) -> tuple[float, ...]:
-    values = [cell.rank for cell in _whole(line)]
-    parts = [cell.partial for cell in line.means.values() if cell.partial is not None]
-    of_values = fmean(values) if values else float("-inf")
-    return (-line.n_sources, -of_values, -len(line.entry.cells), -fmean(parts) if parts else float("inf"))
-
-
-def _whole(line: Line) -> list[Cell]:
-    """The means over all tasks of a source."""
-    return [cell for cell in line.means.values() if cell.perfect or cell.value is not None]
-
-
-def _with_places(lines: Sequence[Line]) -> list[Line]:
-    """Number the lines that have the mean of a source; the others are compared with nothing, and come behind."""
-    found: list[Line] = []
-    for number, line in enumerate(lines, start=1):
-        if not _whole(line):
-            found.append(line)
-            continue
-        same = bool(found) and _order(found[-1]) == _order(line)
-        found.append(line._replace(place=found[-1].place if same else number))
-    return found
-
-
 def compare_entries(
     first: Entry, second: Entry, tasks: Sequence[Task], found: Found
 ) -> tuple[Comparison, list[Task]] | None:
     """Compare two rows over the tasks that both have, as means weighted by samples, in pairs.
+
+    Tasks on which one has an AUC of hard labels and the other of probabilities are none of them.
 
     Returns:
         The comparison and its tasks; None where they share none.
@@ -193,6 +220,8 @@ def compare_entries(
         if len({one.labels_sha256 for entry in (first, second) if (one := found.get((task.name, entry.id)))}) != 1:
             continue
         if any(cell is None or cell.value is None or values is None for cell, values in pair):
+            continue
+        if len({cell.hard_labels for cell, _ in pair if cell is not None}) > 1:
             continue
         common.append(task)
         weights.append(float(task.property.samples))

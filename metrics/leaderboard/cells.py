@@ -1,21 +1,17 @@
 """Cells of the table: one score of one row, its seeds put together, and means over the tasks of a source."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import numpy as np
-import pyarrow.compute as pc
-
 from ...dataset_builder.catalogue import Kind, Source
-from ..headline import headline, weighted_mean, whole_headline, written, written_interval
+from ..headline import headline, in_short, weighted_mean, whole_headline, written, written_interval
 from ..protocols import ClassificationReport, RegressionReport, Score
-from ..results.predictions import read_predictions
+from ..results.likeness import Places, alike
 from ..results.record import ResultRecord, shortfalls
-from ..results.seeds import same_but_for_noise
 from .models import Cell, Proof
 
 _MOST_TOKENS = 2**53
@@ -31,17 +27,23 @@ class SoundRun:
         record: What it says of itself; its scores are not taken from here.
         report: The scores.
         place: Name of the data that it was compared with, None where that was not at hand.
+        answers: SHA-256 of its answers.
+        places: Where they stand among one another.
+        remark: What a reader must know of it, if anything.
     """
 
     folder: Path
     record: ResultRecord
     report: RegressionReport | ClassificationReport
     place: str | None
+    answers: str | None = None
+    places: Places | None = None
+    remark: str | None = None
 
     @property
     def apart(self) -> tuple[str, ...]:
         """Why the run is not ranked; empty for one that is."""
-        found = shortfalls(self.record.protocol)
+        found = shortfalls(self.record)
         return found if self.place is not None else (*found, "data not compared")
 
 
@@ -49,8 +51,7 @@ def cell_of(runs: Sequence[SoundRun]) -> Cell:
     """The score of one row on one task.
 
     Args:
-        runs: One a seed, in the order of the seeds. Where they are no seeds, the first alone counts, and a note says
-            why.
+        runs: One a seed, in the order of the seeds. Where two are copies, the first alone counts, and a note says so.
     """
     scores = [whole_headline(run.report) for run in runs]
     reports = [headline(run.report.published) for run in runs]
@@ -62,40 +63,47 @@ def cell_of(runs: Sequence[SoundRun]) -> Cell:
             run.report.kind == "classification" and run.report.score_kind == "hard_label" for run in runs
         ),
         "runs": tuple(run.record.run_id for run in runs),
-        "error": _error(runs[0]),
+        "error": _error(runs[:1]),
         "seconds": sum(run.record.provenance.wall_seconds for run in runs),
         "tokens": _tokens(runs),
         "proofs": tuple(_proof(run.record) for run in runs),
     }
     first = scores[0]
+    remark = runs[0].remark
     if len(runs) == 1:
-        return _single(first, None, said)
-    if len({run.record.protocol.seed for run in runs}) < len(runs):
-        return _single(first, f"{len(runs)} runs, two of them with the same seed", said)
-    if (alike := _alike(runs)) is not None:
-        return _single(first, f"{len(runs)} seeds, but {alike}: no mean over seeds", said)
+        return _single(first, remark, said)
+    if (same := _alike(runs)) is not None:
+        note = f"{len(runs)} seeds, but {same}: no mean over seeds"
+        return _single(first, "; ".join(filter(None, [note, remark])), said)
     values = [score.value for score in scores if score.value is not None]
     if len(values) < len(scores):
         return _single(first, "not every seed has a score", said)
     mean, deviation = fmean(values), stdev(values)
     published = [report.value for report in reports if report is not None and report.value is not None]
     if len(published) == len(runs):
-        said |= {"published": f"{fmean(published):.3f}", "published_value": fmean(published)}
+        said |= {"published": in_short(fmean(published)), "published_value": fmean(published)}
+    said["error"] = _error(runs)
     return Cell(
         value=mean,
-        text=f"{mean:.3f}",
-        interval=f"± {deviation:.3f} over {len(runs)} seeds",
+        text=in_short(mean),
+        interval=f"± {in_short(deviation)} over {len(runs)} seeds",
         spread="seeds",
         low=mean - deviation,
         high=mean + deviation,
+        note="; ".join(dict.fromkeys(run.remark for run in runs if run.remark)) or None,
         **said,
     )
 
 
-def _error(run: SoundRun) -> str:
-    if run.report.kind == "regression":
-        return f"{written(run.report.whole.mae)} {run.record.unit or ''}".strip()
-    return written(run.report.whole.balanced_accuracy)
+def _error(runs: Sequence[SoundRun]) -> str:
+    """What the answers are off, as the mean over runs."""
+    found = [
+        run.report.whole.mae if run.report.kind == "regression" else run.report.whole.balanced_accuracy for run in runs
+    ]
+    values = [score.value for score in found if score.value is not None]
+    shown = in_short(fmean(values)) if len(values) == len(found) else written(found[0])
+    unit = runs[0].record.unit if runs[0].report.kind == "regression" else None
+    return f"{shown} {unit or ''}".strip()
 
 
 def _tokens(runs: Sequence[SoundRun]) -> int | None:
@@ -123,22 +131,21 @@ def _proof(record: ResultRecord) -> Proof:
 
 def _alike(runs: Sequence[SoundRun]) -> str | None:
     """Say in what two of several seeds are no two: identical predictions, or equal in all but noise."""
-    if len({run.record.predictions.sha256 for run in runs}) < len(runs):
+    if len({run.answers for run in runs}) < len(runs):
         return "two gave identical predictions"
-    kind = runs[0].report.kind
-    answers, targets = [], None
-    for run in runs:
-        found = read_predictions(run.folder / run.record.predictions.file, kind)
-        order = pc.sort_indices(found.material_ids).to_numpy()
-        answers.append(found.answers[order])
-        targets = found.targets[order] if targets is None and found.targets is not None else targets
-    assert targets is not None  # noqa: S101 - a run's own file has targets
-    for one, other in combinations(answers, 2):
-        if np.array_equal(one, other, equal_nan=True):
-            return "two gave identical predictions"
-        if same_but_for_noise(one, other, targets, kind):
+    placed = [run.places for run in runs if run.places is not None]
+    for number, one in enumerate(placed[:-1]):
+        if alike(one, placed[number + 1 :]).any():
             return "the answers of two agree in all but noise"
     return None
+
+
+def worth(run: SoundRun) -> float:
+    """What orders runs on one task: the score over the whole test set, more being better."""
+    score = whole_headline(run.report)
+    if score.status == "infinite":
+        return math.inf
+    return -math.inf if score.value is None else score.value
 
 
 def _single(score: Score, note: str | None, said: dict[str, Any]) -> Cell:

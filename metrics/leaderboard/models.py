@@ -86,6 +86,11 @@ class Cell(Part):
     tied: bool = False
 
     @property
+    def scored(self) -> bool:
+        """Whether there is a score; a mean has one where all its tasks have."""
+        return self.perfect or self.value is not None
+
+    @property
     def rank(self) -> float:
         """What to sort by, best first; no score sorts last."""
         if self.perfect:

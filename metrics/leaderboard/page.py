@@ -2,6 +2,7 @@
 
 import json
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -17,12 +18,13 @@ from ..figures.curves import GUIDE
 from ..headline import HEADLINE
 from ..results.names import visible
 from . import writing
-from .boards import KINDS, Found, Line, SourceBoard, compare_entries, panels_of
+from .boards import HARD_LABELS, KINDS, Found, Line, SourceBoard, compare_entries, panels_of
 from .drawings import Planned
-from .models import Entry
+from .examine import Examined
+from .models import Cell, Entry
 from .refusals import Refusal
 from .resampling import N_RESAMPLES
-from .settings import told_apart
+from .settings import Told, told_apart
 
 MOST_ROWS = 400
 """Rows of a group that stand in a page; the others come when they are asked for."""
@@ -63,7 +65,6 @@ class Pages:
             percent=writing.percent,
             short=writing.short,
             duration=writing.duration,
-            negative=writing.negative,
             first_number=writing.first_number,
             model_file=writing.model_file,
             lowest_coverage=writing.lowest_coverage,
@@ -87,11 +88,10 @@ class Pages:
             Texts by the name of their file, here as in all pages: the page, and its further rows where there are many.
         """
         columns = [(board.source.id, kind) for board in self.boards for kind in board.kinds]
-        of_regression = sum(kind == "regression" for _, kind in columns)
-        overall = of_regression if of_regression > 1 else 0
+        overall = any(line.overall is not None for its in lines.values() for line in its)
         heads: list[dict[str, Any]] = [_RANK, _MODEL]
         if overall:
-            heads.append({"name": "overall", "note": "mean of all sources, MAD:MAE", "sort": "descending"})
+            heads.append({"name": "overall", "note": "mean of the benchmark's sources, MAD:MAE", "sort": "descending"})
         for board in self.boards:
             for kind in board.kinds:
                 n = sum(task.kind == kind for task in board.source.tasks)
@@ -118,9 +118,8 @@ class Pages:
             name = task.property.name.replace("_", "_\u200b")
             heads.append({"name": name, "note": HEADLINE[task.kind] + unit, "sort": "descending", "href": href})
         told = told_apart([entry for _, its in board.groups for entry in its])
-        places = _places(board)
         groups = {
-            name: [self._rows.source_row(one, board, places.get(one.id), told[one.id], "../") for one in its]
+            name: [self._rows.source_row(one, board, board.places.get(one.id), told[one.id], "../") for one in its]
             for name, its in board.groups
         }
         return self._page(f"sources/{board.source.id}.html", "source.html.j2", heads, groups, board=board)
@@ -190,44 +189,52 @@ class Pages:
     def model(self, name: str, entries: Sequence[tuple[SourceBoard, Entry]]) -> dict[str, str]:
         """One model: all its settings, views and runs."""
         told = told_apart([entry for _, entry in entries])
-        views = [{"entry": entry, "told": told[entry.id]} for _, entry in entries]
-        tasks = [
-            task
-            for board in self.boards
-            for task in board.tasks
-            if any(task.name in entry.cells for _, entry in entries)
-        ]
+        parts = []
+        for board in self.boards:
+            its = [entry for of, entry in entries if of.source.id == board.source.id]
+            views = [
+                {
+                    "entry": entry,
+                    "told": told[entry.id].shown,
+                    # A row that is ranked on some tasks may stand among the others, too.
+                    "anchor": f"{board.source.id}-{entry.id}{'-apart' if entry.apart else ''}",
+                }
+                for entry in its
+            ]
+            tasks = [task for task in board.tasks if any(task.name in entry.cells for entry in its)]
+            if views:
+                parts.append({"source": board.source, "views": views, "tasks": tasks})
         file = f"models/{writing.model_file(name)}.html"
         template = self._environment.get_template("model.html.j2")
-        text = template.render(root="../", name=name, views=views, tasks=tasks, sentences=self._views(entries))
+        text = template.render(root="../", name=name, parts=parts, sentences=self._views(entries))
         return {file: text}
 
     def comparison(self) -> dict[str, str]:
         """The page that compares two rows, and the scores over the resamples that it loads."""
         lines: dict[str, str] = {}
-        tasks, files = [], {}
+        tasks, files, alone = [], {}, []
         shown: list[str] = []  # two that can be compared, for who has chosen none yet
         most = 1
-        every = [entry for board in self.boards for entry in board.ranked]
-        told = told_apart(every)
+        told = told_apart([entry for board in self.boards for entry in board.ranked])
         for board in self.boards:
             for task in board.tasks:
-                rows: dict[str, object] = {}
+                rows: dict[str, dict[str, object]] = {}
                 for entry in board.ranked:
-                    one, cell = self.found.get((task.name, entry.id)), entry.cells.get(task.name)
-                    if one is None or one.resamples is None or cell is None or cell.value is None or entry.line in rows:
+                    if (cell := entry.cells.get(task.name)) is None or entry.line in rows:
                         continue
-                    parts = (entry.model, entry.modality, told[entry.id])
+                    parts = (entry.model, entry.modality, told[entry.id].shown)
                     lines.setdefault(entry.line, " · ".join(visible(part, 120) for part in parts if part))
-                    rows[entry.line] = {
-                        "value": cell.value,
-                        "resamples": list(one.resamples),
-                        "data": one.labels_sha256[:16],
-                    }
+                    rows[entry.line] = _compared(cell, self.found.get((task.name, entry.id)))
                 if len(rows) < 2:
+                    alone.append(task.name)
                     continue
-                if len(rows) > most:
-                    most, shown = len(rows), list(rows)[:2]
+                alike: dict[object, list[str]] = defaultdict(list)
+                for line, row in rows.items():
+                    if "resamples" in row:
+                        alike[row["data"], row["hard"]].append(line)
+                largest = max(alike.values(), key=len, default=[])
+                if len(largest) > most:
+                    most, shown = len(largest), largest[:2]
                 file = f"data/compare/{task.name}.js"
                 files[file] = f"llm4matTask({_script_json(task.name)}, {_script_json(rows)});\n"
                 tasks.append(
@@ -240,7 +247,7 @@ class Pages:
                         "file": file,
                     }
                 )
-        index = {"lines": _distinct(lines), "tasks": tasks, "shown": shown}
+        index = {"lines": _distinct(lines), "tasks": tasks, "alone": alone, "shown": shown}
         files["data/compare/index.js"] = f"window.llm4matIndex = {_script_json(index)};\n"
         files["compare.html"] = self._environment.get_template("compare.html.j2").render(root="")
         return files
@@ -253,11 +260,16 @@ class Pages:
             for kind in KINDS:
                 tasks = [task for task in board.tasks if task.kind == kind]
                 best: dict[str, Entry] = {}
-                for of, entry in entries:
-                    if of.source.id == board.source.id and not entry.apart and kind in entry.means:
-                        best.setdefault(entry.modality, entry)
+                here = [
+                    entry
+                    for of, entry in entries
+                    if of.source.id == board.source.id and not entry.apart and kind in entry.means
+                ]
+                for entry in sorted(here, key=lambda one: one.means[kind].hard_labels):  # such AUCs are something else
+                    best.setdefault(entry.modality, entry)
                 views = sorted(best.values(), key=lambda one: -_mean(one, tasks))
                 for first, second in pairwise(views):
+                    said += _of_hard_labels(first, second, tasks, told)
                     compared = compare_entries(first, second, tasks, self.found)
                     if compared is None:
                         continue
@@ -295,7 +307,7 @@ class Pages:
             texts[rest_file] = f"llm4matRows({_script_json(rest)});\n"
         texts[file] = self._environment.get_template(template).render(
             root=root,
-            heads=[{"name": "", "note": "", "href": "", "kind": "", "initial": False, **head} for head in heads],
+            heads=[{**_HEAD, **head} for head in heads],
             groups=parts,
             rest=root + rest_file if rest_file else "",
             kinds=self._kinds,
@@ -305,7 +317,8 @@ class Pages:
         return texts
 
 
-_RANK: dict[str, Any] = {"name": "#", "sort": "descending", "kind": "rank", "initial": False}
+_HEAD: dict[str, Any] = {"name": "", "note": "", "href": "", "kind": "", "label": "", "initial": False}
+_RANK: dict[str, Any] = {"name": "#", "label": "rank", "sort": "ascending", "kind": "rank", "initial": True}
 _MODEL: dict[str, Any] = {"name": "model", "sort": "ascending", "kind": "name"}
 
 
@@ -314,17 +327,35 @@ def asset(name: str) -> str:
     return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
 
 
-def _places(board: SourceBoard) -> dict[str, int]:
-    """Places by the first mean of a source; where no row has all tasks, by the order of the rows."""
-    means = [(one.id, one.means.get(kind)) for kind in board.kinds[:1] for one in board.ranked]
-    if any(cell is not None and cell.place is not None for _, cell in means):
-        return {id_: cell.place for id_, cell in means if cell is not None and cell.place is not None}
-    return {}
-
-
-def _view(entry: Entry, told: Mapping[str, str]) -> str:
+def _view(entry: Entry, told: Mapping[str, Told]) -> str:
     """A view of a model, and by which settings it was read where there are several."""
-    return f"{entry.modality} ({told[entry.id]})" if told[entry.id] else entry.modality
+    shown = told[entry.id].shown
+    return f"{entry.modality} ({shown})" if shown else entry.modality
+
+
+def _of_hard_labels(first: Entry, second: Entry, tasks: Sequence[Task], told: Mapping[str, Told]) -> list[str]:
+    """Say on which tasks two rows are not compared as their AUCs are two quantities."""
+    pairs = [(task.name, first.cells.get(task.name), second.cells.get(task.name)) for task in tasks]
+    mixed = [name for name, one, other in pairs if one and other and one.hard_labels != other.hard_labels]
+    if not mixed:
+        return []
+    return [f"On {', '.join(mixed)}, {_view(first, told)} and {_view(second, told)} are not compared: {HARD_LABELS}."]
+
+
+def _compared(cell: Cell, found: Examined | None) -> dict[str, object]:
+    """What the page that compares needs of a row on a task; why it cannot be compared, if it cannot."""
+    if cell.perfect:
+        return {"why": "answers everything exactly, so its score is beyond any number"}
+    if cell.value is None or found is None:
+        return {"why": "has no score"}
+    if found.resamples is None:
+        return {"why": "has no finite score in some of the resamples"}
+    return {
+        "value": cell.value,
+        "resamples": list(found.resamples),
+        "data": found.labels_sha256[:16],
+        "hard": int(cell.hard_labels),
+    }
 
 
 def _mean(entry: Entry, tasks: Sequence[Task]) -> float:

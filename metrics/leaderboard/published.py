@@ -8,6 +8,7 @@ from ..published.tables import PublishedRow
 from .models import Cell, Entry
 
 DATASET = "as published"
+_UNREAD = "fewer than 10 answers could be read"
 
 
 def published_entries(source: Source) -> list[Entry]:
@@ -40,7 +41,10 @@ def _entry(
 ) -> Entry:
     means: dict[Kind, Cell] = {}
     for kind, averages in table.averages.items():
-        means[kind] = _cell(averages[name], publication, kind, wrong.get((kind, row.modality, row.name)))
+        scores = [table.scores[task.property.name][name] for task in source.tasks if task.kind == kind]
+        unread = f"{_UNREAD} in {scores.count(None)} of its {len(scores)} tasks"
+        why = wrong.get((kind, row.modality, row.name)) if averages[name] is not None else unread
+        means[kind] = _cell(averages[name], publication, kind, why)
     return Entry(
         id=f"published-{name.replace('/', '-')}",
         model=row.name,
@@ -54,8 +58,9 @@ def _entry(
         apart=(publication.status,),
         origin="published",
         cells={
-            task.name: _cell(table.scores[task.property.name][name], publication, task.kind, None)
+            task.name: _cell(value, publication, task.kind, None if value is not None else _UNREAD)
             for task in source.tasks
+            for value in (table.scores[task.property.name][name],)
         },
         means=means,
     )
@@ -64,11 +69,6 @@ def _entry(
 def _cell(value: float | None, publication: Publication, kind: Kind, note: str | None) -> Cell:
     text = "Inval." if value is None else f"{value:.3f}"
     hard = publication.score_kinds.get(kind) == "hard_label"
-    notes = [
-        publication.status,
-        *(["fewer than 10 answers could be read"] if value is None else []),
-        *filter(None, [note]),
-    ]
     return Cell(
         value=value,
         text=text,
@@ -80,5 +80,5 @@ def _cell(value: float | None, publication: Publication, kind: Kind, note: str |
         coverage=None,
         hard_labels=hard,
         runs=(),
-        note="; ".join(notes),
+        note=publication.status if note is None else f"{publication.status}; {note}",
     )

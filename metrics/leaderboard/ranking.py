@@ -1,6 +1,8 @@
-"""Places in a column: who is first, who shares a place, who cannot be told from the best."""
+"""Places in a column and of rows: who is first, who shares a place, who cannot be told from the best."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +40,40 @@ def compare(first: float, second: float, resampled_first: Floats, resampled_seco
     return Comparison(first - second, float(low), float(high))
 
 
+def standing(*groups: Iterable[Cell | None]) -> tuple[float, ...] | None:
+    """What rows are put in order by, the least first: how many means a row has, then how high they are on average.
+
+    Scores of regression and of classification have no common unit, so they are groups of their own: one decides, the
+    next only where those before it are equal.
+
+    Args:
+        groups: Means of a row over the tasks of a source; those that lack tasks do not count.
+
+    Returns:
+        None where there is no mean that counts: such a row is compared with nothing.
+    """
+    found: list[float] = []
+    for cells in groups:
+        ranks = [cell.rank for cell in cells if cell is not None and cell.scored]
+        found += [-len(ranks), -fmean(ranks) if ranks else math.inf]
+    return tuple(found) if any(found[::2]) else None
+
+
+def parts_last(*groups: Iterable[Cell | None]) -> tuple[float, ...]:
+    """What rows with equal standings are put in order by: means over those tasks that are there."""
+    parts = [[cell.partial for cell in cells if cell is not None and cell.partial is not None] for cells in groups]
+    return tuple(-fmean(its) if its else math.inf for its in parts)
+
+
+def in_places(standings: Sequence[tuple[float, ...] | None]) -> list[int | None]:
+    """Places of rows in their order; equal standings share one, who has none has no place."""
+    places: list[int | None] = []
+    for number, one in enumerate(standings, start=1):
+        same = number > 1 and one == standings[number - 2]
+        places.append(None if one is None else places[-1] if same else number)
+    return places
+
+
 def ranked(
     entries: Sequence[Entry],
     get: Callable[[Entry], Cell | None],
@@ -57,12 +93,12 @@ def ranked(
     """
     there = [(entry, cell) for entry in entries if (cell := get(entry)) is not None]
     there.sort(key=lambda pair: -pair[1].rank)
-    with_score = (pair for pair in there if pair[1].perfect or pair[1].value is not None)
+    with_score = (pair for pair in there if pair[1].scored)
     best = next((pair for pair in with_score if not pair[1].hard_labels), None)
     top = resamples(best[0]) if best is not None else None
     found, place, before = {}, 0, None
     for number, (entry, cell) in enumerate(there, start=1):
-        if not cell.perfect and cell.value is None:
+        if not cell.scored:
             found[entry.id] = cell
             continue
         if cell.rank != before:

@@ -37,11 +37,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
 
 
-def negative(place: int | None) -> str:
-    """A place to sort by, where more is better."""
-    return "" if place is None else str(-place)
-
-
 def first_number(text: str) -> str:
     """The number that a text begins with."""
     found = re.match(r"-?\d+\.?\d*(?:[eE][+-]?\d+)?", text)

@@ -53,7 +53,10 @@ def take_in(changed: bytes, archive: Path, out: Path) -> list[Path]:
 
 
 def _added(changed: bytes) -> tuple[set[str], list[str]]:
-    """Paths that are added, and what else is done."""
+    """Paths that are added, and what else is done.
+
+    No line begins with a path, which a stranger has chosen: what begins with ``::`` is a command to GitHub's runner.
+    """
     words = changed.decode("utf-8", "replace").split("\0")[:-1]
     pairs = list(zip(words[::2], words[1::2], strict=False))
     if not pairs:
@@ -65,11 +68,11 @@ def _added(changed: bytes) -> tuple[set[str], list[str]]:
         shown = visible(path, 300)
         if _PLACE.fullmatch(path) is None or ".." in path:
             faults.append(
-                f"{shown}: a submission adds results/SOURCE/PROPERTY/MODALITY/RUN/{RESULT_FILE} and "
+                f"the file {shown}: a submission adds results/SOURCE/PROPERTY/MODALITY/RUN/{RESULT_FILE} and "
                 f"{PREDICTIONS_FILE}, and nothing else"
             )
         elif status != "A":
-            faults.append(f"{shown}: there already; a submission adds runs and changes or deletes none")
+            faults.append(f"the file {shown}: there already; a submission adds runs and changes or deletes none")
     return {path for _, path in pairs}, faults
 
 
@@ -86,11 +89,12 @@ def _extract(archive: Path, wanted: set[str], folder: Path) -> None:
                 if member.name not in left:
                     continue
                 if not member.isreg():
-                    raise DataError(f"{member.name}: no plain file (a link?)")
+                    raise DataError(f"the file {member.name}: no plain file (a link?)")
                 total += member.size
                 if member.size > LARGEST_FILE or total > LARGEST_SUM:
                     raise DataError(
-                        f"{member.name}: {member.size:,} bytes; at most {LARGEST_FILE:,} a file, {LARGEST_SUM:,} in all"
+                        f"the file {member.name}: {member.size:,} bytes; at most {LARGEST_FILE:,} a file, "
+                        f"{LARGEST_SUM:,} in all"
                     )
                 content = tar.extractfile(member)
                 assert content is not None  # noqa: S101 - it is a plain file
@@ -101,7 +105,7 @@ def _extract(archive: Path, wanted: set[str], folder: Path) -> None:
     except tarfile.TarError as error:
         raise DataError(f"{archive}: not a readable tar ({error})") from error
     if left:
-        raise DataError(f"{min(left)}: not in the archive ({len(left)} of {len(wanted)} files)")
+        raise DataError(f"the file {min(left)}: not in the archive ({len(left)} of {len(wanted)} files)")
 
 
 def main(arguments: Sequence[str]) -> int:

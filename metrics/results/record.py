@@ -20,7 +20,9 @@ from .names import slug, visible
 RESULT_FILE = "result.json"
 PREDICTIONS_FILE = "predictions.parquet"
 SCHEMA_VERSION = 2
-_LARGEST = 4 << 20
+MOST_MISSING = 0.5
+"""Share of the test rows that may be without an answer in a run that is ranked."""
+_LARGEST = 256 << 10
 """Bytes of the largest record that is read; an honest one has some ten thousand."""
 
 ModelKind = Literal["finetuned", "prompted", "gnn", "classical", "dummy", "other"]
@@ -263,11 +265,15 @@ class ResultRecord(RecordPart):
     @property
     def full(self) -> bool:
         """Whether the run is one to be ranked: no control, no trial, on all training rows."""
-        return not shortfalls(self.protocol)
+        return not shortfalls(self)
 
 
-def shortfalls(protocol: AnyProtocol) -> tuple[str, ...]:
-    """Say what keeps a run from being ranked: a control, a limit, fewer training rows."""
+def shortfalls(record: ResultRecord) -> tuple[str, ...]:
+    """Say what keeps a run from being ranked: a control, a limit, fewer training rows, most rows without an answer.
+
+    The last is what a trial looks like whose limit is not in its record. An answer that could not be read is one.
+    """
+    protocol, counts = record.protocol, record.counts
     found = []
     if protocol.control != "none":
         found.append(f"control: {protocol.control}")
@@ -275,6 +281,8 @@ def shortfalls(protocol: AnyProtocol) -> tuple[str, ...]:
         found.append(f"limited to {protocol.limit} test rows")
     if protocol.kind == "training" and protocol.train_rows is not None:
         found.append(f"{protocol.train_rows} training rows")
+    if protocol.limit is None and counts.n_missing > MOST_MISSING * counts.n_total:
+        found.append(f"no answer for {counts.n_missing} of {counts.n_total} test rows")
     return tuple(found)
 
 

@@ -1,38 +1,44 @@
-"""Whether two seeds of a model say something different: copies with noise on them have no deviation."""
+"""Which of many runs say the same where they should differ, or differ where they should say the same."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from ...dataset_builder.catalogue import Kind
-from ..scores import ranks
-from .record import ResultRecord
+from .likeness import alike
+from .record import ResultRecord, settings_by_content
 from .verify_run import Verification
 
-NOISE = 1e-3
-"""Of the model's own mean error, or of the ranks: honest seeds differ by tenths."""
-SHARE = 0.005
-"""Of the rows: where fewer than that differ, the answers are the same."""
-_ROUNDING = 1e-9
+Difference = Literal["runs", "seeds", "models", "protocols", "settings"]
 
 
 class Copy(NamedTuple):
-    """Two runs with the very same answers to a task.
+    """Two runs on one task whose answers are not what their records make of them.
 
     Attributes:
         earlier: Folder of the first.
         later: Folder of the second.
-        of: In what they should differ: ``seeds`` of one run, two ``models``, or ``protocols`` (settings, control or
-            limit) of one model in one modality.
+        of: What the two are said to be: ``seeds`` of one run, two ``models``, two ``protocols`` (one of them a control,
+            a limited run, or one on fewer training rows) or two ``settings`` of one model in one modality. Or ``runs``:
+            the same in all that is said of them, with other answers.
+        exact: The answers are the same to the last digit (never for ``runs``); else they agree in all but noise.
     """
 
     earlier: Path
     later: Path
-    of: Literal["seeds", "models", "protocols"]
+    of: Difference
+    exact: bool
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether it is more than another setting that changed nothing."""
+        return self.of != "settings"
+
+
+_ORDER: tuple[Difference, ...] = ("runs", "seeds", "models", "protocols", "settings")
 
 
 def copies(found: Iterable[Verification]) -> list[Copy]:
@@ -40,78 +46,75 @@ def copies(found: Iterable[Verification]) -> list[Copy]:
 
     Seeds of a model without chance in it have them honestly; a mean and deviation over them says nothing. Two models
     have them where one is the other under another name, or both know as little. Two protocols of one model have them
-    where one of them is not what was done: a control or a limit that was struck out, say.
+    where one of them is not what was done: a control or a limit that was struck out, say. Of two runs of one seed with
+    different answers nobody knows which one counts.
 
     Args:
-        found: What was verified.
+        found: What was verified. Each run is named with one of those before it.
     """
-    by_answers: dict[tuple[str, str, str], list[Verification]] = {}
-    pairs = []
+    groups: dict[tuple[str, str], list[Verification]] = defaultdict(list)
     for one in found:
-        if one.record is None or one.answers is None or one.faults:
-            continue
-        earlier = by_answers.setdefault((one.record.task, one.record.data.labels_sha256, one.answers), [])
-        mine = _but_seed(one.record)
-        seed_of = next((other for other in earlier if other.record and _but_seed(other.record) == mine), None)
-        if seed_of is not None:
-            pairs.append(Copy(seed_of.folder, one.folder, "seeds"))
-        elif (twin := next((other for other in earlier if _model(other) != _model(one)), None)) is not None:
-            pairs.append(Copy(twin.folder, one.folder, "models"))
-        elif (other := next((run for run in earlier if _modality(run) == _modality(one)), None)) is not None:
-            pairs.append(Copy(other.folder, one.folder, "protocols"))
-        earlier.append(one)
-    return pairs
+        if one.record is not None and not one.faults and one.answers is not None and one.record.counts.n_scored:
+            groups[one.record.task, one.record.data.labels_sha256].append(one)
+    return [pair for runs in groups.values() for pair in _within(runs)]
 
 
-def _but_seed(record: ResultRecord) -> tuple[JsonValue, ...]:
-    protocol = record.protocol.model_dump(mode="json", exclude={"seed"})
-    return (record.modality, record.data.sha256, record.model.id, record.model.revision, protocol)
+def _within(runs: list[Verification]) -> Iterable[Copy]:
+    for number, run in enumerate(runs):
+        near = _near(run, runs[:number])
+        pairs = []
+        for other, is_near in zip(runs, near, strict=False):
+            exact = run.answers == other.answers
+            of = _difference(other, run)
+            if (of == "runs" and not exact) or (of is not None and of != "runs" and (exact or is_near)):
+                if of == "settings" and not exact:
+                    continue
+                pairs.append(Copy(other.folder, run.folder, of, exact))
+        if pairs:
+            yield min(pairs, key=lambda pair: (_ORDER.index(pair.of), not pair.exact))
 
 
-def _modality(run: Verification) -> str | None:
-    return run.record.modality if run.record else None
+def _near(run: Verification, others: list[Verification]) -> list[bool]:
+    """Which of the others agree in all but noise."""
+    found = np.zeros(len(others), dtype=bool)
+    if run.places is not None:
+        size = len(run.places.of_rows)
+        placed = [(i, o.places) for i, o in enumerate(others) if o.places is not None and len(o.places.of_rows) == size]
+        if placed:
+            found[[i for i, _ in placed]] = alike(run.places, [places for _, places in placed])
+    return [bool(one) for one in found]
 
 
-def _model(run: Verification) -> str | None:
-    return run.record.model.id if run.record else None
+def _difference(one: Verification, other: Verification) -> Difference | None:
+    """In what two runs should differ; None where they need not."""
+    first, second = one.record, other.record
+    assert first is not None and second is not None  # noqa: S101 - both are sound
+    if first.model.id != second.model.id:
+        return "models"
+    if first.modality != second.modality:
+        return None
+    if said_of(first) == said_of(second):
+        return "runs" if first.protocol.seed == second.protocol.seed else "seeds"
+    return "settings" if _kept_back(first) == _kept_back(second) else "protocols"
 
 
-def same_but_for_noise(
-    first: NDArray[np.float64], second: NDArray[np.float64], targets: NDArray[np.float64], kind: Kind
-) -> bool:
-    """Tell whether two sets of answers agree in all but noise.
+def said_of(record: ResultRecord) -> dict[str, JsonValue]:
+    """All that is said of a run but its task, its data and its seed: equal for seeds of one run.
 
-    Regression: what is left of the second after the best straight line through the first (a copy may be shifted or
-    scaled) is compared with the mean absolute error. Classification: the ranks of the scores are compared, which is all
-    that an AUC sees of them.
-
-    Args:
-        first: Answers, shape ``(n,)``, NaN where there is none.
-        second: Answers to the same materials in the same order.
-        targets: True values, shape ``(n,)``.
-        kind: What the task asks for.
+    Of paths the hashes of what lay there count, and the hash of answers that were sent in does not.
     """
-    both = ~np.isnan(first) & ~np.isnan(second)
-    differ = int((np.isnan(first) != np.isnan(second)).sum())
-    if both.any():
-        one, other, true = first[both], second[both], targets[both]
-        if kind == "regression":
-            # To magnitudes of at most 1, whose squares neither overflow nor vanish together.
-            largest = max(float(np.abs(values).max()) for values in (one, other, true)) or 1.0
-            one, other, true = one / largest, other / largest, true / largest
-            error = min(float(np.abs(one - true).mean()), float(np.abs(other - true).mean()))
-            least = max(NOISE * error, _ROUNDING * float(np.abs(one).max()))
-            # Both ways: a constant lies on a line through anything, but nothing on a line through a constant.
-            differ += max(int((_left_of(a, b) > least).sum()) for a, b in ((one, other), (other, one)))
-        else:
-            differ += int((np.abs(ranks(one) - ranks(other)) > NOISE * len(one)).sum())
-    return differ <= SHARE * len(first)
+    protocol = record.protocol.model_dump(mode="json", exclude={"seed", "answers_sha256", "places"})
+    return {
+        "model": record.model.id,
+        "revision": record.model.revision,
+        "kind": record.model.kind,
+        "pretraining_overlap": record.model.pretraining_overlap,
+        "protocol": {**protocol, "settings": settings_by_content(record.protocol)},
+        "modality": record.modality,
+    }
 
 
-def _left_of(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Size of what is left of the second after the best straight line through the first."""
-    x, y = one - one.mean(), other - other.mean()
-    spread = float(x @ x)
-    slope = float(x @ y) / spread if spread > 0 else 0.0
-    left: NDArray[np.float64] = np.abs(y - slope * x)
-    return left
+def _kept_back(record: ResultRecord) -> tuple[JsonValue, ...]:
+    protocol = record.protocol
+    rows = protocol.train_rows if protocol.kind == "training" else None
+    return (protocol.control, protocol.limit, rows)

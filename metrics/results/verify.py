@@ -19,8 +19,12 @@ _PIECE = 50
 """Runs that a process takes at a time."""
 
 
-def find_runs(results: Path) -> list[Path]:
+def find_runs(results: Path, *, needed: bool = True) -> list[Path]:
     """Folders under ``results`` that hold a ``result.json``, sorted; hidden (unfinished) ones are passed over.
+
+    Args:
+        results: The folder.
+        needed: Refuse a folder without any run.
 
     Raises:
         DataError: There is no such folder, or no run in it.
@@ -32,7 +36,7 @@ def find_runs(results: Path) -> list[Path]:
         for path in results.rglob(RESULT_FILE)
         if not any(part.startswith(".") for part in path.relative_to(results).parts)
     )
-    if not runs:
+    if needed and not runs:
         raise DataError(f"{results}: no {RESULT_FILE} in it or below; `llm4mat-bench train` writes one")
     return runs
 

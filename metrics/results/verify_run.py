@@ -15,6 +15,7 @@ from ...errors import DataError, LLM4MatError
 from ...files import file_sha256
 from ..protocols import ClassificationReport, RegressionReport
 from .compare import RELATIVE_TOLERANCE, differences
+from .likeness import Places, places_of
 from .names import visible
 from .places import Truths
 from .predictions import Predictions, answers_sha256, count_rows, read_predictions, values_sha256
@@ -40,6 +41,8 @@ class Verification(BaseModel):
         report: The scores, computed again; None where they cannot be. What is shown is taken from here.
         answers: SHA-256 of the answers in the order of their ids, whatever file they lie in; None where they cannot be
             read.
+        places: Where the answers stand among one another, to tell copies with noise on them; None where they cannot be
+            told.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +54,7 @@ class Verification(BaseModel):
     place: str | None = None
     report: RegressionReport | ClassificationReport | None = None
     answers: str | None = None
+    places: Places | None = None
 
 
 def verify_run(folder: Path, truths: Truths | None = None) -> Verification:
@@ -76,6 +80,7 @@ def verify_run(folder: Path, truths: Truths | None = None) -> Verification:
         place=check.truth.place if check.truth else None,
         report=check.report,
         answers=check.answers,
+        places=check.places,
     )
 
 
@@ -90,6 +95,7 @@ class _Check:
         self.truth: Truth | None = None
         self.report: RegressionReport | ClassificationReport | None = None
         self.answers: str | None = None
+        self.places: Places | None = None
         self.faults: list[str] = []
 
     def run(self) -> None:
@@ -102,6 +108,8 @@ class _Check:
             self.faults.append(f"{self.file}: unit {record.unit}, the catalogue says {task.unit}")
         predictions = self._matched(record, task, self._predictions(record, task))
         self.answers = values_sha256(predictions)
+        assert predictions.targets is not None  # noqa: S101 - they are read with them, or are the data's
+        self.places = places_of(predictions.answers, predictions.targets)
         counts = count(predictions)
         if counts != record.counts:
             self.faults.append(f"{self.file}: counts differ from the predictions: {counts}")

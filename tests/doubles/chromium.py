@@ -49,10 +49,12 @@ class Browser:
             self._call(f"{domain}.enable")
         self._call("Page.setLifecycleEventsEnabled", enabled=True)
 
-    def open(self, page: Path | str, width: int = 1280, height: int = 900, *, dark: bool = False) -> None:
+    def open(
+        self, page: Path | str, width: int = 1280, height: int = 900, *, dark: bool = False, printed: bool = False
+    ) -> None:
         """Load a page at a width, and wait until it has loaded."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._call("Emulation.setEmulatedMedia", features=[scheme])
+        self._call("Emulation.setEmulatedMedia", media="print" if printed else "", features=[scheme])
         self._call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )

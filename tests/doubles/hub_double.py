@@ -1,7 +1,7 @@
 """A double of the Hugging Face Hub: a real HTTP server on the loopback interface, for tests only.
 
 It is NOT the Hub. It answers the requests that ``huggingface_hub`` 2.x and ``datasets`` 5.x make to create, fill, list
-and read repositories, over plain LFS; it knows nothing of Xet storage, of discussions, gated repositories, viewers or
+and read repositories, over plain LFS; it knows nothing of Xet storage, gated repositories, viewers or
 web pages. Whatever passes here has been shown to work with the client library and this reading of the protocol; whether
 the real Hub agrees can only be seen there.
 
@@ -99,6 +99,8 @@ class Repo:
     sdk: str | None = None
     commits: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
+    requests: dict[int, str] = field(default_factory=dict)
+    """Titles of the open pull requests, by number."""
 
     def commit(self, branch: str, tree: dict[str, Blob], message: str) -> Commit:
         """Add a commit and move the branch to it."""
@@ -227,6 +229,7 @@ class HubDouble:
                 ("POST", r"/api/validate-yaml", self._validate_yaml),
                 ("GET", rf"/api/{_REPO}/refs", self._refs),
                 ("GET", rf"/api/{_REPO}/tree/(?P<revision>[^/]+)(?:/(?P<path>.+))?", self._tree),
+                ("GET", rf"/api/{_REPO}/discussions", self._discussions),
                 ("POST", rf"/api/{_REPO}/paths-info/(?P<revision>[^/]+)", self._paths_info),
                 ("POST", rf"/api/{_REPO}/branch/(?P<branch>[^/]+)", self._create_branch),
                 ("GET", r"/api/datasets/(?P<name>[^/]+/[^/]+)/leaderboard", self._leaderboard),
@@ -568,6 +571,24 @@ class HubDouble:
         repo.branches[branch] = self._at(repo, (request.json() or {}).get("startingPoint", "main")).sha
         return as_json({})
 
+    def _discussions(self, request: Request, kind: str, name: str) -> Answer:
+        """The open pull requests, two a page."""
+        repo = self._find(request, kind, name)
+        start = 2 * int(request.query.get("p", 0))
+        listed = [
+            {
+                "title": title,
+                "num": number,
+                "author": {"name": "somebody"},
+                "createdAt": _DATE,
+                "status": "open",
+                "repo": {"name": name, "type": kind},
+                "isPullRequest": True,
+            }
+            for number, title in sorted(repo.requests.items(), reverse=True)
+        ]
+        return as_json({"count": len(listed), "start": start, "discussions": listed[start : start + 2]})
+
     def _preupload(self, request: Request, kind: str, name: str, revision: str) -> Answer:
         self._may_propose(request) if "create_pr" in request.query else self._may_write(request, name)
         tree = self._at(self._find(request, kind, name), revision).tree
@@ -641,6 +662,7 @@ class HubDouble:
         if proposed:
             revision = f"refs/pr/{number}"
             repo.branches[revision] = head.sha
+            repo.requests[number] = header["summary"]
         made = repo.commit(revision, tree, header["summary"])
         prefix = "" if kind == "model" else f"{kind}s/"
         page = f"{self.url}/{prefix}{name}"

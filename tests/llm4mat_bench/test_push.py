@@ -140,7 +140,6 @@ def folder(tmp_path: Path) -> Path:
 def logged_in(hub: HubDouble, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> HubDouble:
     hub.add_token(TOKEN, ["org"])
     hub.use(monkeypatch, TOKEN, tmp_path / "home")
-    monkeypatch.setattr("llm4mat_bench.hub.upload._COMMIT_WAITS", (0.0, 0.0))
     return hub
 
 

@@ -342,6 +342,18 @@ def test_what_people_wrote_stays(shared: HubDouble, runs: Path) -> None:
     assert text_of(shared, "README.md") == edited
 
 
+def test_a_card_from_windows_stays_one(shared: HubDouble, runs: Path) -> None:
+    windows = "\ufeff" + PEOPLE.replace("\n", "\r\n")
+    put(shared, {"README.md": windows})
+    push(runs)
+    page = text_of(shared, "README.md")
+    assert page.count("\n") == page.count("\r\n") and page.count("\r\n---\r\n") == 1
+    removed = [line for line in difflib.ndiff(windows[1:].splitlines(), page.splitlines()) if line.startswith("- ")]
+    assert removed == []
+    assert ModelCard.load(MODEL).data.to_dict()["evaluation_framework"] == "something-new"
+    assert push(runs).result.plan.empty, "its section is found again"
+
+
 def test_a_newer_result_takes_the_place_of_the_older(
     shared: HubDouble, runs: Path, built: Path, tmp_path: Path
 ) -> None:
@@ -355,7 +367,7 @@ def test_a_newer_result_takes_the_place_of_the_older(
     assert page.count("\n## Results\n") == 1
     assert len(ModelCard.load(MODEL).data.eval_results or []) == 1
     entries = {one["dataset"]["task_id"]: one["value"] for one in yaml.safe_load(text_of(shared, ENTRIES))}
-    assert len(entries) == 2, "what this push does not know of stays"
+    assert len(entries) == 1, "as in the card"
     assert entries["mp_band_gap_composition"] == (ModelCard.load(MODEL).data.eval_results or [])[0].metric_value
 
 
@@ -420,7 +432,7 @@ def test_the_index_of_another_name_is_not_renamed() -> None:
     assert merged == theirs
     assert merged_index(None, "ours", []) == [{"name": "ours", "results": []}]
     assert eval_results_to_model_index("x", [])[0]["results"] == []
-    assert yaml.safe_load(merged_entries(None, [], "x")) == []
+    assert merged_entries(None, [], "x") == ""
 
 
 # ---------------------------------------------------------------------- refusals
@@ -515,6 +527,32 @@ def test_a_pull_request_leaves_main_alone(shared: HubDouble, runs: Path) -> None
         push(runs, "others/none", create_pr=True)
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda hub: hub.fail("POST", "*/commit/*", 503),
+        lambda hub: hub.fail("POST", "*/commit/*", 429, headers={"Retry-After": "1"}),
+        lambda hub: hub.lose_commit_answer(),
+    ],
+    ids=["503", "429", "lost answer"],
+)
+def test_one_pull_request_is_opened_whatever_happens(
+    shared: HubDouble, one: Path, fault: Callable[[HubDouble], None]
+) -> None:
+    put(shared, {"README.md": PEOPLE}, "others/model")
+    fault(shared)
+    first = push(one, "others/model", create_pr=True).result
+    assert first.pull_request == f"{shared.url}/others/model/discussions/1"
+    shared.forget()
+    again = push(one, "others/model", create_pr=True).result
+    assert (again.pull_request, again.commit) == (first.pull_request, first.commit)
+    assert shared.writes() == [] and list(shared.repo("model", "others/model").requests) == [1]
+    other = push(one, "others/model", create_pr=True, message="another").result
+    assert other.pull_request != first.pull_request
+    shared.repo("model", "others/model").requests.pop(1)  # closed: it may be proposed anew
+    assert push(one, "others/model", create_pr=True).result.pull_request == f"{shared.url}/others/model/discussions/3"
+
+
 def test_a_card_that_was_changed_meanwhile_is_not_overwritten(
     shared: HubDouble, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -605,6 +643,9 @@ def test_the_page_is_a_static_space(logged_in: HubDouble, trained: Path, tmp_pat
     assert space.files()["README.md"].content == b"---\nsdk: static\ntitle: Ours\napp_file: index.html\n---\nWords.\n"
     with pytest.raises(DataError, match=r"index\.html, leaderboard.json missing"):
         push_leaderboard(trained, "org/board")
+    space.commit("main", {**space.files(), "README.md": Blob(b"---\ntitle: caf\xe9\n---\n", False)}, "x")
+    with pytest.raises(HubError, match=r"org/board/README\.md: no UTF-8 text; mend it first"):
+        push_leaderboard(tmp_path / "board", "org/board")
 
 
 # ---------------------------------------------------------------------- faults
@@ -636,6 +677,9 @@ def test_the_hub_says_how_long_to_wait(shared: HubDouble, one: Path) -> None:
     shared.fail("POST", "*/commit/*", 429, headers={"Retry-After": "77"})
     push(one)
     assert 77.0 in shared.waits
+    shared.fail("POST", "*/commit/*", 429, headers={"RateLimit": '"api";r=0;t=55', "Retry-After": "3"})
+    push(one, "org/other")
+    assert 56.0 in shared.waits, "the window of the rate limit, as the library's own retries"
 
 
 LASTING: list[tuple[str, Callable[[HubDouble], None], str]] = [

@@ -69,8 +69,8 @@ def test_runs_of_two_settings_have_two_names(tmp_path: Path) -> None:
     assert [told[one] for one in made] == [
         "seed 0 · depth 3",
         "seed 0 · depth 9",
-        "seed 0 · pretrained weights of a study, depth 3",
-        "seed 1 · pretrained weights of a study, depth 3",
+        "seed 0 · depth 3, pretrained weights of a study",
+        "seed 1 · depth 3, pretrained weights of a study",
     ]
     # Where the seed alone tells them apart, nothing more is said; nor of two models.
     seeds = [toy_run(tmp_path, model="other", seed=seed) for seed in (0, 1)]

@@ -12,19 +12,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from boards import board as board_without_runs
 from forgery import forge_record
 from toy_runs import toy_answers, toy_run
 
 from llm4mat_bench import get_task
 from llm4mat_bench.baselines.registry import get_baseline
 from llm4mat_bench.baselines.run import read_settings, train_baseline
-from llm4mat_bench.dataset_builder.catalogue import get_source
+from llm4mat_bench.dataset_builder.catalogue import get_benchmark, get_source
 from llm4mat_bench.files import file_sha256
 from llm4mat_bench.metrics.figures.sheets import PER_SHEET, Panel
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
 from llm4mat_bench.metrics.leaderboard.boards import in_lines
 from llm4mat_bench.metrics.leaderboard.drawings import TaskDrawing, plan
 from llm4mat_bench.metrics.leaderboard.entries import entries_of, sound_runs
+from llm4mat_bench.metrics.leaderboard.page import Facts, Pages
+from llm4mat_bench.metrics.leaderboard.published import published_entries
 from llm4mat_bench.metrics.leaderboard.ranking import compare
 from llm4mat_bench.metrics.leaderboard.resampling import (
     N_RESAMPLES,
@@ -62,6 +65,32 @@ def test_the_better_view_is_named_on_the_tasks_that_both_have(tmp_path: Path) ->
     assert 0 < low < high
 
 
+def test_hard_labels_are_not_compared_with_probabilities(tmp_path: Path) -> None:
+    scores = toy_answers("sample/is_stable")
+    toy_run(tmp_path / "r", "sample/is_stable", modality="cif", answers=scores)
+    toy_run(tmp_path / "r", "sample/is_stable", modality="composition", answers=np.round(scores))
+    write_leaderboard(tmp_path / "r", tmp_path / "page", plots=False)
+    text = Page(next((tmp_path / "page" / "models").glob("*.html"))).text
+    assert "On sample/is_stable, cif and composition are not compared: an AUC of hard labels is a balanced" in text
+    assert "better than" not in text and "told from" not in text
+    # A row with probabilities stands for a view, though one of hard labels has the higher score.
+    worse = 0.4 + 0.1 * scores + 0.2 * np.random.default_rng(6).random(len(scores))
+    toy_run(tmp_path / "r", "sample/is_stable", answers=worse, settings={"depth": 4})
+    write_leaderboard(tmp_path / "r", tmp_path / "page", plots=False)
+    text = Page(next((tmp_path / "page" / "models").glob("*.html"))).text
+    assert "not compared" not in text and "ROC AUC differs by" in text
+
+
+def test_why_a_row_is_not_ranked_is_said_for_all_its_tasks(tmp_path: Path) -> None:
+    for task, missing in (("sample/band_gap", -20), ("sample/is_stable", -30)):
+        answers = toy_answers(task)
+        answers[:missing] = np.nan
+        toy_run(tmp_path / "r", task, answers=answers)
+    found = verify_results(tmp_path / "r")
+    (entry,) = entries_of(get_source("sample"), sound_runs(found, get_source("sample")))
+    assert len(entry.apart) == len(entry.cells) == 2
+
+
 @pytest.mark.parametrize(("few", "many"), [(3, 40), (3, 60), (0, 48), (0, 49), (0, 0)])
 def test_sheets_are_of_one_modality_where_they_are_several(few: int, many: int) -> None:
     """So that the page's filter can hide those of the others."""
@@ -92,6 +121,20 @@ def test_sheets_are_of_one_modality_where_they_are_several(few: int, many: int) 
 )
 def test_a_model_under_a_panel_is_told_by_its_own_name(model: str, label: str) -> None:
     assert in_lines("#3 ", model) == label
+
+
+def test_a_model_page_of_several_sources_says_which_row_is_of_which() -> None:
+    sources = [board_without_runs("omdb", {"m": (2.0, None)}), board_without_runs("cantor_hea", {"m": (3.0, None)})]
+    entries = [(one, entry) for one in sources for entry in one.ranked]
+    assert len({entry.id for _, entry in entries}) == 1, "a row is named by model, settings and place of its data"
+    (text,) = Pages(get_benchmark(), sources, {}, Facts("", 2, 0, 0)).model("m", entries).values()
+    ids = re.findall(r'<section id="([^"]*)"', text)
+    assert len(set(ids)) == len(ids) == 2
+    assert re.findall(r'href="#(?!main)([^"]*)"', text) == ids
+    for one, id_ in zip(sources, ids, strict=True):
+        section = text[text.index(f'<section id="{id_}"') :].partition("</section>")[0]
+        assert one.source.title in section.partition("</h3>")[0]
+        assert f">{one.source.title}</a>, a column a row" in text
 
 
 def test_huge_errors_are_written_short(tmp_path: Path) -> None:
@@ -158,6 +201,7 @@ def test_every_link_leads_somewhere_and_nothing_comes_from_elsewhere(board: Path
         for name in page.loaded:
             assert name == "data:," or (path.parent / name).is_file(), (path, name)
         for link in page.links:
+            assert link, path
             if not link.startswith("https://doi.org/"):
                 file, _, anchor = link.partition("#")
                 target = (path.parent / file) if file else path
@@ -270,6 +314,8 @@ def test_seeds_become_a_mean_and_a_deviation(tmp_path: Path) -> None:
     assert cell.value == pytest.approx(np.mean(values))
     assert cell.interval == f"± {np.std(values, ddof=1):.3f} over 3 seeds"
     assert cell.spread == "seeds"
+    errors = [one.record.metrics.whole.mae.value for one in found if one.record]
+    assert cell.error == f"{np.mean(errors):.3f} eV" != f"{errors[0]:.3f} eV"
     assert len(cell.runs) == len(cell.proofs) == 3
 
 
@@ -350,6 +396,30 @@ def test_published_rows_stand_beside_ours_and_are_not_ranked(tmp_path: Path) -> 
     assert all(
         row["ranked"] == "False" and row["data_checked"] == "False" for row in rows if row["origin"] == "published"
     )
+
+
+def test_what_the_publication_could_not_read_is_said_of_tasks_and_means() -> None:
+    (row,) = [one for one in published_entries(get_source("mp")) if "5s" in one.id and one.modality == "cif"]
+    unread = [cell.note for cell in row.cells.values() if cell.value is None]
+    assert unread == ["reported, not recomputed; fewer than 10 answers could be read"] * 2
+    note = row.means["regression"].note
+    assert note == "reported, not recomputed; fewer than 10 answers could be read in 2 of its 8 tasks"
+    assert all("fewer" not in (cell.note or "") for cell in row.cells.values() if cell.value is not None)
+
+
+def test_a_mean_says_of_what_its_share_of_answers_is(tmp_path: Path) -> None:
+    for task, missing in (("sample/band_gap", 5), ("sample/bulk_modulus", 1)):
+        answers = toy_answers(task)
+        answers[:missing] = np.nan
+        toy_run(tmp_path / "r", task, answers=answers)
+    board = write_leaderboard(tmp_path / "r", tmp_path / "board", plots=False).page.parent
+    (entry,) = json.loads((board / "leaderboard.json").read_text())[0]["entries"]
+    mean = entry["means"]["regression"]
+    least = f"{100 * min(cell['coverage'] for cell in entry['cells'].values()):.1f} %"
+    for name in ("index.html", "sources/sample.html"):
+        text = Page(board / name).text
+        assert f"{least} or more of each task answered; by the published protocol {mean['published']}" in text
+        assert f"of these {mean['published']}" not in text
 
 
 def test_weights_follow_from_the_id_alone_and_are_poisson() -> None:

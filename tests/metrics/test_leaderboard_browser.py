@@ -117,6 +117,69 @@ def test_empty_cells_stand_last_whichever_way_round(board: Path, chromium: Brows
     sound(chromium)
 
 
+COLUMN = "[...document.querySelectorAll('thead th')].find(h => h.textContent.includes('{}'))"
+
+
+def shown(chromium: Browser, column: str, order: str) -> list[str]:
+    """What stands in a column of ranked rows after its button was pressed until it is in this order."""
+    head = COLUMN.format(column)
+    press = f"{head}.querySelector('button').click(); await loadAll(); await null;"
+    chromium.run(f"for (let n = 0; n < 3 && {head}.ariaSort !== '{order}'; n++) {{ {press} }} return 1")
+    chromium.until(f"{head}.ariaSort === '{order}'")
+    cells = f"[...document.querySelector('tbody').rows].map(r => r.cells[{head}.cellIndex].firstChild.textContent)"
+    return chromium.run(cells)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("column", ["published protocol", "without duplicates"])
+def test_perfect_scores_are_the_best_of_every_column(board: Path, chromium: Browser, column: str) -> None:
+    chromium.open(board / "tasks/sample/band_gap.html")
+    down, up = shown(chromium, column, "descending"), shown(chromium, column, "ascending")
+    assert down[0] == up[-1] == "∞" and len(down) == 5
+    assert down == up[::-1]
+
+
+def test_means_that_lack_tasks_are_sorted_too(board: Path, chromium: Browser) -> None:
+    chromium.open(board / "sources/sample.html")
+    down, up = shown(chromium, "mean MAD:MAE", "descending"), shown(chromium, "mean MAD:MAE", "ascending")
+    numbers = [one for one in down if one != "–"]
+    assert len(numbers) == 4 and sorted(numbers, key=float, reverse=True) == numbers
+    assert [one for one in up if one != "–"] == numbers[::-1]
+    assert down[4:] == up[4:] == ["–"], "a perfect answer to one of eight tasks is no mean"
+
+
+def test_the_order_is_told_and_buttons_have_names_of_their_own(board: Path, chromium: Browser) -> None:
+    for path in ("index.html", "sources/sample.html", "tasks/sample/band_gap.html"):
+        chromium.open(board / path)
+        names = chromium.run("[...document.querySelectorAll('thead button')].map(b => b.ariaLabel)")
+        assert len(set(names)) == len(names)
+        assert names[0] == "sort by rank"
+        assert chromium.run("document.querySelector('thead th').ariaSort") == "ascending"
+    assert chromium.run("document.querySelector('thead button').textContent") == "↑"
+    assert shown(chromium, "#", "descending")[:2] == ["5", "4"]
+    sound(chromium)
+
+
+def test_a_title_of_rows_is_read_whole_on_a_phone(board: Path, chromium: Browser) -> None:
+    chromium.open(board / "tasks/sample/band_gap.html", 390)
+    edges = chromium.run(
+        "const range = document.createRange(); range.selectNodeContents(document.querySelector('tr.title th'));"
+        "return [...range.getClientRects()].map(box => box.right)"
+    )
+    assert edges and max(edges) <= 390
+
+
+@pytest.mark.parametrize("page", ["index.html", "sources/sample.html", "tasks/sample/band_gap.html"])
+def test_paper_holds_the_whole_table(board: Path, chromium: Browser, page: str) -> None:
+    chromium.open(board / page, 1060, printed=True)  # A4 on its side
+    assert chromium.run("document.documentElement.scrollWidth <= window.innerWidth")
+    clipped = "[...document.querySelectorAll('.scroll')].filter(e => getComputedStyle(e).overflow !== 'visible')"
+    assert chromium.run(f"{clipped}.length") == 0
+    painted = "[...document.querySelectorAll('.line .dot, .line .interval')].map(e => getComputedStyle(e))"
+    widths = chromium.run(f"{painted}.map(s => parseFloat(s.borderLeftWidth) + parseFloat(s.borderTopWidth))")
+    assert all(width > 2 for width in widths), "backgrounds are not printed"
+    assert widths or "tasks" not in page
+
+
 def test_the_modality_hides_figures_of_the_others(board: Path, chromium: Browser) -> None:
     page = next(path for path in sorted((board / "tasks").rglob("*.html")) if 'figure data-m="' in path.read_text())
     chromium.open(page)
@@ -171,6 +234,88 @@ def test_two_models_are_compared_in_a_plain_sentence(board: Path, chromium: Brow
     assert "one and the same" in verdict("best · cif", "best · cif")
     said = verdict("gaps · composition", "best · cif")
     assert "cannot be said" in said or "is better" in said
+    sound(chromium)
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows that cannot be compared, or hardly: perfect ones, equal ones, hard labels; one alone on a third task."""
+    folder = tmp_path_factory.mktemp("odd")
+    gap, stable, bulk = (read_truth(get_task(name)).test_targets for name in (*TASKS, "sample/bulk_modulus"))
+    noise = np.random.default_rng(0).normal(size=len(gap))
+    for model in ("one", "twin"):
+        toy_run(folder / "r", model=model, answers=gap + noise)
+    toy_run(folder / "r", model="perfect", answers=gap)
+    toy_run(folder / "r", "sample/bulk_modulus", model="one", answers=bulk + np.std(bulk))
+    probability = np.clip(0.4 + 0.2 * stable + 0.2 * np.random.default_rng(1).normal(size=len(stable)), 0.01, 0.99)
+    toy_run(folder / "r", TASKS[1], model="one", answers=probability)
+    toy_run(folder / "r", TASKS[1], model="twin", answers=probability**2)
+    toy_run(folder / "r", TASKS[1], model="hard", answers=np.round(probability))
+    toy_run(folder / "single", model="only", answers=gap + noise)
+    for name in ("r", "single"):
+        write_leaderboard(folder / name, folder / f"page-{name}", plots=False)
+    return folder
+
+
+def asked(chromium: Browser, page: Path, address: str, **choice: str) -> str:
+    chromium.open(page.as_uri() + address)
+    for name, value in choice.items():
+        chromium.run(
+            f"const e = document.getElementById('compare').elements['{name}']; e.value = '{value}';"
+            "e.dispatchEvent(new Event('input', {bubbles: true})); return await null"
+        )
+    chromium.until("verdict.textContent !== '…'")
+    return chromium.run("verdict.textContent")  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("task", "first", "second", "said"),
+    [
+        (TASKS[0], "one", "perfect", "They cannot be compared on sample/band_gap (perfect · composition answers every"),
+        (TASKS[0], "one", "twin", "one · composition and twin · composition are equal on sample/band_gap: MAD:MAE"),
+        (TASKS[1], "one", "twin", "one · composition and twin · composition are equal on sample/is_stable: ROC AUC"),
+        (TASKS[1], "one", "hard", "They cannot be compared on sample/is_stable (hard · composition gave hard labels"),
+        (TASKS[1], "one", "perfect", "They cannot be compared on sample/is_stable (perfect · composition has no row"),
+    ],
+)
+def test_why_two_rows_cannot_be_told_apart(
+    odd: Path, chromium: Browser, task: str, first: str, second: str, said: str
+) -> None:
+    page = odd / "page-r/compare.html"
+    found = asked(chromium, page, "#on=" + task, a=f"{first} · composition", b=f"{second} · composition")
+    assert found.startswith(said)
+    sound(chromium)
+
+
+def test_a_link_to_what_cannot_be_compared_says_so(odd: Path, chromium: Browser) -> None:
+    page = odd / "page-r/compare.html"
+    assert "only one ranked row" in asked(chromium, page, "#on=sample/bulk_modulus")
+    assert chromium.run("compareForm.elements.on.value") == "sample/bulk_modulus"
+    assert "not here" in asked(chromium, page, f"#a=gone&b=gone&on={TASKS[0]}")
+    assert asked(chromium, page, f"#on={TASKS[0]}") == ""
+    chromium.open(odd / "page-single/compare.html")
+    assert "nothing to compare yet" in chromium.run("verdict.textContent")
+    assert chromium.run("compareForm.hidden")
+    sound(chromium)
+
+
+def test_the_verdict_is_of_what_is_chosen_last(board: Path, chromium: Browser) -> None:
+    """A task whose file is there is answered before one that is still being read: that one must not answer after it."""
+    chromium.open((board / "compare.html").as_uri() + "#on=sample/band_gap")
+    script = (
+        "const form = compareForm.elements, real = load; let release;"
+        "window.slow = new Promise(done => { release = done; });"
+        "load = async task => { if (task.name.endsWith('is_stable')) await window.slow; return real(task); };"
+        "form.a.value = 'best · cif'; form.b.value = 'best · description';"
+        "for (const name of ['sample/is_stable', 'sample/band_gap']) {"
+        "  form.on.value = name; form.on.dispatchEvent(new Event('input', {bubbles: true})); }"
+        "while (verdict.textContent === '…') await new Promise(done => setTimeout(done, 20));"
+        "release(); await new Promise(done => setTimeout(done, 200));"
+        "return [verdict.textContent, table.tBodies[0].textContent, table.tBodies[0].rows.length]"
+    )
+    verdict, text, rows = chromium.run(script)
+    assert "on sample/band_gap" in verdict and "is_stable" not in verdict
+    assert rows == 1 and text.startswith("sample/band_gap")
     sound(chromium)
 
 

@@ -35,11 +35,19 @@ function sortBy(head, order) {
   for (const body of bodies()) {
     const keyed = rowsOf(body).map((row, place) => {
       const cell = row.cells[column], found = cell?.dataset.sort ?? (text ? cell?.textContent ?? "" : "");
-      return { row, place, empty: found === "", key: text ? found : Number(found) };
+      // Means that lack tasks have an order of their own behind those that do not; what has no value stands last.
+      const part = found === "" ? cell?.dataset.part ?? "" : "", last = found !== "" ? 0 : part !== "" ? 1 : 2;
+      return { row, place, last, key: text ? found : Number(found || part) };
     });
-    // What has no value stands last, whichever way round.
-    keyed.sort((a, b) => a.empty - b.empty || (a.empty ? 0 : sign * (text ? a.key.localeCompare(b.key) : a.key === b.key ? 0 : a.key < b.key ? -1 : 1)) || a.place - b.place);
+    keyed.sort((a, b) => a.last - b.last || sign * (text ? a.key.localeCompare(b.key) : a.key === b.key ? 0 : a.key < b.key ? -1 : 1) || a.place - b.place);
     body.append(...keyed.map(one => one.row));
+  }
+}
+
+function showOrder() {
+  for (const head of board.tHead.rows[0].cells) {
+    const mark = head.querySelector("button");
+    if (mark) mark.textContent = head.ariaSort === "descending" ? "↓" : head.ariaSort === "ascending" ? "↑" : "↕";
   }
 }
 
@@ -72,20 +80,19 @@ if (board) {
     if (!head.dataset.first) continue;
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = "↕";
-    button.setAttribute("aria-label", `sort by ${(head.querySelector("a, span") ?? head).textContent}`);
-    head.insertBefore(button, head.querySelector("small"));
+    const note = head.querySelector("small");
+    const name = head.dataset.label ?? head.querySelector("a, span").textContent;
+    button.setAttribute("aria-label", `sort by ${name}${note ? `, ${note.textContent}` : ""}`);
+    head.insertBefore(button, note);
     button.addEventListener("click", async () => {
       const other = head.dataset.first === "descending" ? "ascending" : "descending";
       const order = head.ariaSort === head.dataset.first ? other : head.dataset.first;
       await loadAll();
       sortBy(head, order);
-      for (const one of board.tHead.querySelectorAll("th")) {
-        const mark = one.querySelector("button");
-        if (mark) mark.textContent = one.ariaSort === "descending" ? "↓" : one.ariaSort === "ascending" ? "↑" : "↕";
-      }
+      showOrder();
     });
   }
+  showOrder();
   document.querySelector("[data-all]")?.addEventListener("click", loadAll);
 }
 if (form) {

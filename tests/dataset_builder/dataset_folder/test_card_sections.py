@@ -63,6 +63,9 @@ def test_sections_are_put_in_place(tmp_path: Path) -> None:
     other = SECTION.replace("text", "more text")
     assert put_section(card + "\nend\n", other) == f"# Card\n\n{other}\nend\n"
     assert mark_outdated(mark_outdated(SECTION, ["mp"]), ["oqmd"]) == mark_outdated(SECTION, ["oqmd"])
+    windows = (card + "\nend\n").replace("\n", "\r\n")
+    assert put_section(windows, other) == f"# Card\n\n{other}\nend\n".replace("\n", "\r\n")
+    assert put_section("# Card\r\n", SECTION) == f"# Card\n\n{SECTION}".replace("\n", "\r\n")
     broken = tmp_path / "README.md"
     broken.write_text(card.replace("<!-- one: end -->", ""))
     with pytest.raises(DataError, match="the section on one has no end"):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from forgery import change_record
-from toy_runs import toy_run
+from toy_runs import toy_answers, toy_run
 
 from llm4mat_bench.errors import DataError
 from llm4mat_bench.metrics.results.intake import take_in
@@ -76,11 +76,15 @@ class PullRequest:
         git(self.repo, "add", "--all")
         git(self.repo, "commit", "--quiet", "-m", "theirs")
         git(self.repo, "checkout", "--quiet", "main")
+        there = self.folder / "base" / "results"
+        if (self.repo / "results").exists():
+            shutil.copytree(self.repo / "results", there)
         git(self.repo, "merge", "--quiet", "--no-ff", "-m", "merged", "theirs")
         work = self.folder / "temp"
         work.mkdir()
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        names = {"MERGE_SHA": git(self.repo, "rev-parse", "HEAD"), "ADDRESS": str(self.repo), "DATASET": ""}
+        merged = git(self.repo, "rev-parse", "HEAD")
+        names = {"MERGE_SHA": merged, "ADDRESS": str(self.repo), "DATASET": "", "THERE": str(there)}
         for script in SCRIPTS:
             done = subprocess.run(
                 ["bash", "-c", script],
@@ -133,6 +137,18 @@ HOSTILE: list[tuple[str, bool, Callable[[PullRequest], object], str]] = [
     ("no record", False, lambda pr: (pr.run / "result.json").unlink(), "result.json: no such file"),
     ("deletion", True, lambda pr: shutil.rmtree(pr.run), "changes or deletes none"),
     ("change", True, lambda pr: (pr.run / "result.json").write_text("{}"), "changes or deletes none"),
+    (
+        "copy",
+        True,
+        lambda pr: toy_run(pr.repo / "results", model="thief", answers=1.001 * toy_answers()),
+        "but for noise the answers of",
+    ),
+    (
+        "command",
+        False,
+        lambda pr: (pr.repo / "::error title=All good::verified").write_text("x"),
+        "the file ::error title=All good::verified: a submission adds",
+    ),
     ("base", True, lambda pr: (pr.repo / "README.md").write_text("mine\n"), "README.md: a submission adds"),
 ]
 
@@ -148,6 +164,7 @@ def test_a_hostile_one_fails(
     assert done.returncode == 1
     assert fault in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+    assert not any(line.lstrip().startswith("::") for line in done.stderr.splitlines())
 
 
 def test_too_much_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

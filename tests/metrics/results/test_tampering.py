@@ -23,7 +23,7 @@ from toy_runs import toy_run
 
 from llm4mat_bench.errors import LLM4MatError
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
-from llm4mat_bench.metrics.results.record import read_record
+from llm4mat_bench.metrics.results.record import read_record, shortfalls
 from llm4mat_bench.metrics.results.verify import verify_results, verify_run
 
 Record = dict[str, Any]
@@ -293,7 +293,7 @@ def test_rows_in_another_order_are_the_same_run(run: Path) -> None:
 
 
 def test_a_limit_that_is_struck_out_gains_nothing(run: Path) -> None:
-    """The rows that were not asked are missing, whatever the record says of why."""
+    """Rows that were not asked are missing, whatever the record says of why; with most missing, it is not ranked."""
     honest = verify_run(run).report
     change_table(
         run,
@@ -308,7 +308,7 @@ def test_a_limit_that_is_struck_out_gains_nothing(run: Path) -> None:
     forge_record(run, put("protocol.limit", None))
     found = verify_run(run)
     assert not found.faults and found.record is not None and found.report is not None and honest is not None
-    assert found.record.full
+    assert shortfalls(found.record) == ("no answer for 75 of 115 test rows",)
     assert (found.record.counts.n_scored, found.report.coverage) == (40, pytest.approx(40 / 115))
     assert honest.kind == found.report.kind == "regression"
     missing = found.report.whole.mad_mae.value

@@ -147,15 +147,15 @@ def test_seeds_with_the_same_predictions_are_named(tmp_path: Path, call: Callabl
     toy_run(tmp_path, seed=2)
     called = call("verify", tmp_path)
     assert called.status == 0
-    assert f"no two seeds: {second} has the very predictions of {first}" in called.err
+    assert f"no two seeds: {second} has the very answers of {first}, another seed; no mean" in called.err
     answer = json.loads(call("verify", tmp_path, "--json").out)
-    assert sorted(str(one["same_predictions_as"]) for one in answer) == [str(first), "None", "None"]
+    assert [one["copy"] for one in answer if one["copy"]] == [{"of": "seeds", "exact": True, "folder": str(first)}]
     # The same answers, rows turned round: another file.
     path = second / "predictions.parquet"
     table = pq.read_table(path)
     pq.write_table(table.take(np.arange(len(table))[::-1]), path)
     forge_scores(second)
-    assert f"no two seeds: {second} has the very predictions of {first}" in call("verify", tmp_path).err
+    assert f"no two seeds: {second} has the very answers of {first}" in call("verify", tmp_path).err
 
 
 def test_two_models_with_the_same_answers_are_named(tmp_path: Path, call: Callable[..., Any]) -> None:
@@ -163,15 +163,48 @@ def test_two_models_with_the_same_answers_are_named(tmp_path: Path, call: Callab
     toy_run(tmp_path, answers=toy_answers(), model="b", settings={"depth": 4})
     called = call("verify", tmp_path)
     assert called.status == 0
-    assert f"no two models: {second} has the very predictions of {first}" in called.err
+    assert f"no two models: {second} has the very answers of {first}, another model" in called.err
     assert "no two seeds" not in called.err
     answer = json.loads(call("verify", tmp_path, "--json").out)
-    assert sum(one["other_model_with_same_predictions"] == str(first) for one in answer) == 2
+    assert [one["copy"] for one in answer].count({"of": "models", "exact": True, "folder": str(first)}) == 2
 
 
-@pytest.mark.parametrize(
-    "struck", [{"control": "shuffled"}, {"limit": 500}, {"train_rows": 100}, {"settings": {"x": 1}}]
-)
+def test_copies_with_noise_are_named(tmp_path: Path, call: Callable[..., Any]) -> None:
+    noise = 0.02 * np.random.default_rng(5).normal(size=len(toy_answers()))
+    first, second = (toy_run(tmp_path, answers=toy_answers() + seed * noise, seed=seed) for seed in (0, 1))
+    called = call("verify", tmp_path, "--strict")
+    assert called.status == 1
+    assert f"no two seeds: {second} has but for noise the answers of {first}" in called.err
+    toy_run(tmp_path, answers=2 * toy_answers(), model="other")
+    assert "no two models" in call("verify", tmp_path).err
+
+
+def test_two_answers_of_one_run_are_named(tmp_path: Path, call: Callable[..., Any]) -> None:
+    first = toy_run(tmp_path / "a", answers=toy_answers())
+    second = toy_run(tmp_path / "b", answers=toy_answers(noise=7))
+    called = call("verify", tmp_path, "--strict")
+    assert called.status == 1
+    assert f"no two runs: {second} has other answers than {first}" in called.err
+    shutil.rmtree(second)
+    toy_run(tmp_path / "b", answers=toy_answers())  # repeated, to the last digit
+    assert call("verify", tmp_path, "--strict").err == ""
+
+
+def test_results_are_compared_with_those_there_already(tmp_path: Path, call: Callable[..., Any]) -> None:
+    there = toy_run(tmp_path / "there", answers=toy_answers())
+    toy_run(tmp_path / "there", answers=toy_answers(), model="copied long ago")
+    (tmp_path / "empty").mkdir()
+    mine = toy_run(tmp_path / "mine", answers=toy_answers() * 1.001, model="mine")
+    assert call("verify", tmp_path / "mine", "--strict").status == 0
+    assert call("verify", tmp_path / "mine", "--strict", "--beside", tmp_path / "empty").status == 0
+    called = call("verify", tmp_path / "mine", "--strict", "--beside", tmp_path / "there")
+    assert called.status == 1
+    assert f"no two models: {mine} has but for noise the answers of {there.parent}" in called.err
+    assert len(called.err.splitlines()) == 1, "what is there is not judged again"
+    assert "1 of 1 runs are sound" in called.out
+
+
+@pytest.mark.parametrize("struck", [{"control": "shuffled"}, {"limit": 500}, {"train_rows": 100}])
 def test_two_protocols_with_the_same_answers_are_named(
     struck: dict[str, Any], tmp_path: Path, call: Callable[..., Any]
 ) -> None:
@@ -180,12 +213,22 @@ def test_two_protocols_with_the_same_answers_are_named(
     earlier, later = sorted((first, second))
     called = call("verify", tmp_path)
     assert called.status == 0
-    assert f"no two protocols: {later} has the very predictions of {earlier}; was a control" in called.err
+    assert f"no two protocols: {later} has the very answers of {earlier}, another protocol; was a control" in called.err
     assert call("verify", tmp_path, "--strict").status == 1
     answer = json.loads(call("verify", tmp_path, "--json").out)
-    assert sorted(str(one["other_protocol_with_same_predictions"]) for one in answer) == sorted([str(earlier), "None"])
+    assert [one["copy"] for one in answer if one["copy"]] == [
+        {"of": "protocols", "exact": True, "folder": str(earlier)}
+    ]
     shutil.rmtree(second)
     assert call("verify", tmp_path, "--strict").status == 0
+
+
+def test_a_setting_without_effect_is_told_and_no_fault(tmp_path: Path, call: Callable[..., Any]) -> None:
+    for settings in ({"x": 1}, {"x": 2}):
+        toy_run(tmp_path, answers=toy_answers(), settings=settings)
+    called = call("verify", tmp_path, "--strict")
+    assert called.status == 0
+    assert "no two settings" in called.err and "with other settings" in called.err
 
 
 def test_data_that_is_not_at_hand_can_be_made_a_fault(run: Path, call: Callable[..., Any]) -> None:
