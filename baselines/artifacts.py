@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from ..dataset_builder.catalogue import Kind, Modality, Task
 from ..errors import DataError, LLM4MatError, UsageError, one_line
+from ..faults import first_fault
 from ..files import file_sha256, write_json
 from .protocol import Context, Fitted, ModelKind, Settings, Texts
 from .registry import Baseline, check_installed, get_baseline, library_versions
@@ -208,6 +209,4 @@ def _read_manifest(path: Path) -> ModelManifest:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise DataError(f"{path}: {where}: {first['msg']} ({error.error_count()} faults in all)") from error
+        raise DataError(f"{path}: {first_fault(error).told}") from error

@@ -14,6 +14,7 @@ from pydantic import JsonValue, ValidationError
 from ..dataset_builder.catalogue import Modality, Task
 from ..dataset_builder.dataset_folder import load_task
 from ..errors import DataError, LLM4MatError, UsageError
+from ..faults import first_fault
 from ..files import replace_folder
 from ..metrics.results.controls import other_crystals
 from ..metrics.results.predictions import answer_columns
@@ -57,10 +58,9 @@ def read_settings(baseline: Baseline, given: dict[str, str], preset: str | None 
     try:
         return baseline.settings_model.model_validate({**preset_settings(preset, baseline.id), **given})
     except ValidationError as error:
-        first = error.errors()[0]
+        fault = first_fault(error)
         known = ", ".join(baseline.settings_model.model_fields) or "none"
-        name = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"setting {name}: {first['msg']}. Settings of {baseline.id}: {known}") from error
+        raise UsageError(f"setting {fault.where} {fault.what}. Settings of {baseline.id}: {known}") from error
 
 
 def train_baseline(

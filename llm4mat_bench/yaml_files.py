@@ -7,6 +7,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import DataError
+from .faults import first_fault
 
 _Read = TypeVar("_Read")
 # The safe loader over libyaml, ten times as fast, where PyYAML was built with it, as its wheels are. Reading the
@@ -40,6 +41,4 @@ def read_yaml(path: Path, form: type[_Read]) -> _Read:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise DataError(f"{path}: {where}: {first['msg']} ({error.error_count()} faults in all)") from error
+        raise DataError(f"{path}: {first_fault(error).told}") from error

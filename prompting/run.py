@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from ..answers.form import answer_schema
 from ..dataset_builder.catalogue import Modality, Task
 from ..errors import LLM4MatError, UsageError, said_value
+from ..faults import first_fault
 from ..files import file_sha256, write_json
 from ..metrics.results.record import Control, ModelIdentity, PromptProtocol, ResultRecord, RunConfig
 from ..metrics.results.runs import FinishedRun, OpenRun, open_run
@@ -67,9 +68,9 @@ def read_prompt_settings(**given: object) -> PromptSettings:
     try:
         return PromptSettings.model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "-".join(str(part) for part in first["loc"][:1]).replace("_", "-")
-        raise UsageError(f"--{name} {said_value(first['input'])}: {first['msg']}") from error
+        fault = first_fault(error)
+        name = fault.where.partition(".")[0].replace("_", "-")
+        raise UsageError(f"--{name} {said_value(fault.value)}: {fault.what}") from error
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("dataset_builder", "metrics", "baselines", "prompting")
 FLOORS = (
     # What everybody may use; these use nothing of ours but one another.
-    {"errors", "files", "progress", "journal", "processors", "ray_cluster", "drawing", "yaml_files"},
+    {"errors", "files", "progress", "journal", "processors", "ray_cluster", "drawing", "yaml_files", "faults"},
     {"dataset_builder.catalogue", "dataset_builder.splits", "dataset_builder.sample"},
     {"dataset_builder.crystals"},
     # How answers of language models are asked for and read: for those who ask models and those who train them.

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
 from ...errors import DataError
+from ...faults import first_fault
 from ...files import write_json
 from ...progress import Progress, silent
 from ..protocol import Fitted, Split, Texts
@@ -115,7 +116,7 @@ def load_fitted(folder: Path) -> FittedGraphs:
         network = CrystalGraphNetwork(state.shape, elements)
         network.load_state_dict(tensors, strict=True)
     except ValidationError as error:
-        raise DataError(f"{folder / STATE_FILE}: {error.errors()[0]['msg']}; train the model again") from error
+        raise DataError(f"{folder / STATE_FILE}: {first_fault(error).told}; train the model again") from error
     except (OSError, KeyError, RuntimeError, SafetensorError) as error:
         first = " ".join(str(error).split())[:200]
         raise DataError(f"{folder}: not a whole saved model ({first}); train it again") from error

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from safetensors import SafetensorError
 
 from ...errors import DataError, said
+from ...faults import first_fault
 from ...files import write_json, write_text
 from ..protocol import Fitted, Texts
 from .batches import pad
@@ -164,7 +165,7 @@ def read_fitted(
         words, path = read_words(folder, state.steps)
         network = network_of(folder, state)
     except ValidationError as error:
-        raise DataError(f"{folder / STATE_FILE}: {error.errors()[0]['msg']}; train the model again") from error
+        raise DataError(f"{folder / STATE_FILE}: {first_fault(error).told}; train the model again") from error
     except (OSError, RuntimeError, SafetensorError, json.JSONDecodeError) as error:
         raise DataError(f"{folder}: not a whole saved model ({said(error, 200)}); train it again") from error
     return network, tokenizer, state, words, path

@@ -12,6 +12,7 @@ from ...answers.form import answer_text
 from ...answers.parser import PARSER_VERSION, parse_answer
 from ...dataset_builder.catalogue import Task
 from ...errors import DataError, UsageError, said_value
+from ...faults import first_fault
 from ...files import write_json, write_text
 from ...progress import Progress
 from ..protocol import Answers, Context, Fitted, TaskData, Texts
@@ -230,7 +231,7 @@ def load_taught(folder: Path) -> TaughtModel:
     try:
         state = TaughtState.model_validate_json((folder / STATE_FILE).read_bytes())
     except ValidationError as error:
-        raise DataError(f"{folder / STATE_FILE}: {error.errors()[0]['msg']}; train the model again") from error
+        raise DataError(f"{folder / STATE_FILE}: {first_fault(error).told}; train the model again") from error
     words, path = read_words(folder, state.steps)
     tokenizer = load_tokenizer(str(folder), None)
     network = AnswerNetwork(*load_adapted(folder))

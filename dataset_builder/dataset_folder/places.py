@@ -26,10 +26,16 @@ def find_data(task: Task, data: str | Path | None, revision: str | None = None) 
         The files of all three splits, with the id and the task's property among their columns.
 
     Raises:
-        UsageError: There is no such folder or repo, or it does not hold the source.
+        UsageError: There is no such folder or repo, it does not hold the source, or a revision is asked of a folder.
         DataError: It is damaged, not whole, or lacks a split or a column.
     """
     name = task.source.id
+    local = data is None or Path(data).is_dir()
+    if revision is not None and local:
+        raise UsageError(
+            f"--revision {revision}: only a dataset repo on the Hub has revisions, and the data is "
+            f"{'the ' + EMBEDDED if data is None else f'the folder {data}'}; leave it out"
+        )
     if data is None:
         if name != "sample":
             raise UsageError(

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import DataError
+from ...faults import first_fault
 from ..catalogue import Source
 from .layout import STRIPPED
 
@@ -95,7 +96,7 @@ def read_report(path: Path) -> BuildReport:
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; is this a dataset folder made by `llm4mat-bench build`?") from error
     except ValidationError as error:
-        raise DataError(f"{path}: not a build report of this version: {error.errors()[0]['msg']}") from error
+        raise DataError(f"{path}: not a build report of this version: {first_fault(error).told}") from error
 
 
 class _Tables(BaseModel):
@@ -120,6 +121,5 @@ def read_listed_tables(path: Path) -> dict[str, Shard]:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise DataError(f"{path}: {first_fault(error).told}") from error
     return {table.path: table for source in report.sources.values() for table in (*source.shards, *source.faults)}

@@ -305,12 +305,17 @@ def read_pairs(settings: list[str]) -> dict[str, str]:
     """Read settings given as NAME=VALUE.
 
     Raises:
-        UsageError: One has no ``=``.
+        UsageError: One has no name or no ``=``, stands twice with different values, or is no UTF-8 text.
     """
-    pairs = {}
+    pairs: dict[str, str] = {}
     for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals:
+        shown = setting.encode("utf-8", "backslashreplace").decode()
+        if shown != setting:
+            raise UsageError(f"--set {shown}: bytes that are no UTF-8 text")
+        name, equals, value = (part.strip() for part in setting.partition("="))
+        if not equals or not name:
             raise UsageError(f"--set {setting}: write NAME=VALUE")
-        pairs[name.strip()] = value.strip()
+        if pairs.get(name, value) != value:
+            raise UsageError(f"--set {setting}: {name} is {pairs[name]} before; give it once")
+        pairs[name] = value
     return pairs

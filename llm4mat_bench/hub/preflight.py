@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..dataset_builder.dataset_folder.layout import CARD, DATA, REPORT, SPLITS_FILE, shard_name, sort_shards
 from ..dataset_builder.dataset_folder.report import read_listed_tables
 from ..errors import DataError, UsageError
+from ..faults import first_fault
 from ..files import file_sha256
 from ..progress import Advance, silent
 from .records import FolderSummary
@@ -239,9 +240,8 @@ def _read_configs(card: Path) -> tuple[list[_Config], list[str]]:
         try:
             configs.append(_Config.model_validate(entry))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "entry"
-            problems.append(f"{CARD}: config number {number}: {where}: {first['msg']}")
+            fault = first_fault(error)
+            problems.append(f"{CARD}: config number {number}: {fault.where} {fault.what}")
     names = [config.config_name for config in configs]
     problems += [
         f"{CARD}: the config '{name}' stands there twice" for name in sorted(set(names)) if names.count(name) > 1

@@ -3,9 +3,18 @@
 import re
 import unicodedata
 
-_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Categories of characters that nobody sees and that a terminal or page obeys: controls, direction marks."""
-
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"})
+"""Categories of characters that nobody sees and that a terminal or page obeys: controls, direction marks, blanks other
+than the one on every keyboard."""
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0") | frozenset(
+    map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
+"""Letters and marks of other categories that leave no trace: fillers, the empty Braille cell, variation selectors."""
+_LIKE_LATIN = frozenset("аеорсухіјѕһԁԛԝҮүАВЕКМНОРСТХІЈЅԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧονυ")
+"""Cyrillic and Greek letters that look like Latin ones."""
+_MOST_MARKS = 2
+"""Marks over and under one letter; no language has more that cannot be done without here."""
+_WORD = re.compile(r"\w+")
 
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -16,19 +25,45 @@ def is_repo_name(text: str) -> bool:
 
 
 def visible(text: str, longest: int | None = None) -> str:
-    r"""Spell out what cannot be seen, for example U+202E as ``\u202e``; everything else stays.
+    r"""Spell out what cannot be seen or told apart, for example U+202E as ``\u202e``; everything else stays.
+
+    That is: what has no shape, marks heaped on a letter, and letters that look like Latin ones in words with such.
 
     Args:
         text: A name from a file of anybody's making.
         longest: Cut after that many characters.
     """
-    spelt = "".join(_spelt(one) if unicodedata.category(one) in _HIDDEN else one for one in text)
+    spelt = text if text.isascii() and text.isprintable() else _spelt_out(text)
     return spelt if longest is None or len(spelt) <= longest else spelt[: longest - 1] + "…"
 
 
 def slug(text: str, longest: int = 80) -> str:
     """Make a name fit for a folder: letters, digits, ``.``, ``_`` and ``-``, never empty, never hidden."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:longest].lstrip(".-_") or "run"
+
+
+def has_shape(text: str) -> bool:
+    """Say whether anything of a text is seen, and no blank stands at its ends, where nobody sees it."""
+    return text == text.strip() and any(
+        one not in _UNSEEN and unicodedata.category(one)[0] not in "CZM" for one in text
+    )
+
+
+def _spelt_out(text: str) -> str:
+    mixed = {
+        place
+        for word in _WORD.finditer(text)
+        if any(one.isascii() and one.isalpha() for one in word.group())
+        for place in range(*word.span())
+        if text[place] in _LIKE_LATIN
+    }
+    found, marks = [], 0
+    for place, one in enumerate(text):
+        category = unicodedata.category(one)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        hidden = (category in _HIDDEN and one != " ") or one in _UNSEEN or marks > _MOST_MARKS or place in mixed
+        found.append(_spelt(one) if hidden else one)
+    return "".join(found)
 
 
 def _spelt(character: str) -> str:

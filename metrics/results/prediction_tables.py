@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -27,6 +28,8 @@ _LINES = {".jsonl", ".ndjson"}
 _PARQUET = {".parquet", ".pq"}
 _SEPARATORS = (",", ";", "\t", "|")
 _LARGEST = 16 << 30  # bytes of text when unpacked; two million predictions are 0.1 GB
+_LONGEST_CELL, _LARGEST_OVERHEAD = 1000, 64 << 20
+"""Bytes of a cell, and of a column beside its cells."""
 _FIELD_LIMIT = 1 << 30
 _HEADER_LIMIT = 1 << 20
 _LINE_END = re.compile(r"\r\n?|\n")  # str.splitlines would cut at U+2028 and others, which JSON strings may hold
@@ -93,11 +96,19 @@ def _read_parquet(files: Sequence[Path], path: Path, wanted: frozenset[str]) -> 
     names: list[str] = []
     for file in files:
         try:
-            with pq.ParquetFile(file) as opened:  # a third of what `read_table` takes
-                names = opened.schema_arrow.names
-                _refuse_twice(file, names, wanted)
-                # Whatever else a model kept (its raw answers, say) is not read.
-                tables.append(opened.read(columns=[name for name in names if name in wanted]))
+            footer = pq.read_metadata(file)
+            schema = footer.schema.to_arrow_schema()
+            names = schema.names
+            _refuse_twice(file, names, wanted)
+            # Whatever else a model kept (its raw answers, say) is not read.
+            read = [name for name in names if name in wanted]
+            _refuse_bulk(file, footer, read)
+            # Each text once, however many rows have it: a few bytes can stand for any number of long ones.
+            texts = [name for name in read if _is_text(schema.field(name).type)]
+            with pq.ParquetFile(file, metadata=footer, read_dictionary=texts) as opened:  # a third of `read_table`
+                found = opened.read(columns=read)
+            _refuse_long(file, found)
+            tables.append(found)
         except (pa.ArrowException, OSError, EOFError) as error:
             first_line = str(error).strip().splitlines()[0]
             raise DataError(f"{file}: cannot be read as a predictions file: {first_line}") from error
@@ -106,6 +117,39 @@ def _read_parquet(files: Sequence[Path], path: Path, wanted: frozenset[str]) -> 
     except pa.ArrowException as error:
         first_line = str(error).strip().splitlines()[0]
         raise DataError(f"{path}: its files do not go together: {first_line}") from error
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(is_kind(kind) for is_kind in known)
+
+
+def _refuse_bulk(file: Path, footer: pq.FileMetaData, names: Sequence[str]) -> None:
+    """Refuse columns that the footer says to be far larger than ids and numbers are."""
+    for group in range(footer.num_row_groups):
+        rows = footer.row_group(group)
+        for place in range(rows.num_columns):
+            column = rows.column(place)
+            if column.path_in_schema.split(".")[0] in names:
+                size = column.total_uncompressed_size
+                if size > _LARGEST_OVERHEAD + _LONGEST_CELL * rows.num_rows:
+                    raise DataError(
+                        f"{file}: column '{column.path_in_schema}' holds {size:,} bytes in {rows.num_rows:,} rows, "
+                        "which are no ids or numbers; refused"
+                    )
+
+
+def _refuse_long(file: Path, table: pa.Table) -> None:
+    """Refuse texts that no id or number is as long as, before they stand once a row."""
+    for name in table.column_names:
+        for chunk in table[name].chunks:
+            if isinstance(chunk, pa.DictionaryArray) and _is_text(chunk.type.value_type):
+                longest = pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0
+                if longest > _LONGEST_CELL:
+                    raise DataError(
+                        f"{file}: column '{name}' holds a text of {longest:,} bytes, which is no id or number; at most "
+                        f"{_LONGEST_CELL:,} are read"
+                    )
 
 
 def _unpack(path: Path, suffixes: Sequence[str], magic: bytes) -> tuple[bytes, str]:
@@ -211,7 +255,12 @@ def _parse_strictly(path: Path, text: str, separator: str, wanted: frozenset[str
             if len(row) != len(names):
                 raise DataError(
                     f"{path}: cannot be read as a predictions file: row {number} has {len(row)} fields where the "
-                    f"header has {len(names)}; quote a field that holds a separator or a line end"
+                    f"header has {len(names)}; "
+                    + (
+                        f"the first line must name the columns, not {names[0][:40]!r}"
+                        if number == 1 and not places
+                        else "quote a field that holds a separator or a line end"
+                    )
                 )
             for name, place in places.items():
                 found[name].append(row[place] or None)

@@ -124,7 +124,8 @@ def read_predictions(path: Path, kind: str, *, targets_needed: bool = True) -> P
     column = "score" if kind == "classification" and "score" in table.column_names else "prediction"
     for needed in ("material_id", *(["target"] if targets_needed else []), column):
         if needed not in table.column_names:
-            raise DataError(f"{path}: no column '{needed}'; found {', '.join(found.names)}{_hint(needed, found.names)}")
+            names = ", ".join(visible(name, 40) for name in found.names[:20])
+            raise DataError(f"{path}: no column '{needed}'; found {names}{_hint(needed, found.names)}")
     if table.num_rows == 0:
         raise DataError(f"{path}: no rows")
     ids = _ids(table, path)
@@ -136,6 +137,27 @@ def read_predictions(path: Path, kind: str, *, targets_needed: bool = True) -> P
         answered = pc.fill_null(pc.not_equal(_as_text(table["parse_status"], "parse_status", path), "missing"), False)
         invalid = np.asarray(answered) & np.isnan(answers)
     return Predictions(ids, targets, answers, invalid)
+
+
+def refuse_contradiction(path: Path) -> None:
+    """Refuse a classifier's file whose labels and scores say different things; one column of the two is no fault.
+
+    Raises:
+        DataError: A row with the label 1 has a lower score than one with the label 0. The message names both rows.
+    """
+    found = read_table(path, _READ)
+    if not {"score", "prediction"} <= set(found.table.column_names):
+        return
+    labels, scores = (_numbers(found, name, path, missing=True, labels=True) for name in ("prediction", "score"))
+    if not (ones := scores[labels == 1]).size or not (zeros := scores[labels == 0]).size:
+        return
+    low, high = np.nanmin(ones), np.nanmax(zeros)
+    if low < high:
+        rows = [_first((labels == label) & (scores == score)) for label, score in ((1, low), (0, high))]
+        raise DataError(
+            f"{path}: column 'prediction' says 1 in row {rows[0]}, whose score is {low:g}, and 0 in row {rows[1]}, "
+            f"whose score is {high:g}: the score must be that of the class 1; delete the column that is wrong"
+        )
 
 
 def answers_sha256(predictions: Predictions) -> str:
@@ -201,7 +223,9 @@ def check_ids(found: pa.StringArray, expected: pa.StringArray, path: Path | str)
 
 
 def _hint(needed: str, names: Sequence[str]) -> str:
-    """Name the column that was meant, where one looks like it."""
+    """Name the column that was meant, where one looks like it, or say that there is no header."""
+    if any(re.fullmatch(_NUMBER, name) for name in names):
+        return f". Its first line holds a number: is the header missing? It names the columns, {needed!r} too"
     folded = {re.sub(r"[^a-z0-9]+", "", name.casefold()): name for name in names}
     known = (needed.replace("_", ""), *_OTHER_NAMES[needed])
     near = next((folded[one] for one in known if one in folded), None)
@@ -262,9 +286,12 @@ def _numbers(found: PredictionTable, name: str, path: Path, *, missing: bool, la
     else:
         kind = column.type
         is_number = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
-        if not (is_number or pa.types.is_null(kind) or pa.types.is_boolean(kind)):
+        if not (is_number or pa.types.is_null(kind) or (labels and pa.types.is_boolean(kind))):
             raise DataError(f"{where}: numbers are needed, the column holds {_offender(column)}")
-        numbers = column.cast(pa.float64())
+        try:
+            numbers = column.cast(pa.float64())
+        except pa.ArrowInvalid as error:  # a whole number that no float64 is
+            raise DataError(f"{where}: {_first_line(error)}; write it as float64") from error
     values = np.asarray(numbers.to_numpy(), dtype=np.float64)  # null becomes NaN
     if not missing and numbers.null_count:
         first = _first(np.asarray(numbers.is_null()))
@@ -302,11 +329,17 @@ def _from_text(column: pa.ChunkedArray, where: str, *, decimal_comma: bool, labe
             )
         numbers = pc.any(pc.match_substring_regex(odd, _NUMBER_AND_MORE)).as_py()
         hint = "write numbers alone, with a plain minus sign and without a unit; " if numbers else ""
+        if labels and not numbers:
+            hint = "write classes as 1 (what the task asks for) and 0; "
         raise DataError(
             f"{where}: numbers are needed, the column holds text in {len(odd)} rows (first: row {row}, "
             f"{first[:40]!r}); {hint}leave a missing answer empty"
         )
     return pc.replace_substring_regex(texts, r"^\+", "").cast(pa.float64())
+
+
+def _first_line(error: Exception) -> str:
+    return visible(str(error).strip().partition("\n")[0], 200)
 
 
 def _first(mask: NDArray[np.bool_]) -> int:

@@ -1,5 +1,6 @@
 """The result record: everything that says what a run was and how well it did, as one JSON file."""
 
+import codecs
 import hashlib
 import json
 import math
@@ -13,9 +14,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, St
 
 from ...dataset_builder.catalogue import Kind, Modality, Task
 from ...errors import DataError
+from ...faults import first_fault
 from ...files import json_text
 from ..protocols import ClassificationReport, RegressionReport
-from .names import slug, visible
+from .names import has_shape, slug, visible
 
 RESULT_FILE = "result.json"
 PREDICTIONS_FILE = "predictions.parquet"
@@ -65,10 +67,16 @@ class DataRecord(RecordPart):
     training_mean: float = Field(description="mean of the training targets: what a missing answer counts as")
 
 
+def _seen(name: str) -> str:
+    if not has_shape(name):
+        raise ValueError("must be a name that can be seen, without blanks at its ends")
+    return name
+
+
 class ModelIdentity(RecordPart):
     """Which model: what a run knows of it before it starts."""
 
-    id: Name
+    id: Annotated[Name, AfterValidator(_seen)]
     revision: Name
     kind: ModelKind
     pretraining_overlap: PretrainingOverlap = Field(
@@ -375,11 +383,7 @@ def read_record(path: Path) -> ResultRecord:
     try:
         return ResultRecord.model_validate_json(content, strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        raise DataError(
-            f"{path}: {visible(where, 200)}: {visible(first['msg'], 300)} ({error.error_count()} faults in all)"
-        ) from error
+        raise DataError(f"{path}: {visible(first_fault(error).told, 500)}") from error
 
 
 def result_schema() -> str:
@@ -388,14 +392,21 @@ def result_schema() -> str:
 
 
 def _parsed(path: Path, content: bytes) -> dict[str, JsonValue]:
+    if content.startswith(codecs.BOM_UTF8):
+        raise DataError(f"{path}: not a record: it begins with a byte order mark; save it as UTF-8 without one")
     try:
         value = json.loads(
             content.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_number, parse_float=_finite
         )
     except RecursionError as error:
         raise DataError(f"{path}: not a record: nested too deep") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a record: byte {error.start + 1} is no UTF-8 text") from error
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: not a record: no JSON at line {error.lineno}, column {error.colno}") from error
     except ValueError as error:
-        raise DataError(f"{path}: not a record: {visible(str(error), 300)}") from error
+        said = "a number of thousands of digits" if "set_int_max_str_digits" in str(error) else str(error)
+        raise DataError(f"{path}: not a record: {visible(said, 300)}") from error
     if not isinstance(value, dict):
         raise DataError(f"{path}: not a record: a JSON object is needed")
     return value
@@ -433,7 +444,7 @@ def _other_version(value: Mapping[str, JsonValue]) -> str:
         inner = value.get(part) if part else value
         found = inner.get(key) if isinstance(inner, dict) else None
         option = {"modality": ["-m"], "seed": ["--seed"]}.get(key, [])
-        words += [*option, visible(str(found), 100)]
+        words += [*option, key.upper() if found is None else visible(str(found), 100)]
     return (
         f"a record of form {version}, which had no run id that can be checked; this llm4mat-bench reads form "
         f"{SCHEMA_VERSION}. Make the run again (its --set settings stand in the record): {shlex.join(words)}"

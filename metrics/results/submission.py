@@ -12,13 +12,15 @@ from pydantic import JsonValue, ValidationError
 
 from ...dataset_builder.catalogue import Kind, Modality, Task
 from ...errors import DataError, UsageError
+from ...faults import first_fault
 from ...progress import Progress, silent
 from ..protocols import ScoreKind, kind_of_scores
-from .predictions import Predictions, answer_columns, answers_sha256, read_predictions
+from .predictions import Predictions, answer_columns, answers_sha256, read_predictions, refuse_contradiction
 from .record import (
     RESULT_FILE,
     ModelIdentity,
     ModelKind,
+    ModelRecord,
     PretrainingOverlap,
     ResultRecord,
     RunConfig,
@@ -112,18 +114,22 @@ def submit(
     if task.kind == "regression" and score_kind is not None:
         raise UsageError(f"--score-kind is for classification; {task.name} is a regression")
     given = read_predictions(path, task.kind, targets_needed=False)
+    if task.kind == "classification":
+        refuse_contradiction(path)
     truth = read_truth(task, data, revision=revision)
     found, n_absent = _on_the_split(given, truth, path)
     said = score_kind or "probability"
     if task.kind == "classification":
         said = _checked_scores(found.answers, said, path)
     try:
-        identity = ModelIdentity(
+        model = ModelRecord(
             id=author.model_id,
             revision=author.revision,
             kind=author.kind,
             pretraining_overlap=author.pretraining_overlap,
+            parameters=author.parameters,
         )
+        identity = ModelIdentity(**model.model_dump(exclude={"parameters"}))
         protocol = SubmissionProtocol(
             settings=dict(author.settings or {}),
             seed=author.seed,
@@ -133,10 +139,12 @@ def submit(
             limit=author.limit,
         )
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        part = str(first["loc"][0])
-        option = {"id": "--model-id", "revision": "--model-revision"}.get(part, f"--{part.replace('_', '-')}")
-        raise UsageError(f"{option}: {_plainly(part, first['msg'])}") from None
+        fault = first_fault(error)
+        part = fault.where.partition(".")[0]
+        option = {"id": "--model-id", "revision": "--model-revision", "settings": "--set"}.get(
+            part, f"--{part.replace('_', '-')}"
+        )
+        raise UsageError(f"{option}: {_plainly(part, fault.what)}") from None
     answered = int((~np.isnan(found.answers)).sum() + found.invalid.sum())
     if author.limit is not None and answered > author.limit:
         raise UsageError(f"--limit {author.limit}, but {path} answers {answered} rows")
@@ -175,10 +183,15 @@ def _on_the_split(given: Predictions, truth: Truth, path: Path) -> tuple[Predict
                 f"{wanted!r}: write ids letter by letter, without blanks around them ({int(foreign.sum())} rows "
                 "are not in the split)"
             )
-        hint = " None of its ids is: is it another task's or another split's file?" if foreign.all() else ""
+        hint = "Leave these rows out"
+        if foreign.all():
+            hint = (
+                f"None of its ids is; the split has ids like {truth.ids_by_id[0].as_py()!r}: is it another task's or "
+                "another split's file?"
+            )
         raise DataError(
             f"{path}: column 'material_id': {int(foreign.sum())} ids are not in the test split of {truth.task} (first: "
-            f"{given.material_ids[row].as_py()!r} in row {row + 1}).{hint} Leave these rows out"
+            f"{given.material_ids[row].as_py()!r} in row {row + 1}). {hint}"
         )
     where = places.to_numpy(zero_copy_only=False).astype(np.intp)
     n = len(truth.test_ids)
@@ -206,6 +219,11 @@ def _checked_scores(answers: NDArray[np.float64], said: ScoreKind, path: Path) -
     if said == "hard_label" and found == "hard_label" and not np.isin(there, (0.0, 1.0)).all():
         raise DataError(f"{path}: --score-kind hard_label, but there are values other than 0 and 1; leave it out")
     if found == "probability" and ((there < 0) | (there > 1)).any():
+        if len(values := np.unique(there)) == 2:
+            raise DataError(
+                f"{path}: the scores are only {values[0]:g} and {values[1]:g}: if they are labels, write 0 and 1 (1 is "
+                "what the task asks for)"
+            )
         raise DataError(
             f"{path}: {int(((there < 0) | (there > 1)).sum())} scores lie outside of 0 to 1 and are no probabilities; "
             "give --score-kind logit if they are logits"

@@ -1,8 +1,9 @@
 """Trust nothing that stands in a record: compute it again from the predictions and the data."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +14,7 @@ from ...dataset_builder.dataset_folder.identity import data_sha256
 from ...dataset_builder.splits import ids_sha256
 from ...errors import DataError, LLM4MatError
 from ...files import file_sha256
+from ..errors import ScoreError
 from ..protocols import ClassificationReport, RegressionReport
 from .compare import RELATIVE_TOLERANCE, differences
 from .likeness import Places, places_of
@@ -126,7 +128,10 @@ class _Check:
                 f"{score_kind} (write 0 and 1, and hard_label)"
             )
         mean = record.data.training_mean if self.truth is None else self.truth.training_mean
-        self.report = score_answers(predictions, task.kind, training_mean=mean, score_kind=score_kind)
+        try:
+            self.report = score_answers(predictions, task.kind, training_mean=mean, score_kind=score_kind)
+        except ScoreError as error:
+            raise DataError(f"{self.folder / record.predictions.file}, read as {score_kind}: {error}") from error
         if self.report == record.metrics:
             # Of thousands of runs, one copy of the scores is enough to hold: they are most of a record.
             self.record = _with_one_copy(record)
@@ -211,25 +216,49 @@ def _derived_faults(record: ResultRecord) -> Iterator[str]:
         yield "record_sha256 is not that of the record: something in it was changed"
     if not _is_time(record.provenance.started_at):
         yield f"provenance.started_at {record.provenance.started_at}: no time of the form 2026-01-31T12:00:00+00:00"
+    elif datetime.fromisoformat(record.provenance.started_at) > datetime.now(UTC) + timedelta(days=1):
+        yield f"provenance.started_at {record.provenance.started_at} lies in the future"
     if data.dataset == EMBEDDED and (record.task.partition("/")[0] != "sample" or data.revision is not None):
         yield f"data.dataset {EMBEDDED}: {record.task} at revision {data.revision} is not in it"
     answered, limit = record.counts.n_scored + record.counts.n_invalid, record.protocol.limit
     if limit is not None and answered > limit:
         yield f"protocol.limit {limit}, but {answered} rows are answered"
-    asked = record.fitted.get("parse_status")
-    if limit is None and record.protocol.kind == "prompt" and isinstance(asked, dict):
-        counted = [one for one in (*asked.values(), record.fitted.get("unanswered", 0)) if isinstance(one, int)]
-        samples = record.protocol.settings.get("samples", 1)
-        textless = record.fitted.get("rows_without_text")
-        # Older records do not say how many crystals had no text to ask about.
-        least = record.counts.n_total - textless if isinstance(textless, int) else record.counts.n_total / 2
-        if isinstance(samples, int) and sum(counted) < least * samples:
-            yield (
-                f"protocol.limit is not set, but fitted.parse_status counts {sum(counted)} questions for "
-                f"{record.counts.n_total} rows: it is a limited run"
-            )
+    if record.protocol.kind == "prompt":
+        yield from _question_faults(record)
     if record.protocol.kind == "training" and (record.protocol.train_rows or 0) > data.n_train:
         yield f"protocol.train_rows {record.protocol.train_rows}, the training split has {data.n_train}"
+
+
+def _question_faults(record: ResultRecord) -> Iterator[str]:
+    """What a prompted run says of how many questions were asked, against the number of rows."""
+    n, asked = record.counts.n_total, record.fitted.get("parse_status")
+    samples = record.protocol.settings.get("samples", 1)
+    if not _is_count(samples) or samples < 1:
+        yield f"protocol.settings.samples {samples!r}: no number of answers to a question"
+        return
+    if not isinstance(asked, dict):
+        return
+    said = {f"parse_status.{name}": one for name, one in asked.items()}
+    said |= {name: record.fitted[name] for name in ("unanswered", "rows_without_text") if name in record.fitted}
+    counts: dict[str, int] = {}
+    for name, one in said.items():
+        if not _is_count(one) or one > n * samples:
+            yield f"fitted.{name} {one!r}: no number of questions to {n} rows"
+            return
+        counts[name] = one
+    textless = counts.pop("rows_without_text", None)
+    # Older records do not say how many crystals had no text to ask about.
+    least = n - textless if textless is not None else n / 2
+    total = sum(counts.values())
+    if record.protocol.limit is None and total < least * samples:
+        yield (
+            f"protocol.limit is not set, but fitted.parse_status counts {total} questions for {n} rows: it is a "
+            "limited run"
+        )
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _data_faults(record: ResultRecord, truth: Truth) -> Iterator[str]:

@@ -106,7 +106,7 @@ def test_a_wrong_call_is_one_line(
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(UsageError, match="less than or equal to 1"):
+    with pytest.raises(UsageError, match=r"learning_rate must be 1\.0 or less"):
         read_settings(get_baseline("composition_gbm"), {"learning_rate": "2"})
 
 

@@ -41,9 +41,9 @@ def test_no_tag_makes_an_object() -> None:
     [
         (b"name: [", "not valid YAML"),
         (b"name: \xff", "not valid YAML"),
-        (b"name: a\nsize: 1", "size: Extra inputs are not permitted (1 faults in all)"),
-        (b"name: a\nsizes: [1, x]", "sizes.1: "),
-        (b"", "the whole file: "),
+        (b"name: a\nsize: 1", "size is not known here (misspelt?)"),
+        (b"name: a\nsizes: [1, x]", "sizes.1 must be a whole number"),
+        (b"", "the whole file must be a list of names with values"),
     ],
 )
 def test_an_error_names_the_file_and_the_key_in_one_line(tmp_path: Path, content: bytes, says: str) -> None:

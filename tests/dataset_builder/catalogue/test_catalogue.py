@@ -116,7 +116,7 @@ def test_splits_that_do_not_add_up_are_refused() -> None:
 def test_a_broken_declaration_is_one_line_with_the_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("id: mine\n")
-    with pytest.raises(DataError, match=r"mine\.yaml: title: Field required"):
+    with pytest.raises(DataError, match=r"mine\.yaml: title is missing \(9 faults in all\)"):
         load_source_file(path)
     path.write_text("id: [")
     with pytest.raises(DataError, match="not valid YAML"):

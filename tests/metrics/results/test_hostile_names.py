@@ -15,7 +15,7 @@ from forgery import change_record, forge_record
 from toy_runs import toy_answers, toy_run
 
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
-from llm4mat_bench.metrics.results.names import slug, visible
+from llm4mat_bench.metrics.results.names import has_shape, slug, visible
 from llm4mat_bench.metrics.results.verify import verify_results
 
 NAMES = {
@@ -167,6 +167,12 @@ def test_what_no_reader_sees_is_spelt_out() -> None:
     assert visible("a\u202eb\x00c\udcffd") == "a\\u202eb\\x00c\\udcffd"
     assert visible("\U000e0001") == "\\U000e0001"
     assert visible("Fe₂O₃ – µ") == "Fe₂O₃ – µ"
+    for name in ("βVAE", "модель-1", "Ärger", "模型", "Ελληνικά", "e\u0301\u0323"):
+        assert visible(name) == name
+    assert visible("h\u043enest") == "h\\u043enest"
+    assert visible("a\u00a0b\u2800\u3164\ufe0f") == "a\\xa0b\\u2800\\u3164\\ufe0f"
+    assert visible("a" + 9 * "\u0301").count("\u0301") == 2
+    assert has_shape("a b") and not any(map(has_shape, ("", " ", "a ", " a", "\u2800", "\u3164", "\u0301", "\ufe0f")))
     assert visible("abcdef", 4) == "abc…"
     assert slug("org/model name") == "org-model-name"
     assert slug("../..") == "run"

@@ -27,6 +27,7 @@ GAP, STABLE = get_task("sample/band_gap"), get_task("sample/is_stable")
 AUTHOR = Author(model_id="their/model", model_url="https://example.org/model")
 IDS = read_truth(GAP).test_ids.to_pylist()
 GAPS = read_truth(GAP).test_targets
+STABLE_IDS = read_truth(STABLE).test_ids.to_pylist()
 LABELS = read_truth(STABLE).test_targets
 
 
@@ -75,7 +76,7 @@ def test_the_same_answers_in_another_file_are_the_same_run(gaps: Path, tmp_path:
 
 FILES: list[tuple[list[tuple[Any, ...]], str]] = [
     ([*((one, 1.0) for one in IDS), ("mp-none", 1.0)], r"1 ids are not in the test split .*'mp-none' in row 116"),
-    ([("a", 1.0), ("b", 2.0)], "None of its ids is: is it another task's"),
+    ([("a", 1.0), ("b", 2.0)], "None of its ids is; the split has ids like 'mp-"),
     ([(IDS[0], 1.0), (IDS[1], 1.0), (IDS[0], 2.0)], r"1 ids occur more than once .*2 times, rows 1 and 3"),
     ([(IDS[0], 1.0), ("", 2.0)], "1 empty ids, the first in row 2"),
     ([(IDS[0], "about 2 eV")], "numbers are needed, the column holds text in 1 rows"),
@@ -86,6 +87,7 @@ FILES: list[tuple[list[tuple[Any, ...]], str]] = [
     ([(IDS[0].upper(), "1")], f"the test split '{IDS[0]}': write ids letter by letter"),
     ([(IDS[0], "inf")], "infinite"),
     ([(one, "") for one in IDS], "no row has an answer"),
+    ([(one[3:], 1.0) for one in IDS], "None of its ids is; the split has ids like 'mp-"),
     ([], "no rows"),
 ]
 
@@ -198,7 +200,7 @@ TAMPERED: list[tuple[str, Callable[[Path], object], str]] = [
     ("answers", change_answers, "SHA-256 or size differs"),
     ("answers anew", lambda run: (change_answers(run), forge_scores(run)), "holds other answers"),
     ("limit", lambda run: forge_record(run, lambda r: r["protocol"].update(limit=5)), "115 rows are answered"),
-    ("extra key", lambda run: change_record(run, lambda r: r["protocol"].update(shots=1)), "Extra inputs"),
+    ("extra key", lambda run: change_record(run, lambda r: r["protocol"].update(shots=1)), "shots is not known here"),
 ]
 
 
@@ -271,3 +273,67 @@ def test_the_command_says_what_is_missing(gaps: Path, call: Callable[..., Any]) 
     assert called.status == 2
     assert "the data of mp/band_gap is not in the package" in called.err
     assert "Traceback" not in called.err
+
+
+@pytest.mark.parametrize(
+    ("text", "task", "said"),
+    [
+        (f"{IDS[0]},1.5\n{IDS[1]},2\n", GAP.name, "is the header missing"),
+        (
+            f"My predictions\nmaterial_id,prediction\n{IDS[0]},1\n",
+            GAP.name,
+            "must name the columns, not 'My predictions'",
+        ),
+        (
+            f"material_id,prediction\n{STABLE_IDS[0]},yes\n{STABLE_IDS[1]},no\n",
+            "sample/is_stable",
+            "write classes as 1",
+        ),
+        (
+            f"material_id,prediction\n{STABLE_IDS[0]},1\n{STABLE_IDS[1]},2\n",
+            "sample/is_stable",
+            "only 1 and 2: if they are lab",
+        ),
+        (
+            f"material_id,prediction,score\n{STABLE_IDS[0]},1,0.2\n{STABLE_IDS[1]},0,0.8\n{STABLE_IDS[2]},0,0.1\n",
+            "sample/is_stable",
+            r"says 1 in row 1, whose score is 0\.2, and 0 in row 2, whose score is 0\.8",
+        ),
+    ],
+)
+def test_what_a_newcomer_gets_wrong_is_told(text: str, task: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.csv"
+    path.write_text(text)
+    with pytest.raises(LLM4MatError, match=said):
+        submit(path, get_task(task), "cif", AUTHOR, tmp_path / "results")
+
+
+def test_numbers_that_no_float_is_are_told(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"material_id": IDS[:1], "prediction": [2**60 + 1]}), tmp_path / "large.parquet")
+    with pytest.raises(LLM4MatError, match=r"column 'prediction': .*write it as float64"):
+        submit(tmp_path / "large.parquet", GAP, "cif", AUTHOR, tmp_path / "results")
+    pq.write_table(pa.table({"material_id": IDS[:1], "prediction": [True]}), tmp_path / "true.parquet")
+    with pytest.raises(LLM4MatError, match="numbers are needed, the column holds bool"):
+        submit(tmp_path / "true.parquet", GAP, "cif", AUTHOR, tmp_path / "results")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--model-id", " "), "--model-id: must be a name that can be seen"),
+        (("--model-id", ""), "--model-id: must not be empty"),
+        (("--parameters", "9" * 20), "--parameters: must be less than 9,223"),
+        (("--seed", "9" * 20), "--seed: must be less than 9,223"),
+        (("--set", "=5"), "--set =5: write NAME=VALUE"),
+        (("--set", "a=1", "--set", "a=2"), "--set a=2: a is 1 before; give it once"),
+        (("--set", "a=\udcff"), "--set a=\\udcff: bytes that are no UTF-8 text"),
+        (("--revision", "abc"), "--revision abc: only a dataset repo on the Hub has revisions"),
+    ],
+)
+def test_options_at_fault_are_told_in_plain_words(
+    options: tuple[str, ...], said: str, gaps: Path, tmp_path: Path, call: Callable[..., Any]
+) -> None:
+    words = ["--task", GAP.name, "--modality", "cif", "--model-id", "m", "--model-url", "https://example.org"]
+    called = call("submit", gaps, *words, *options, "--out", tmp_path / "results")
+    assert called.status == 2
+    assert said in " ".join(called.err.split()), called.err

@@ -200,6 +200,11 @@ def test_what_follows_from_data_and_predictions_is_caught_with_every_hash_mended
     assert not any("record_sha256" in line or "config_sha256" in line for line in faults)
 
 
+def test_no_run_is_of_tomorrow(run: Path) -> None:
+    forge_record(run, put("provenance.started_at", "2999-01-01T00:00:00+00:00"))
+    assert any("2999-01-01T00:00:00+00:00 lies in the future" in fault for fault in verify_run(run).faults)
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -281,6 +286,26 @@ def test_tables_that_are_not_of_the_data_are_caught_with_everything_computed_ane
     with contextlib.suppress(LLM4MatError):  # some not even a forger can score
         forge_scores(run)
     assert any(re.search(fault, line) for line in verify_run(run).faults)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["plain", "dictionary in the schema"])
+def test_a_file_of_a_thousand_bytes_takes_no_gigabytes(kept: bool, run: Path) -> None:
+    """One text of a dictionary, however long, is the id of every row."""
+    n, text = 10_000, "x" * 3_000_000
+    ids = pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), pa.array([text]))
+    table = pa.table({"material_id": ids, "target": np.zeros(n), "prediction": np.zeros(n)})
+    path = run / "predictions.parquet"
+    pq.write_table(table, path, compression="zstd", store_schema=kept, dictionary_pagesize_limit=1 << 30)
+    assert path.stat().st_size < 2000
+    assert any("column 'material_id' holds a text of 3,000,000 bytes" in fault for fault in verify_run(run).faults)
+
+
+def test_a_column_of_bulk_is_not_read(run: Path) -> None:
+    change_table(
+        run,
+        lambda table: table.set_column(0, "material_id", [[f"{i}{'x' * 1_000_000}" for i in range(len(table))]]),
+    )
+    assert any("which are no ids or numbers; refused" in fault for fault in verify_run(run).faults)
 
 
 def test_rows_in_another_order_are_the_same_run(run: Path) -> None:
