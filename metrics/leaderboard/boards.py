@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from ...dataset_builder.catalogue import MODALITIES, Kind, Source, Task
-from ..figures.sheets import PER_SHEET, Panel
+from ..figures.sheets import Panel
 from ..results.names import visible
 from .examine import Examined
 from .models import Cell, Entry
@@ -91,9 +91,9 @@ def resamples(found: Found, task: str, entry: Entry) -> Floats | None:
 
 
 def panels_of(entries: Sequence[Entry], task: str, found: Found) -> Iterator[tuple[Entry, Panel]]:
-    """The runs of a task as panels of its sheets, best row first: one a seed where a row is a mean over seeds.
+    """The runs of a task as panels of its sheets, one a seed where a row is a mean over seeds.
 
-    Where they are more than a sheet holds, modality by modality: the page's filter hides the sheets of the others.
+    Modality by modality: the page's filter hides the sheets of the others.
 
     Args:
         entries: Ranked rows.
@@ -102,8 +102,7 @@ def panels_of(entries: Sequence[Entry], task: str, found: Found) -> Iterator[tup
     """
     best = sorted((one for one in entries if task in one.cells), key=lambda one: -one.cells[task].rank)
     sketched = {one.id: examined.sketches for one in best if (examined := found.get((task, one.id))) is not None}
-    if sum(map(len, sketched.values())) > PER_SHEET:
-        best.sort(key=lambda one: MODALITIES.index(one.modality))
+    best.sort(key=lambda one: MODALITIES.index(one.modality))
     for entry in best:
         cell = entry.cells[task]
         for proof, sketch in zip(cell.proofs, sketched.get(entry.id, ()), strict=False):

@@ -1,5 +1,7 @@
 """Figures of a task's page: the best row of each modality, errors by element, learning curves, and all runs in small.
 
+Readers choose a modality, so a picture is of one where it can be: what is drawn of three costs as much in one picture.
+
 A picture is named by what it shows and by the code that draws it. So one that an earlier page left in the folder is the
 one that would be drawn again, and is kept.
 """
@@ -20,7 +22,7 @@ from ...drawing import available, style, svg_for_page
 from ...drawing.style import styled
 from ...errors import DataError
 from ...progress import Progress, silent
-from ..figures.of_runs import learning_curves
+from ..figures.curves import learning_curves
 from ..figures.sheets import PER_SHEET, Panel
 from ..results.names import visible
 from ..results.places import Truths
@@ -60,7 +62,7 @@ class Planned(NamedTuple):
         what: Which one.
         title: Its title.
         file: Its file.
-        first: Of a sheet the number of its first panel, and ``end`` that behind its last.
+        first: Of a sheet the number of its first panel, and ``end`` that behind its last; of a best run its number.
         modality: The one that all in it is of; empty where there are several.
     """
 
@@ -120,29 +122,32 @@ def plan(task: TaskDrawing) -> list[Planned]:
     name = get_task(task.task).name
     if task.best:
         parity = get_task(task.task).kind == "regression"
-        title = f"{'Predicted against true' if parity else 'ROC curves'}, the best of each modality"
-        planned.append(_planned("best", title, name, [_shown(run) for run in task.best]))
+        for number, run in enumerate(task.best):
+            view = _record(run).modality
+            title = f"{'Predicted against true' if parity else 'ROC curve'}, the best by {view}"
+            found = _planned("best", title, name, [_shown(run)])
+            planned.append(found._replace(first=number, modality=view))
         if task.formulas is not None:
             title = f"Errors by element: {_name(task.best[0])}"
             found = _planned("elements", title, name, [_shown(task.best[0]), task.formulas])
             planned.append(found._replace(modality=_record(task.best[0]).modality))
-    if task.learning and learning_curves(task.learning):
+    if task.learning and (curves := learning_curves(task.learning)):
         title = "What more training rows bring"
-        planned.append(_planned("learning", title, name, [_shown(run) for run in task.learning]))
+        found = _planned("learning", title, name, [_shown(run) for run in task.learning])
+        modalities = {record.modality for record, _ in curves}
+        planned.append(found._replace(modality=modalities.pop() if len(modalities) == 1 else ""))
     for first, end, modality in _sheets(task.panels):
         panels = task.panels[first:end]
         shown: list[JsonValue] = [[one.label, hashlib.sha256(one.sketch).hexdigest()] for one in panels]
-        title = f"Runs {first + 1} to {end} of {len(task.panels)}{f', {modality}' if modality else ''}"
+        its = [place for place, one in enumerate(task.panels) if one.modality == modality]
+        which = f"runs {first - its[0] + 1} to {end - its[0]} of" if end - first < len(its) else "all"
+        title = f"{modality}: {which} {len(its)}"
         planned.append(_planned("sheet", title, name, shown)._replace(first=first, end=end, modality=modality))
     return planned
 
 
 def _sheets(panels: Sequence[Panel]) -> Iterator[tuple[int, int, str]]:
-    """Where the sheets of panels begin and end, and of which modality they are: one sheet, or several of one each."""
-    if len(panels) <= PER_SHEET:
-        if panels:
-            yield 0, len(panels), panels[0].modality if len({one.modality for one in panels}) == 1 else ""
-        return
+    """Where the sheets of panels begin and end, and of which modality they are."""
     start = 0
     for modality, its in groupby(panels, key=lambda one: one.modality):
         end = start + len(list(its))
@@ -156,18 +161,20 @@ def draw_task(task: TaskDrawing, planned: Sequence[Planned], truths: Truths) -> 
     """Draw pictures of one task, by file; one that the data does not allow is left out."""
     from ..figures.answers import parity
     from ..figures.classes import roc
-    from ..figures.of_runs import answers_of, elements_of, learning_of
+    from ..figures.curves import learning_of
+    from ..figures.of_runs import answers_of, elements_of
     from ..figures.sheets import BINS_PER_INCH, sheet
 
     wanted = truths.task(task.task)
-    draw: dict[str, Callable[[], Figure]] = {
-        "best": lambda: (
-            parity([answers_of(run, _name(run)) for run in task.best], wanted.unit)
-            if wanted.kind == "regression"
-            else roc([answers_of(run, _name(run)) for run in task.best])
-        ),
-        "elements": lambda: elements_of(task.best[0], answers_of(task.best[0], _name(task.best[0])), truths),
-        "learning": lambda: learning_of(wanted, task.learning),
+
+    def best(number: int) -> "Figure":
+        answers = answers_of(task.best[number], _name(task.best[number]))
+        return parity([answers], wanted.unit) if wanted.kind == "regression" else roc([answers])
+
+    draw: dict[str, Callable[[Planned], Figure]] = {
+        "best": lambda one: best(one.first),
+        "elements": lambda one: elements_of(task.best[0], answers_of(task.best[0], _name(task.best[0])), truths),
+        "learning": lambda one: learning_of(wanted, task.learning),
     }
     drawn = {}
     for one in planned:
@@ -177,7 +184,7 @@ def draw_task(task: TaskDrawing, planned: Sequence[Planned], truths: Truths) -> 
                 # How many runs there are stands in the page: the same picture is kept where there are more now.
                 content = svg_for_page(figure, f"Runs of {task.task}", cells_per_inch=BINS_PER_INCH)
             else:
-                content = svg_for_page(draw[one.what](), one.title)
+                content = svg_for_page(draw[one.what](one), one.title)
             drawn[one.file] = Drawn(one, content)
     return drawn
 

@@ -18,11 +18,11 @@ import yaml
 from forgery import change_record, forge_record
 from hub_double import Blob, HubDouble
 from huggingface_hub import HfApi, ModelCard, SpaceCard, metadata_load, parse_eval_result_entries, snapshot_download
-from huggingface_hub.repocard_data import eval_results_to_model_index
+from huggingface_hub.repocard_data import EvalResult, eval_results_to_model_index
 from toy_runs import toy_run
 
 from llm4mat_bench import load_model
-from llm4mat_bench.dataset_builder.catalogue import get_source
+from llm4mat_bench.dataset_builder.catalogue import get_source, get_task
 from llm4mat_bench.dataset_builder.dataset_folder.card_sections import begin_mark
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
@@ -30,12 +30,13 @@ from llm4mat_bench.dataset_builder.export.sample import build_sample
 from llm4mat_bench.errors import DataError, UsageError
 from llm4mat_bench.hub import HubError, check_dataset_folder, push_folder
 from llm4mat_bench.hub.front_matter import put_keys, split_card
-from llm4mat_bench.hub.model_card import SECTION
+from llm4mat_bench.hub.model_card import SECTION, _use
 from llm4mat_bench.hub.model_push import ModelPush, push_results
 from llm4mat_bench.hub.predictions_push import push_predictions
 from llm4mat_bench.hub.result_entries import merged_entries, merged_index
 from llm4mat_bench.hub.space_push import push_leaderboard
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
+from llm4mat_bench.metrics.leaderboard.entries import entries_of, sound_runs
 from llm4mat_bench.metrics.results.places import Truths
 from llm4mat_bench.metrics.results.record import read_record
 from llm4mat_bench.metrics.results.verify import verify_results
@@ -210,6 +211,37 @@ def test_a_model_that_was_changed_is_not_sent(shared: HubDouble, trained: Path, 
     assert ("model", MODEL) not in shared.repos
 
 
+def test_a_model_that_the_card_does_not_tell_of_any_more_goes(shared: HubDouble, trained: Path, tmp_path: Path) -> None:
+    """The repo's name alone must not answer with the model of an earlier run."""
+    one = Path(shutil.copytree(trained / "sample" / "band_gap", tmp_path / "one" / "sample" / "band_gap"))
+    push(one, model="composition_gbm")
+    held = shared.repo("model", MODEL)
+    put(shared, {"model/notes.txt": "of people"})
+    before = set(held.files())
+    push(one, model="composition_gbm", weights=False, message="the same run: its model stays")
+    assert set(held.files()) == before and f'load_model("{MODEL}")' in text_of(shared, "README.md")
+    lines: list[str] = []
+    other = trained / "sample" / "is_stable"
+    push(other, model="composition_gbm", weights=False, tell=lines.append)
+    assert [path for path in held.files() if path.startswith("model/")] == ["model/notes.txt"]
+    assert any("of another run than the card tells of" in line for line in lines)
+    assert "There are no weights here" in text_of(shared, "README.md")
+    with pytest.raises(UsageError, match="no trained model in this repo"):
+        load_model(MODEL)
+    push(one, model="composition_gbm")
+    push(trained, model="composition_gbm")
+    assert "model/model.json" not in held.files(), "several lie with their runs"
+    assert sum(path.endswith("/model/model.json") for path in held.files()) == 2
+
+
+def test_a_branch_is_named_where_the_model_is_loaded(shared: HubDouble, trained: Path) -> None:
+    for results, repo in ((trained / "sample" / "band_gap", "org/one"), (trained, "org/two")):
+        push(results, repo, model="composition_gbm", revision="dev")
+        (code,) = re.findall(r"```python\n(.*?)```", text_of(shared, "README.md", repo, "dev"), re.DOTALL)
+        assert 'revision="dev"' in code
+        exec(code, {})
+
+
 def test_duplicates_are_looked_for_on_the_hub_too(shared: HubDouble, one: Path, built: Path, tmp_path: Path) -> None:
     found = []
     for place in (str(built), DATA):
@@ -270,7 +302,8 @@ def test_the_sample_points_at_a_repo_that_holds_it(logged_in: HubDouble, trained
 def test_rows_of_models_with_a_base_model_are_found(shared: HubDouble, runs: Path, built: Path, tmp_path: Path) -> None:
     push(runs, "org/root")
     tuned = tmp_path / "tuned"
-    toy_run(tuned, "mp/band_gap", data=built, settings={"model_id": "google/t5-v1_1-small"})
+    base = {"model_id": "google/t5-v1_1-small", "model_revision": "e8" * 20}
+    toy_run(tuned, "mp/band_gap", data=built, settings=base)
     push(tuned, "org/tuned")
     assert ModelCard.load("org/tuned").data.base_model == "google/t5-v1_1-small"
     assert "base_model" not in metadata_load(Path(snapshot_download("org/root")) / "README.md")
@@ -430,6 +463,11 @@ def test_the_index_of_another_name_is_not_renamed() -> None:
     theirs = [{"name": "other", "results": [{"task": {"type": "x"}}]}]
     merged = merged_index(theirs, "ours", [])
     assert merged == theirs
+    row = EvalResult("t", "org/data", "data", "mad_mae", 1.5, source_name="LLM4Mat-Bench", source_url="https://x")
+    first, second = merged_index(theirs, "ours", [row])
+    assert first == theirs[0] and second["name"] == "ours" and len(second["results"]) == 1
+    renamed = merged_index([{**second, "name": "Our model"}], "ours", [row])
+    assert renamed == [{**second, "name": "Our model"}], "people may call it something else"
     assert merged_index(None, "ours", []) == [{"name": "ours", "results": []}]
     assert eval_results_to_model_index("x", [])[0]["results"] == []
     assert merged_entries(None, [], "x") == ""
@@ -467,7 +505,7 @@ def test_trials_and_controls_are_not_among_the_results(
 def test_several_models_or_settings_must_be_chosen(shared: HubDouble, runs: Path, built: Path, tmp_path: Path) -> None:
     results = Path(shutil.copytree(runs, tmp_path / "results"))
     toy_run(results, "mp/band_gap", data=built, model="another")
-    with pytest.raises(UsageError, match=r"several models: another .* toy"):
+    with pytest.raises(UsageError, match=r"several models: another, toy\."):
         push(results)
     push(results, model="another")
     toy_run(results, "mp/band_gap", data=built, settings={"depth": 9})
@@ -476,6 +514,76 @@ def test_several_models_or_settings_must_be_chosen(shared: HubDouble, runs: Path
     row = re.search(r"--row (\w+)", str(refused.value))
     assert row is not None
     push(results, "org/one", model="toy", row=row[1])
+
+
+def test_a_repo_tells_of_one_model(shared: HubDouble, one: Path, built: Path, tmp_path: Path) -> None:
+    push(one)
+    toy_run(tmp_path / "other", "mp/band_gap", data=built, model="another")
+    with pytest.raises(DataError, match=r"org/model: its card tells of `toy`, and a card tells of one model"):
+        push(tmp_path / "other")
+    assert "`another`" not in text_of(shared, "README.md")
+
+
+def test_a_revision_of_a_model_can_be_chosen(
+    shared: HubDouble, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import toy_runs
+
+    toy_run(tmp_path, "mp/band_gap", data=built)
+    identity = toy_runs.ModelIdentity
+    monkeypatch.setattr(toy_runs, "ModelIdentity", lambda **said: identity(**{**said, "revision": "2"}))
+    toy_run(tmp_path, "mp/is_stable", data=built)
+    with pytest.raises(UsageError, match=r"several revisions: toy@1, toy@2\. .* --model NAME@REVISION"):
+        push(tmp_path, model="toy")
+    push(tmp_path, model="toy@1")
+    assert "`toy` (revision `1`" in text_of(shared, "README.md")
+    push(tmp_path, model="toy@2")
+    page = text_of(shared, "README.md")
+    assert "`toy` (revision `2`" in page and "`toy` (revision `1`" not in page and "| mp/is_stable |" in page
+
+
+def test_a_row_is_a_setting_in_all_its_modalities(shared: HubDouble, built: Path, tmp_path: Path) -> None:
+    for modality, depth in (("composition", 3), ("composition", 9), ("description", 3)):
+        toy_run(tmp_path, "mp/band_gap", data=built, modality=modality, settings={"depth": depth})
+    toy_run(tmp_path, "mp/is_stable", data=built, settings={"depth": 9})
+    found = verify_results(tmp_path, [DATA])
+    entries = entries_of(get_source("mp"), sound_runs(found, get_source("mp")))
+    (row,) = (one for one in entries if one.modality == "description")
+    pushed = push(tmp_path, row=row.id)
+    shown = [line for line in text_of(shared, "README.md").splitlines() if line.startswith("| mp/")]
+    assert [line.split(" | ")[:2] for line in shown] == [
+        ["| mp/band_gap", "composition"],
+        ["| mp/band_gap", "description"],
+    ]
+    assert {line.partition(", row")[0] for line in pushed.results.left_out} == {
+        "mp/band_gap, composition",
+        "mp/is_stable, composition",
+    }
+    assert text_of(shared, "README.md").count("- Not shown: ") == 2
+
+
+def test_paths_of_the_builders_machine_stay_there(shared: HubDouble, built: Path, tmp_path: Path) -> None:
+    """A checkpoint in a folder is no base model, whatever its name; of paths the card has the last part."""
+    settings = {
+        "model_id": "checkpoints/bert",
+        "model_revision": "3f" * 32,
+        "cache": "/home/somebody/secret/cache",
+        "more": ["~/secret/x", r"C:\secret\y", "mean"],
+        "rate": 0.1,
+    }
+    toy_run(tmp_path, "mp/band_gap", data=built, settings=settings, places={"model_id": "3f" * 32})
+    push(tmp_path)
+    page = text_of(shared, "README.md")
+    assert "base_model" not in page and "secret" not in page and "checkpoints" not in page
+    assert '"cache": "cache"' in page and '"model_id": "bert"' in page and '["x", "y", "mean"]' in page
+
+
+def test_what_a_model_is_for_is_said_in_words() -> None:
+    gap, stable, direct = (get_task(f"mp/{name}") for name in ("band_gap", "is_stable", "is_gap_direct"))
+    assert _use([gap, stable]) == (
+        "Predicting the band gap of crystals and telling of which ones it holds that “is on the convex hull”"
+    )
+    assert _use([stable, direct]).endswith("crystals it holds that “is on the convex hull” or “band gap is direct”")
 
 
 def test_names_of_others_are_no_markup(shared: HubDouble, built: Path, tmp_path: Path) -> None:

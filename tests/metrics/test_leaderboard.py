@@ -92,7 +92,7 @@ def test_why_a_row_is_not_ranked_is_said_for_all_its_tasks(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("few", "many"), [(3, 40), (3, 60), (0, 48), (0, 49), (0, 0)])
-def test_sheets_are_of_one_modality_where_they_are_several(few: int, many: int) -> None:
+def test_a_sheet_is_of_one_modality(few: int, many: int) -> None:
     """So that the page's filter can hide those of the others."""
     panels = tuple(
         Panel(f"{modality} {n}", b"x", modality)
@@ -102,12 +102,11 @@ def test_sheets_are_of_one_modality_where_they_are_several(few: int, many: int) 
     planned = plan(TaskDrawing("sample/band_gap", (), (), None, panels))
     assert [n for one in planned for n in range(one.first, one.end)] == list(range(few + many))
     for one in planned:
-        modalities = {panel.modality for panel in panels[one.first : one.end]}
-        assert one.modality == (modalities.pop() if len(modalities) == 1 else "")
-    if few + many > PER_SHEET:
-        assert all(one.modality for one in planned)
-    else:
-        assert len(planned) <= 1
+        assert {panel.modality for panel in panels[one.first : one.end]} == {one.modality}
+        assert one.end - one.first <= PER_SHEET
+    whole = [f"composition: all {few}"] if few else []
+    parts = [f"cif: runs 1 to 48 of {many}", f"cif: runs 49 to {many} of {many}"]
+    assert [one.title for one in planned] == whole + (parts if many > 48 else [f"cif: all {many}"] if many else [])
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,17 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Learning curves of two modalities."""
+    folder = tmp_path_factory.mktemp("learned")
+    true = read_truth(get_task(TASKS[0])).test_targets
+    for number, (modality, rows) in enumerate((one, n) for one in ("cif", "description") for n in (10, 100)):
+        noise = np.random.default_rng(number).normal(size=len(true)) / np.sqrt(rows)
+        toy_run(folder / "results", modality=modality, answers=true + noise, train_rows=rows)
+    return write_leaderboard(folder / "results", folder / "board").page.parent
+
+
+@pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with browser(tmp_path_factory.mktemp("chromium") / "profile") as started:
         yield started
@@ -180,18 +191,40 @@ def test_paper_holds_the_whole_table(board: Path, chromium: Browser, page: str) 
     assert widths or "tasks" not in page
 
 
-def test_the_modality_hides_figures_of_the_others(board: Path, chromium: Browser) -> None:
-    page = next(path for path in sorted((board / "tasks").rglob("*.html")) if 'figure data-m="' in path.read_text())
-    chromium.open(page)
-    shown = "[...document.querySelectorAll('figure[data-m]')].filter(f => !f.hidden).map(f => f.dataset.m)"
+def test_the_modality_chooses_the_figures_too(board: Path, chromium: Browser) -> None:
+    pytest.importorskip("matplotlib")
+    chromium.open(board / "tasks/sample/band_gap.html")
+    shown = "[...document.querySelectorAll('figure')].filter(f => !f.hidden).map(f => f.className + ' ' + f.dataset.m)"
     every = chromium.run(shown)
-    assert every
-    for wanted in ("composition", "cif", "description", ""):
+    modalities = ("composition", "cif", "description")
+    assert sorted(every) == sorted(
+        ["elements composition", *(f"{what} {one}" for what in ("best", "sheet") for one in modalities)]
+    )
+    for wanted in (*modalities, ""):
         chromium.run(
             "const form = document.querySelector('.filters');"
             f"form.elements['m'].value = '{wanted}'; form.dispatchEvent(new Event('input')); return await loadAll()"
         )
-        assert chromium.run(shown) == [one for one in every if wanted in ("", one)]
+        assert chromium.run(shown) == [one for one in every if one.endswith(wanted)]
+        said = chromium.run("(p => p.hidden ? '' : p.textContent)(document.querySelector('[data-hidden]'))")
+        if wanted in ("", "composition"):
+            assert not said
+        else:
+            assert said.startswith(f"Not shown, as it is not of {wanted} alone: Errors by element: perfect")
+
+
+def test_a_picture_of_several_modalities_goes_with_a_word(learned: Path, chromium: Browser) -> None:
+    pytest.importorskip("matplotlib")
+    chromium.open(learned / "tasks/sample/band_gap.html")
+    curves = "document.querySelector('figure.learning')"
+    assert chromium.run(f"!{curves}.hidden")
+    script = (
+        "const f = document.querySelector('.filters'); f.elements.m.value = 'cif'; f.dispatchEvent(new Event('input'))"
+    )
+    chromium.run(f"{script}; return await loadAll()")
+    assert chromium.run(f"{curves}.hidden")
+    assert "What more training rows bring" in chromium.run("document.querySelector('[data-hidden]').textContent")
+    sound(chromium)
 
 
 def test_filters_and_search_bring_in_all_rows(board: Path, chromium: Browser) -> None:

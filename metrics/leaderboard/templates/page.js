@@ -68,8 +68,16 @@ function filter() {
     const title = body.querySelector(".title");
     if (title) title.hidden = here === 0;
   }
+  const unseen = [];
   for (const figure of document.querySelectorAll("figure[data-m]")) {
     figure.hidden = Boolean(wanted.m && figure.dataset.m !== wanted.m);
+    // A best run and a sheet there is of each modality; of other figures it is said that they are gone.
+    if (figure.hidden && !figure.matches(".best, .sheet")) unseen.push(figure.querySelector("figcaption").textContent);
+  }
+  const said = document.querySelector("[data-hidden]");
+  if (said) {
+    said.hidden = !unseen.length;
+    said.textContent = `Not shown, as it is not of ${wanted.m} alone: ${unseen.join("; ")}.`;
   }
   const any = wanted.m || wanted.k || wanted.v || words.length;
   form.querySelector("output").textContent = any ? `${shown} of ${all} rows` : "";
