@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy_runs import toy_run
+from toy_runs import toy_answers, toy_run
 
 pytest.importorskip("matplotlib")
 
 from llm4mat_bench import get_task
 from llm4mat_bench.metrics.figures.answers import Answers
 from llm4mat_bench.metrics.figures.calibration import mean_calibration, spread_calibration
-from llm4mat_bench.metrics.figures.curves import learning_of
+from llm4mat_bench.metrics.figures.curves import learning_curves, learning_of
 from llm4mat_bench.metrics.figures.names import apart, curve_names, run_name
 from llm4mat_bench.metrics.figures.of_runs import coverage_of, draw_figures
 from llm4mat_bench.metrics.figures.runs import Share, coverage
@@ -135,3 +135,21 @@ def test_one_run_in_two_places_loses_no_figure(tmp_path: Path, call: Callable[..
     assert [one.name for one in (tmp_path / "alone").iterdir()] == [
         f"parity-{read_record(copy / 'result.json').flat_name}.svg"
     ]
+
+
+def test_copied_seeds_and_one_seed_twice_count_once_in_a_curve(tmp_path: Path) -> None:
+    answers = toy_answers()
+    toy_run(tmp_path / "a", train_rows=100)
+    for seed in range(3):
+        toy_run(tmp_path / "a", seed=seed, train_rows=200, answers=answers + seed * 1e-9)
+    ((_, (_, point)),) = learning_curves(verify_results(tmp_path))
+    assert point.low is not None, "one seed, three times: it has its interval, and is no mean"
+    figure = learning_of(get_task("sample/band_gap"), verify_results(tmp_path))
+    assert "2 runs repeat a seed, or another seed's answers, and count once" in words(figure)
+    # Two runs of one seed with other answers: the worse counts, as on the leaderboard.
+    toy_run(tmp_path / "b", train_rows=200, answers=answers + 0.5)
+    ((_, (_, worse)),) = learning_curves(verify_results(tmp_path))
+    assert worse.score < point.score and worse.low is not None
+    toy_run(tmp_path / "b", seed=3, train_rows=200, answers=toy_answers(noise=3))
+    ((_, (_, mean)),) = learning_curves(verify_results(tmp_path))
+    assert mean.low is None, "a seed with answers of its own makes a mean"
