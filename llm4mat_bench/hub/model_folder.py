@@ -159,7 +159,8 @@ def _same(copy: Path, sha256: str, original: Path) -> None:
 
 def _draw(folder: Path, results: ModelResults, truths: Truths) -> list[Figure]:
     from ..drawing.style import available, save_figure
-    from ..metrics.figures.of_runs import draw_run, run_name
+    from ..metrics.figures.names import run_name
+    from ..metrics.figures.of_runs import draw_run
 
     drawn: list[Figure] = []
     if not available():
