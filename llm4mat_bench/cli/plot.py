@@ -1,5 +1,7 @@
 """``plot``: figures of results, as PNG and SVG."""
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -43,7 +45,7 @@ def plot(
 ) -> None:
     """Draw figures of results; runs are verified first, those that fail are left out (exit status 1)."""
     from ..drawing.style import FORMATS, available, save_figure
-    from ..metrics.figures.of_runs import OF_MANY, choose_runs, draw_figures
+    from ..metrics.figures.of_runs import OF_MANY, choose_runs, draw_figures, once
     from ..metrics.results.names import visible
     from ..metrics.results.record import ResultRecord, read_record
     from ..metrics.results.verify import find_runs, verify_run
@@ -73,7 +75,8 @@ def plot(
             progress("verifying", done, len(folders))
             found.append(verify_run(folder, truths))
         progress("verifying", len(folders), len(folders))
-        sound, failed = [one for one in found if not one.faults], [one for one in found if one.faults]
+        failed = [one for one in found if one.faults]
+        sound, same = once([one for one in found if not one.faults])
         total = len({one.record.task for one in sound if one.record}) if kind in OF_MANY else len(sound)
         if one_file and total > 1:
             what = "tasks" if kind in OF_MANY else "runs"
@@ -91,22 +94,35 @@ def plot(
                 save_figure(figure, path)
                 written.append(path)
         progress("drawing", total, total)
+    unchecked = [one for one in sound if not one.data_checked]
     if as_json:
         print_json(
             {
                 "written": [str(path) for path in written],
                 "without": [str(reason) for reason in none],
+                "drawn_once": [{"folder": visible(str(one)), "as": visible(str(first))} for one, first in same],
+                "not_compared": [visible(str(one.folder)) for one in unchecked],
                 "refused": [{"folder": visible(str(one.folder)), "faults": list(one.faults)} for one in failed],
             }
         )
     else:
-        for reason in none:
-            err.print(f"no figure: {reason}", markup=False, highlight=False, soft_wrap=True)
-        for one in failed:
-            err.print(
-                f"left out: {visible(str(one.folder))}: {one.faults[0]}", markup=False, highlight=False, soft_wrap=True
-            )
+        for line in (
+            *(f"no figure: {reason}" for reason in none),
+            *(f"left out: {visible(str(one.folder))}: {one.faults[0]}" for one in failed),
+            *(f"drawn once: {visible(str(one))} holds the same record as {visible(str(first))}" for one, first in same),
+            *_not_compared(unchecked),
+        ):
+            err.print(line, markup=False, highlight=False, soft_wrap=True)
         for path in written:
             out.print(str(path), markup=False, highlight=False, soft_wrap=True)
     if failed or not written:
         raise typer.Exit(1)
+
+
+def _not_compared(runs: "list[Verification]") -> Iterator[str]:
+    tasks = Counter(one.record.task for one in runs if one.record is not None)
+    for task, count in sorted(tasks.items()):
+        yield (
+            f"data not compared: {count} {'run' if count == 1 else 'runs'} of {task}, whose data is not at hand: the "
+            "true values are those of the runs' own files; --data says where the data is"
+        )

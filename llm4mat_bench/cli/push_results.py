@@ -40,9 +40,12 @@ def results(
     *,
     repo: RepoOption,
     data: PlacesOption = None,
-    model: Annotated[str | None, typer.Option(help="The model, where RESULTS holds several.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME[@REVISION]", help="The model, where RESULTS holds several.")
+    ] = None,
     row: Annotated[
-        str | None, typer.Option(metavar="ID", help="The row, where the model was run with several settings.")
+        str | None,
+        typer.Option(metavar="ID", help="A row of the setting to show, where the model was run with several settings."),
     ] = None,
     licence: LicenceOption = None,
     weights: Annotated[

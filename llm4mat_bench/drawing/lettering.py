@@ -11,9 +11,9 @@ from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Transform
 
+from .fitting import FAMILY
 from .paper import Letters
 
-_FAMILY = "DejaVu Sans"
 _CAPITALS = 0.73
 """Height of a capital and of a figure, for a size of one."""
 
@@ -30,7 +30,7 @@ class Lettering(Artist):
 
     def __init__(self, letters: Sequence[Letters], size: float, colour: str, inches: Transform) -> None:
         super().__init__()
-        self.letters, self._size, self._colour, self._inches = letters, size, to_rgba(colour), inches
+        self.letters, self.size, self._colour, self._inches = letters, size, to_rgba(colour), inches
         self.set_zorder(4)
 
     def draw(self, renderer: Any) -> None:  # noqa: ANN401 - each backend has its own
@@ -39,14 +39,14 @@ class Lettering(Artist):
         gc.set_foreground(self._colour, isRGBA=True)
         _, height = renderer.get_canvas_width_height()
         # A renderer of SVG asks the text itself where it is anchored.
-        anchor = Text(fontproperties=FontProperties(family=_FAMILY, size=self._size), transform=self._inches)
+        anchor = Text(fontproperties=FontProperties(family=FAMILY, size=self.size), transform=self._inches)
         font = anchor.get_fontproperties()
         shares = {"left": 0.0, "center": 0.5, "right": 1.0, "bottom": 0.0, "top": 1.0}
         for text, x, y, across, up in self.letters:
-            base = y - shares[up] * _CAPITALS * self._size / 72
+            base = y - shares[up] * _CAPITALS * self.size / 72
             anchor.set_position((x, base))
             anchor.set_horizontalalignment(across)
-            left, bottom = self._inches.transform((x - shares[across] * _width(text) * self._size / 72, base))
+            left, bottom = self._inches.transform((x - shares[across] * _width(text) * self.size / 72, base))
             renderer.draw_text(gc, left, height - bottom, text, font, 0, mtext=anchor)
         gc.restore()
 
@@ -54,5 +54,5 @@ class Lettering(Artist):
 @cache
 def _width(text: str) -> float:
     """Width of a text of size one."""
-    width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(family=_FAMILY, size=100), False)
+    width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(family=FAMILY, size=100), False)
     return float(width) / 100

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from .style import INK, LINE, SOFT, new_figure
+from .fitting import Head, head
+from .style import INK, LINE, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -33,10 +34,17 @@ class Letters(NamedTuple):
 
 
 class Paper:
-    """A figure whose artists are placed in inches from the lower left; lines and numbers are drawn all at once."""
+    """A figure whose artists are placed in inches from the lower left; lines and numbers are drawn all at once.
+
+    Args:
+        width: In inches.
+        height: Of what lies below the heads, which the figure is made higher for.
+    """
 
     def __init__(self, width: float, height: float) -> None:
         self.figure = new_figure(width, height, measured=False)
+        self._size = (width, height)
+        self._heads: list[tuple[float, Head]] = []
         self._lines: list[list[tuple[float, float]]] = []
         self._numbers: list[Letters] = []
 
@@ -45,8 +53,6 @@ class Paper:
         box: tuple[float, float, float, float],
         x: tuple[float, float],
         y: tuple[float, float],
-        *,
-        title: str,
         labels: tuple[str, str],
     ) -> "Transform":
         """Draw the frame of a panel.
@@ -55,7 +61,6 @@ class Paper:
             box: Left, bottom, width and height in inches.
             x: Where its axis begins and ends.
             y: As `x`.
-            title: Over it.
             labels: Of both axes.
 
         Returns:
@@ -75,7 +80,6 @@ class Paper:
             place = bottom + (value - y[0]) / (y[1] - y[0]) * height
             self.line((left - _TICK, place), (left, place))
             self.number(Letters(text, left - _TICK - _GAP, place, across="right"))
-        self.text(left + width / 2, bottom + height + 0.08, title, fontsize=10, ha="center", va="bottom")
         self.text(left + width / 2, bottom - 0.28, labels[0], ha="center", va="top")
         self.text(left - 0.42, bottom + height / 2, labels[1], ha="center", va="center", rotation=90)
         return across + self.figure.dpi_scale_trans
@@ -88,12 +92,16 @@ class Paper:
         """A number of an axis."""
         self._numbers.append(letters)
 
-    def note(self, box: tuple[float, float, float, float], lines: Sequence[str]) -> None:
-        """Small lines of text in a panel, at the upper left."""
-        if lines:
-            left, bottom, width, height = box
-            y = bottom + 0.97 * height
-            self.text(left + 0.03 * width, y, "\n".join(lines), va="top", fontsize=8, color=SOFT, zorder=5)
+    def head(self, x: float, width: float, title: str, notes: Sequence[str] = ()) -> None:
+        """Title and notes over all, or over a panel.
+
+        Args:
+            x: Their middle.
+            width: What they may take up.
+            title: The title.
+            notes: Small lines below it.
+        """
+        self._heads.append((x, head(title, notes, width)))
 
     def text(self, x: float, y: float, text: str, **how: Any) -> None:  # noqa: ANN401 - as matplotlib has it
         """A text that stays text, whatever its script."""
@@ -124,9 +132,14 @@ class Paper:
         self.figure.add_artist(artist)
 
     def finish(self) -> None:
-        """Draw all lines and numbers."""
+        """Draw all heads, lines and numbers."""
         from matplotlib.collections import LineCollection
 
+        if self._heads:
+            width, height = self._size
+            self.figure.set_size_inches(width, height + max(one.height for _, one in self._heads))
+            for x, one in self._heads:
+                one.draw(self.figure, x, height + one.height)
         self.add(LineCollection([np.array(line) for line in self._lines], colors=LINE, linewidths=0.8))
         self.letters(self._numbers, 9)
 

@@ -14,7 +14,6 @@ from ..errors import UsageError
 from ..files import replace_file
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK, SOFT, LINE = "#334155", "#64748b", "#9aa4b2"
@@ -99,16 +98,6 @@ def new_figure(width: float, height: float, *, measured: bool = True) -> "Figure
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained" if measured else None)
-
-
-def with_unit(name: str, unit: str | None) -> str:
-    """The label of an axis."""
-    return f"{name} ({unit})" if unit else name
-
-
-def corner_note(axes: "Axes", text: str) -> None:
-    """A small line of text inside, at the upper left."""
-    axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=8, color=SOFT, parse_math=False, zorder=5)
 
 
 def figure_bytes(figure: "Figure", form: str, *, transparent: bool = False, dpi: int = _DPI) -> bytes:

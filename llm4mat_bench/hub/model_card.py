@@ -5,15 +5,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from ..dataset_builder.catalogue import Task, get_benchmark, get_task
 from ..dataset_builder.dataset_folder.card_sections import begin_mark, end_mark, put_section
+from ..errors import DataError
 from ..metrics.headline import HEADLINE
 from ..metrics.leaderboard.entries import Cell, Entry, SoundRun
 from ..metrics.results.names import is_repo_name, visible
-from ..metrics.results.record import ResultRecord
+from ..metrics.results.record import AnyProtocol, ResultRecord
 from .front_matter import read_block, split_card, with_keys
 from .model_results import ModelResults
 from .result_entries import Metadata, merged_index
@@ -28,6 +29,10 @@ _OVERLAP = {
     "known": "**The weights had seen test materials before**: scores say less than those of other models.",
     "unknown": "Whether the weights had seen test materials before is not known.",
 }
+_MOST_TITLES = 8
+_NAMED = re.compile(r"^`(?P<model>[^`\n]+)` \(revision `", re.MULTILINE)
+_COMMIT = re.compile(r"[0-9a-f]{40}(?![0-9a-f])")
+_LOCAL = re.compile(r"[/~\\]|\.\.?[/\\]|[A-Za-z]:[/\\]|file:")
 _EXAMPLES = {"composition": "NaCl", "cif": "data_NaCl ...", "description": "NaCl is ..."}
 
 
@@ -68,6 +73,7 @@ def card_text(
     weights: Weights | None = None,
     figures: Sequence[Figure] = (),
     licence: str | None = None,
+    revision: str = "main",
 ) -> str:
     """The text of a card.
 
@@ -80,11 +86,12 @@ def card_text(
         weights: The trained model, where one goes along.
         figures: Pictures, by their paths in the repo.
         licence: Licence of the model, where its owner names one.
+        revision: The branch, which whoever loads the model must name where it is not ``main``.
 
     Raises:
-        DataError: The present card's YAML cannot be read, or its section has no end.
+        DataError: The present card's YAML cannot be read, its section has no end, or it tells of another model.
     """
-    section = _section(repo, results, metadata, weights, figures)
+    section = _section(repo, results, metadata, weights, figures, revision)
     base = _base_model(results, repo)
     fresh: dict[str, Any] = {
         "license": licence,
@@ -95,6 +102,7 @@ def card_text(
         return _new(repo, results, metadata, section, {name: one for name, one in fresh.items() if one is not None})
     where = f"{repo}/README.md"
     found = read_block(split_card(present)[0], where)
+    _refuse_other_model(present, repo, results)
     changes: dict[str, Any] = {name: one for name, one in fresh.items() if one is not None and not found.get(name)}
     for name, ours in (("tags", _TAGS), ("datasets", metadata.datasets)):
         changes[name] = together(found.get(name), ours)
@@ -113,14 +121,11 @@ def _new(repo: str, results: ModelResults, metadata: Metadata, section: str, fre
         model_name=_model_name(results) if metadata.index else None,
         eval_results=list(metadata.index) or None,
     )
-    tasks = _tasks(results)
-    titles = list(dict.fromkeys(task.property.title for task in tasks))
     card = ModelCard.from_template(
         data,
         template_path=str(_TEMPLATES / "model_card.md.j2"),
         title=markdown(repo.partition("/")[2]),
-        summary=_summary(results),
-        properties=_listed(titles) if len(titles) <= 8 else f"{len(titles)} properties",
+        use=_use(_tasks(results)),
         modalities=_listed(sorted({entry.modality for _, entry in results.rows}), "or"),
         doi=get_benchmark().citation.doi,
         section=section,
@@ -129,8 +134,24 @@ def _new(repo: str, results: ModelResults, metadata: Metadata, section: str, fre
     return text if text.endswith("\n") else text + "\n"
 
 
+def _refuse_other_model(card: str, repo: str, results: ModelResults) -> None:
+    """Refuse a card whose section tells of another model: its scores would be taken for those of this one."""
+    _, _, rest = card.partition(begin_mark(SECTION, "push"))
+    named = _NAMED.search(rest.partition(end_mark(SECTION))[0])
+    if named and named["model"] != _code(results.model):
+        raise DataError(
+            f"{repo}: its card tells of `{named['model']}`, and a card tells of one model. Push "
+            f"{visible(results.model)} to a repo of its own, or take that section out of the card first"
+        )
+
+
 def _section(
-    repo: str, results: ModelResults, metadata: Metadata, weights: Weights | None, figures: Sequence[Figure]
+    repo: str,
+    results: ModelResults,
+    metadata: Metadata,
+    weights: Weights | None,
+    figures: Sequence[Figure],
+    revision: str,
 ) -> str:
     runs = results.runs
     sources = list(dict.fromkeys(source.id for source, _ in results.rows))
@@ -147,7 +168,9 @@ def _section(
     text: str = _template("results_section.md.j2").render(
         begin=begin_mark(SECTION, "push"),
         end=end_mark(SECTION),
+        summary=_summary(results),
         repo=repo,
+        branch=None if revision == "main" else revision,
         records=RECORDS,
         loading=_loading(weights),
         model=markdown(results.model),
@@ -239,7 +262,7 @@ def _environment(results: ModelResults) -> list[str]:
         _listed(sorted({f"{markdown(one.processor)}, {markdown(one.platform)}" for one in seen})),
         f"runs: {len(results.runs)}, {sum(one.wall_seconds for one in seen):,.0f} s in all",
     ]
-    settings = {json.dumps(run.record.protocol.settings, sort_keys=True, ensure_ascii=False) for run in results.runs}
+    settings = {json.dumps(_shown(run.record.protocol), sort_keys=True, ensure_ascii=False) for run in results.runs}
     lines += [f"settings: `{_code(one)}`" for one in sorted(settings)[:4]]
     if len(settings) > 4:
         lines.append(f"{len(settings) - 4} more settings: see the records")
@@ -262,15 +285,47 @@ def _tasks(results: ModelResults) -> list[Task]:
     return [get_task(task) for _, entry in results.rows for task in entry.cells]
 
 
+def _use(tasks: Sequence[Task]) -> str:
+    """What the model is for, in words: titles of numbers are nouns, those of classes are said of a crystal."""
+    titles = {kind: list(dict.fromkeys(one.property.title for one in tasks if one.kind == kind)) for kind in HEADLINE}
+    numbers, classes = titles["regression"], [f"“{title}”" for title in titles["classification"]]
+    if len(numbers) > _MOST_TITLES:
+        numbers = [f"{len(numbers)} properties"]
+    said = [f"predicting the {_listed(numbers)} of crystals"] if numbers else []
+    if classes:
+        said.append(f"telling of which {'ones' if numbers else 'crystals'} it holds that {_listed(classes, 'or')}")
+    words = _listed(said)
+    return words[:1].upper() + words[1:]
+
+
+def _shown(protocol: AnyProtocol) -> dict[str, Any]:
+    """Settings as they are published: of what lies somewhere on the machine of the run, the last part of its path."""
+    places = protocol.places if protocol.kind == "training" else {}
+    return {name: _last_part(value, name in places) for name, value in protocol.settings.items()}
+
+
+def _last_part(value: Any, is_path: bool) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, list):
+        return [_last_part(one, is_path) for one in value]
+    if isinstance(value, str) and (is_path or _LOCAL.match(value)):
+        return PureWindowsPath(value).name or value  # which takes both slashes
+    return value
+
+
 def _base_model(results: ModelResults, repo: str) -> str | None:
-    """The checkpoint that a model was trained from or is, where it has the form of a name on the Hub."""
-    protocols = [run.record.protocol for run in results.runs]
-    named = {str(one.settings.get("model_id")) for one in protocols if one.settings.get("model_id")}
-    if any(one.kind == "prompt" for one in protocols):
-        named.add(results.model)
-    named.discard(repo)
-    only = named.pop() if len(named) == 1 else ""
-    return only if is_repo_name(only) and not Path(only).exists() else None
+    """The checkpoint that a model was trained from or is, where the records show that it came from the Hub.
+
+    They do by a commit as its revision; what lay in a folder, or was named by a server, has none.
+    """
+    named = set()
+    for run in results.runs:
+        protocol = run.record.protocol
+        if (checkpoint := protocol.settings.get("model_id")) and protocol.kind == "training":
+            named.add((str(checkpoint), str(protocol.settings.get("model_revision"))))
+        if protocol.kind == "prompt":
+            named.add((results.model, results.revision))
+    only, revision = named.pop() if len(named) == 1 else ("", "")
+    return only if only != repo and is_repo_name(only) and _COMMIT.match(revision) else None
 
 
 def together(present: Any, ours: Sequence[str]) -> list[Any]:  # noqa: ANN401 - YAML

@@ -4,7 +4,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..baselines.artifacts import MANIFEST, MODEL_FOLDER
+from pydantic import ValidationError
+
+from ..baselines.artifacts import MANIFEST, MODEL_FOLDER, ModelManifest
 from ..errors import DataError
 from ..files import file_sha256, write_text
 from ..metrics.leaderboard.entries import SoundRun
@@ -16,6 +18,8 @@ from .records import FolderSummary
 from .result_entries import ENTRIES_FILE, Metadata, merged_entries
 
 CARD = "README.md"
+MODEL_MANIFEST = f"{MODEL_FOLDER}/{MANIFEST}"
+"""By which a repo's name alone finds a trained model."""
 _MOST_FIGURES = 6
 
 
@@ -30,6 +34,7 @@ def stage_model(
     weights: bool = True,
     figures: bool = True,
     licence: str | None = None,
+    revision: str = "main",
 ) -> FolderSummary:
     """Write everything that goes into a model repo into an empty folder.
 
@@ -38,12 +43,13 @@ def stage_model(
         repo: ``owner/name``.
         results: The model's results.
         metadata: What programs read.
-        present: Texts of the card and of the entries as they are on the Hub, by path; those that are not there are not
-            among them.
+        present: Texts of the card, the entries and the trained model's manifest as they are on the Hub, by path; those
+            that are not there are not among them.
         truths: Where data is, for figures.
         weights: Whether trained models go along.
         figures: Whether to draw figures, where matplotlib is installed.
         licence: Licence of the model.
+        revision: The branch.
 
     Raises:
         DataError: What is on the Hub cannot be read, or a file of the run is damaged.
@@ -51,14 +57,30 @@ def stage_model(
     for run in results.runs:
         _stage_record(folder, run.folder, run.record)
     shown = _stage_weights(folder, results.runs) if weights else None
+    before = _manifest(present.get(MODEL_MANIFEST))
+    if before is not None and shown is None:
+        shown = _weights_there(before, results.runs)
     drawn = _draw(folder, results, truths) if figures else []
-    card = card_text(present.get(CARD), repo, results, metadata, weights=shown, figures=drawn, licence=licence)
+    card = card_text(
+        present.get(CARD),
+        repo,
+        results,
+        metadata,
+        weights=shown,
+        figures=drawn,
+        licence=licence,
+        revision=revision,
+    )
     write_text(folder / CARD, card)
     entries = merged_entries(present.get(ENTRIES_FILE), metadata.entries, repo)
     if entries:
         (folder / ENTRIES_FILE).parent.mkdir(parents=True, exist_ok=True)
         write_text(folder / ENTRIES_FILE, entries)
     gone = [] if entries or ENTRIES_FILE not in present else [ENTRIES_FILE]
+    if before is not None and not (shown and not shown.folder):
+        gone += [MODEL_MANIFEST]
+    if before is not None and not (shown and shown.run.record.run_id == before.run_id and not shown.folder):
+        gone += [f"{MODEL_FOLDER}/{name}" for name in before.files]
     return _listed(folder).model_copy(update={"gone": tuple(gone)})
 
 
@@ -72,6 +94,11 @@ def stage_predictions(folder: Path, runs: Sequence[tuple[Path, ResultRecord]], c
 
 def _stage_record(folder: Path, home: Path, record: ResultRecord) -> None:
     to = folder / path_of(record)
+    if to.exists():
+        raise DataError(
+            f"{home}: another run of the same name ({path_of(record)}) with other answers or of another time is among "
+            "the results; take one of them away"
+        )
     to.mkdir(parents=True, exist_ok=True)
     for name in (RESULT_FILE, record.predictions.file):
         shutil.copyfile(home / name, to / name)
@@ -108,6 +135,23 @@ def _stage_weights(folder: Path, runs: Sequence[SoundRun]) -> Weights | None:
     return Weights(first, inside, len(trained) - 1)
 
 
+def _manifest(text: str | None) -> ModelManifest | None:
+    """The manifest of the model that a repo's name alone finds; None where there is none of ours."""
+    try:
+        return ModelManifest.model_validate_json(text) if text else None
+    except ValidationError:
+        return None
+
+
+def _weights_there(manifest: ModelManifest, runs: Sequence[SoundRun]) -> Weights | None:
+    """The model on the Hub, where it is that of a run that the card tells of."""
+    files = {f"{MODEL_FOLDER}/{name}": file.sha256 for name, file in manifest.files.items()}
+    for run in runs:
+        if run.record.run_id == manifest.run_id and files.items() <= run.record.artifacts.items():
+            return Weights(run, "", 0)
+    return None
+
+
 def _same(copy: Path, sha256: str, original: Path) -> None:
     if file_sha256(copy) != sha256:
         raise DataError(f"{original}: changed since the run (SHA-256 differs); --no-weights leaves the model out")
@@ -115,7 +159,8 @@ def _same(copy: Path, sha256: str, original: Path) -> None:
 
 def _draw(folder: Path, results: ModelResults, truths: Truths) -> list[Figure]:
     from ..drawing.style import available, save_figure
-    from ..metrics.figures.of_runs import draw_run, run_name
+    from ..metrics.figures.names import run_name
+    from ..metrics.figures.of_runs import draw_run
 
     drawn: list[Figure] = []
     if not available():

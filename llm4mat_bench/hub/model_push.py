@@ -1,20 +1,22 @@
 """Publish a model's results as a model repo: card, metadata, records, predictions, the trained model."""
 
 import difflib
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..baselines.artifacts import MODEL_FOLDER
 from ..metrics.results.places import Truths
 from ..progress import Progress, silent
 from .benchmark_repo import BenchmarkRepos
+from .errors import shown_endpoint
 from .front_matter import comments_that_go
 from .model_card import RECORDS
-from .model_folder import CARD, stage_model
+from .model_folder import CARD, MODEL_MANIFEST, stage_model
 from .model_results import ModelResults, model_results
 from .records import PushResult
 from .result_entries import ENTRIES_FILE, entries_that_go, metadata_of
+from .staging import staging_folder
 from .state import check_repo_name, hub_api, read_state, text_on_hub
 from .upload import push_folder
 
@@ -62,8 +64,8 @@ def push_results(
         repo: ``owner/name`` of a model repo.
         truths: Where data is. A dataset repo on the Hub among the places that holds the very data of a run is the one
             that its metadata points at.
-        model: Name of the model, where there are several.
-        row: Start of the id of a row, where the model was run with several settings.
+        model: Name of the model, or NAME@REVISION, where there are several.
+        row: Start of the id of a row of the setting to show, where the model was run with several settings.
         licence: Licence of the model, for a new card or one without.
         weights: Whether trained models go along.
         figures: Whether to draw figures.
@@ -86,17 +88,27 @@ def push_results(
     tell(f"{len(found.runs)} runs of {found.model} verified")
     api = hub_api()
     state = read_state(api, repo, "model", revision)
-    present = {name: text_on_hub(api, repo, "model", state, name) for name in (CARD, ENTRIES_FILE)}
+    present = {name: text_on_hub(api, repo, "model", state, name) for name in (CARD, ENTRIES_FILE, MODEL_MANIFEST)}
     there = {name: text for name, text in present.items() if text is not None}
-    records = f"{api.endpoint}/{repo}/tree/{revision}/{RECORDS}"
+    records = f"{shown_endpoint()}/{repo}/tree/{revision}/{RECORDS}"
     metadata = metadata_of(found, BenchmarkRepos(truths), records)
-    with tempfile.TemporaryDirectory(prefix="llm4mat-push-") as temporary:
-        folder = Path(temporary)
+    with staging_folder() as folder:
         summary = stage_model(
-            folder, repo, found, metadata, there, truths=truths, weights=weights, figures=figures, licence=licence
+            folder,
+            repo,
+            found,
+            metadata,
+            there,
+            truths=truths,
+            weights=weights,
+            figures=figures,
+            licence=licence,
+            revision=revision,
         )
         for line in _what_goes(folder, there, repo):
             tell(line)
+        if any(file.path in summary.gone and file.path.startswith(f"{MODEL_FOLDER}/") for file in state.files):
+            tell(f"{MODEL_FOLDER}/: the model there is of another run than the card tells of; it goes with this commit")
         diff = "".join(_diff(folder, name, there.get(name, "")) for name in (CARD, ENTRIES_FILE))
         result = push_folder(
             folder,

@@ -1,12 +1,13 @@
 """What is to be said of one model: its verified runs, put together as on the leaderboard."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..dataset_builder.catalogue import Source, list_sources
 from ..errors import DataError, UsageError
-from ..metrics.leaderboard.entries import Entry, SoundRun, entries_of, row_id, sound_runs
+from ..metrics.leaderboard.entries import Entry, SoundRun, entries_of, line_id, row_id, sound_runs
 from ..metrics.results.names import visible
 from ..metrics.results.places import Truths
 from ..metrics.results.verify import Verification, verify_results
@@ -61,8 +62,9 @@ def model_results(
     Args:
         results: Folder of results.
         truths: Where data is.
-        model: Name of the model; needed where the folder has several.
-        row: Start of the id of a row; needed where one model has several settings on a task and modality.
+        model: Name of the model, or NAME@REVISION; needed where the folder has several.
+        row: Start of the id of a row, for one setting in all its modalities; needed where one model has several
+            settings on a task and modality.
         progress: Told of the verifying.
         workers: Processes to verify with.
 
@@ -73,19 +75,27 @@ def model_results(
     found = verify_results(results, truths, progress, workers=workers)
     names = sorted({(one.record.model.id, one.record.model.revision) for one in found if one.record})
     if model is not None:
-        names = [name for name in names if name[0] == model]
-        found = [one for one in found if one.record is None or one.record.model.id == model]
+        names = [name for name in names if model in (name[0], "@".join(name))]
+        found = [
+            one for one in found if one.record is None or (one.record.model.id, one.record.model.revision) in names
+        ]
     if len(names) > 1:
-        listed = ", ".join(f"{visible(name, 80)} (revision {visible(revision, 40)})" for name, revision in names)
-        raise UsageError(f"{results} holds runs of several models: {listed}. One card tells of one: --model NAME")
+        ids = {name for name, _ in names}
+        several_revisions = len(ids) < len(names)
+        listed = ", ".join(visible("@".join(name) if several_revisions else name[0], 160) for name in names)
+        many = "models" if len(ids) > 1 else "revisions"
+        choose = "NAME@REVISION" if several_revisions else "NAME"
+        raise UsageError(f"{results} holds runs of several {many}: {listed}. One card tells of one: --model {choose}")
     require_sound(found)
     if not names:
         raise UsageError(f"{results}: no run of a model named {visible(str(model), 80)}")
     rows, runs, left_out = [], [], []
-    for source in list_sources(include_sample=True):
-        sound = sound_runs(found, source)
+    by_source = [(source, sound_runs(found, source)) for source in list_sources(include_sample=True)]
+    chosen = _of_setting([run for _, sound in by_source for run in sound if not run.apart], row)
+    for source, sound in by_source:
         left_out += [f"{run.record.task}, {run.record.run_id}: {'; '.join(run.apart)}" for run in sound if run.apart]
-        ranked = [run for run in sound if not run.apart and (row is None or row_id(run).startswith(row))]
+        ranked = [run for run in sound if not run.apart and id(run) in chosen]
+        left_out += _of_other_settings([run for run in sound if not run.apart and id(run) not in chosen])
         entries = entries_of(source, ranked)
         _refuse_two_settings(entries)
         rows += [(source, entry) for entry in sorted(entries, key=lambda entry: entry.modality)]
@@ -103,6 +113,35 @@ def model_results(
         verified=tuple(one for one in found if one.folder in folders),
         left_out=tuple(left_out),
     )
+
+
+def _of_setting(runs: Sequence[SoundRun], row: str | None) -> set[int]:
+    """The runs of a row's setting, whatever they read, by identity; all of them where no row is chosen.
+
+    Where that setting was run on several data, the row's own runs count.
+    """
+    if row is None:
+        return {id(run) for run in runs}
+    of_row = [run for run in runs if row_id(run).startswith(row)]
+    settings = {_setting(run) for run in of_row}
+    if len(settings) > 1:
+        raise UsageError(f"--row {row}: the ids of rows with several settings begin so; give more of it")
+    answered = {(run.record.task, run.record.modality) for run in of_row}
+    alike = [run for run in runs if _setting(run) in settings]
+    return {id(run) for run in alike if run in of_row or (run.record.task, run.record.modality) not in answered}
+
+
+def _setting(run: SoundRun) -> str:
+    return line_id(run.record.model_copy(update={"modality": "composition"}))
+
+
+def _of_other_settings(runs: Sequence[SoundRun]) -> list[str]:
+    """A line for each row that is not the chosen one."""
+    rows = Counter((row_id(run), run.record.task, run.record.modality) for run in runs)
+    return [
+        f"{task}, {modality}, row {row}: another setting or other data, {count} run{'s' if count > 1 else ''}"
+        for (row, task, modality), count in sorted(rows.items())
+    ]
 
 
 def _refuse_two_settings(entries: Sequence[Entry]) -> None:

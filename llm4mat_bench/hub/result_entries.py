@@ -181,10 +181,14 @@ def merged_index(present: Any, name: str, index: "Sequence[EvalResult]") -> list
     ours: list[dict[str, Any]] = eval_results_to_model_index(name, list(index))[0]["results"] if index else []
     if not isinstance(present, list) or not present or not all(isinstance(one, dict) for one in present):
         return [{"name": name, "results": ours}]
-    place = next((place for place, one in enumerate(present) if one.get("name") == name), 0)
-    first = present[place]
-    others = [one for one in first.get("results") or [] if not _is_ours(one)]
-    return [{**one, "results": [*others, *ours]} if number == place else one for number, one in enumerate(present)]
+    named = [place for place, one in enumerate(present) if one.get("name") == name]
+    held = [place for place, one in enumerate(present) if any(_is_ours(row) for row in one.get("results") or [])]
+    if not named and not held:
+        return [*present, {"name": name, "results": ours}] if ours else present
+    place = (named or held)[0]  # people may have given the model another name
+    others = [one for one in present[place].get("results") or [] if not _is_ours(one)]
+    entry = {**present[place], "results": [*others, *ours]}
+    return [entry if number == place else one for number, one in enumerate(present)]
 
 
 def _is_ours(row: Any) -> bool:  # noqa: ANN401 - whatever the YAML holds

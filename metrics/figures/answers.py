@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...drawing.fitting import headed_figure, with_unit
 from ...drawing.paper import Paper
-from ...drawing.style import LINE, MARK, MOST_VECTORS, SECOND, corner_note, new_figure, styled, with_unit
+from ...drawing.style import LINE, MARK, MOST_VECTORS, SECOND, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +20,9 @@ _BINS = 64
 """Squares of a map each way."""
 _FARTHEST = 1e30
 """What lies beyond is drawn there: no quantity of a crystal comes near it, and squares stay finite."""
+
+PANEL_HEAD = 3.5
+"""Inches that the title over a panel may take up: it stands over the middle of the axes, others beside it."""
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +45,7 @@ def parity(runs: Sequence[Answers], unit: str | None) -> "Figure":
         runs: At least one.
         unit: Unit of both axes.
     """
-    paper = Paper(4.0 * len(runs), 4.2)
+    paper = Paper(4.0 * len(runs), 3.7)
     for number, run in enumerate(runs):
         _draw_parity(paper, (4.0 * number + 0.65, 0.55, 3.15, 3.15), run, unit)
     paper.finish()
@@ -56,33 +60,38 @@ def residuals(run: Answers, unit: str | None) -> "Figure":
         run: The run.
         unit: Unit of all axes.
     """
-    figure = new_figure(7.6, 3.8)
-    left, right = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
     answered = ~np.isnan(run.answers)
     true, errors = _bounded(run.targets[answered]), _bounded(run.answers[answered]) - _bounded(run.targets[answered])
-    left.set_title(run.name, parse_math=False)
-    left.set_xlabel(with_unit("true value", unit))
-    left.set_ylabel(with_unit("predicted − true", unit))
+    reach = _reach(errors) if len(errors) else 1.0
+    notes = [f"mean absolute error {np.abs(errors).mean():.3g} {unit or ''}".rstrip()] if len(errors) else []
+    if beyond := int((np.abs(errors) > reach).sum()):
+        notes.append(_beyond(beyond))
+    if missing := int((~answered).sum()):
+        notes.append(_unanswered(missing, len(answered)))
+    figure = headed_figure(7.6, 3.4, run.name, notes)
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
+    left.set_xlabel(with_unit("true value", unit), parse_math=False)
+    left.set_ylabel(with_unit("predicted − true", unit), parse_math=False)
     right.set_xlabel("materials")
     for axes in (left, right):
         axes.axhline(0, color=LINE, linestyle="--", linewidth=1)
     if not len(errors):
-        corner_note(left, f"none of {len(run.answers):,} answered")
         return figure
-    reach = _reach(errors)
     shown = np.clip(errors, -reach, reach)
     low, high = widened(float(true.min()), float(true.max()))
     _points(left, true, shown, (low, high, -1.05 * reach, 1.05 * reach))
     right.hist(shown, bins=np.linspace(-reach, reach, 41).tolist(), orientation="horizontal", color=MARK)
     right.axhline(float(np.median(errors)), color=SECOND, linewidth=1.2, label="median")
-    right.legend(loc="upper right")
-    notes = [f"mean absolute error {np.abs(errors).mean():.3g} {unit or ''}".rstrip()]
-    if beyond := int((np.abs(errors) > reach).sum()):
-        notes.append(f"{beyond:,} beyond the axis, drawn at its end")
-    if missing := int((~answered).sum()):
-        notes.append(f"{missing:,} without an answer")
-    corner_note(left, "\n".join(notes))
+    right.legend(loc="lower right", bbox_to_anchor=(1, 1))
     return figure
+
+
+def _beyond(count: int) -> str:
+    return f"{count:,} beyond the axis, drawn at its end"
+
+
+def _unanswered(missing: int, of: int) -> str:
+    return f"none of {of:,} answered" if missing == of else f"{missing:,} without an answer"
 
 
 def _draw_parity(paper: Paper, box: tuple[float, float, float, float], run: Answers, unit: str | None) -> None:
@@ -101,13 +110,13 @@ def _draw_parity(paper: Paper, box: tuple[float, float, float, float], run: Answ
     ends = low, high = widened(low, high)
     shown = np.clip(predicted, low, high)
     labels = (with_unit("true value", unit), with_unit("predicted", unit))
-    place = paper.panel(box, ends, ends, title=run.name, labels=labels)
+    place = paper.panel(box, ends, ends, labels=labels)
     paper.add(Line2D(ends, ends, color=LINE, linestyle="--", linewidth=1, zorder=1, transform=place), placed=True)
     notes = []
     if missing := int((~answered).sum()):
-        notes.append(f"{missing:,} without an answer")
+        notes.append(_unanswered(missing, len(answered)))
     if beyond := int((shown != predicted).sum()):
-        notes.append(f"{beyond:,} beyond the axis, drawn at its end")
+        notes.append(_beyond(beyond))
     if len(true) <= _MOST_POINTS:
         points = Line2D(
             true,
@@ -126,7 +135,7 @@ def _draw_parity(paper: Paper, box: tuple[float, float, float, float], run: Answ
     else:
         most = _draw_map(paper, place, ends, true, shown)
         notes.append(f"darkest: {most:,} materials")
-    paper.note(box, notes)
+    paper.head(box[0] + box[2] / 2, PANEL_HEAD, run.name, notes)
 
 
 def _draw_map(paper: Paper, place: "Transform", ends: tuple[float, float], x: Floats, y: Floats) -> int:

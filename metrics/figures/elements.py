@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ...drawing.fitting import with_unit
 from ...drawing.paper import Letters, Paper, ticks
-from ...drawing.style import INK, LINE, SOFT, styled
+from ...drawing.style import LINE, SOFT, styled
 from .answers import Floats
 
 if TYPE_CHECKING:
@@ -60,20 +61,21 @@ def element_means(presence: NDArray[np.bool_], errors: Floats) -> tuple[NDArray[
 
 
 @styled
-def periodic_table(counts: NDArray[np.int64], means: Floats, label: str, title: str) -> "Figure":
+def periodic_table(counts: NDArray[np.int64], means: Floats, label: str, unit: str | None, title: str) -> "Figure":
     """Draw a value for each element.
 
     Args:
         counts: Materials behind each value, in the order of ``SYMBOLS``; none leaves the place empty.
         means: The values.
-        label: What they are, with the unit.
+        label: What they are.
+        unit: Their unit.
         title: Over the table.
     """
     from matplotlib import colormaps
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import Normalize
 
-    paper = Paper(8.4, 4.4)
+    paper = Paper(8.4, 4.1)
     filled, few = counts > 0, (counts > 0) & (counts < FEW)
     shown = means[filled & ~few] if (filled & ~few).any() else means[filled]
     low, high = (float(np.quantile(shown, 0.02)), float(np.quantile(shown, 0.98))) if len(shown) else (0.0, 1.0)
@@ -108,12 +110,10 @@ def periodic_table(counts: NDArray[np.int64], means: Floats, label: str, title: 
         up = _BAR[1] + _BAR[3] * (value - low) / (high - low)
         paper.line((right, up), (right + 0.05, up))
         paper.number(Letters(text, right + 0.09, up, across="left"))
-    paper.finish()
-    paper.text(right + 0.62, _BAR[1] + _BAR[3] / 2, label, ha="center", va="center", rotation=90)
-    paper.text(3.65, 4.1, title, fontsize=10, ha="center", va="bottom")
     note = f"small numbers: materials; hatched: fewer than {FEW}"
-    across, up = _inches(np.array((2.2, 0.75)))
-    paper.text(across, up, note, fontsize=7, color=INK)
+    paper.head(4.2, 8.4, title, [note])
+    paper.finish()
+    paper.text(right + 0.62, _BAR[1] + _BAR[3] / 2, with_unit(label, unit), ha="center", va="center", rotation=90)
     return paper.figure
 
 

@@ -1,9 +1,8 @@
 """From verified runs to figures: reads what a figure needs and draws it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -11,21 +10,21 @@ import pyarrow.compute as pc
 
 from ...dataset_builder.catalogue import Task, get_task
 from ...errors import DataError
-from ..headline import HEADLINE, whole_headline
 from ..protocols import NEUTRAL
 from ..results.compositions import element_presence
-from ..results.names import visible
 from ..results.places import Truths
 from ..results.prediction_tables import read_table
 from ..results.predictions import Predictions, read_predictions
-from ..results.record import ResultRecord, json_sha256, shortfalls
+from ..results.record import ResultRecord, json_sha256
 from ..results.truth import Truth
 from ..results.verify import Verification
 from .answers import Answers, Floats, parity, residuals
 from .calibration import mean_calibration, reliability, spread_calibration
 from .classes import class_scores, roc
+from .curves import learning_of
 from .elements import SYMBOLS, element_means, periodic_table
-from .runs import Share, Size, coverage, learning
+from .names import apart, model_name, run_name
+from .runs import Share, coverage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,8 +33,6 @@ FigureKind = Literal["parity", "residuals", "elements", "calibration", "coverage
 KINDS: tuple[FigureKind, ...] = get_args(FigureKind)
 OF_MANY = frozenset({"coverage", "learning"})
 """Kinds with one figure a task; the others have one a run."""
-GUIDE = {"regression": 1.0, "classification": 0.5}
-"""The score of a model that knows nothing."""
 
 
 def draw_figures(
@@ -55,23 +52,53 @@ def draw_figures(
         by_task: dict[str, list[Verification]] = defaultdict(list)
         for run in runs:
             by_task[_record(run).task].append(run)
-        for name, its in sorted(by_task.items()):
-            task = get_task(name)
-            draw = {"coverage": coverage_of, "learning": learning_of}[kind]
-            yield name.replace("/", "-"), _or_reason(lambda draw=draw, task=task, its=its: draw(task, its))  # type: ignore[misc]
+        stems = _stems([(name.replace("/", "-"), json_sha256(name)) for name in sorted(by_task)])
+        draw = {"coverage": coverage_of, "learning": learning_of}[kind]
+        for stem, (name, its) in zip(stems, sorted(by_task.items()), strict=True):
+            yield stem, _or_reason(lambda name=name, its=its: draw(get_task(name), its))  # type: ignore[misc]
         return
+    told = apart(runs)
+    stems = _stems([((record := _record(run)).flat_name, record.record_sha256) for run in runs])
+    for stem, run in zip(stems, runs, strict=True):
+        name = run_name(_record(run), told[run.folder])
+        yield stem, _or_reason(lambda run=run, name=name: draw_run(kind, run, truths, name))  # type: ignore[misc]
+
+
+def once(runs: Sequence[Verification]) -> tuple[list[Verification], list[tuple[Path, Path]]]:
+    """Runs whose records are the same to the letter once.
+
+    Returns:
+        The runs, and the folders of those left out, each with that of the one that is kept.
+    """
+    kept: dict[str, Verification] = {}
+    same = []
     for run in runs:
-        yield _record(run).flat_name, _or_reason(lambda run=run: draw_run(kind, run, truths))  # type: ignore[misc]
+        first = kept.setdefault(_record(run).record_sha256, run)
+        if first is not run:
+            same.append((run.folder, first.folder))
+    return list(kept.values()), same
 
 
-def draw_run(kind: FigureKind, run: Verification, truths: Truths) -> "Figure":
+def _stems(names: Sequence[tuple[str, str]]) -> list[str]:
+    """Names of files, with the start of the hash beside each where several would have the same, in any case."""
+    often = Counter(name.casefold() for name, _ in names)
+    return [f"{name}-{sha256[:8]}" if often[name.casefold()] > 1 else name for name, sha256 in names]
+
+
+def draw_run(kind: FigureKind, run: Verification, truths: Truths, name: str | None = None) -> "Figure":
     """Draw a figure of one run.
+
+    Args:
+        kind: Which; one of those that have a figure a run.
+        run: The run.
+        truths: Where data is.
+        name: Its title, where :func:`run_name` alone would not do.
 
     Raises:
         DataError: This run has no such figure; the message says why.
     """
     record = _record(run)
-    task, answers = get_task(record.task), answers_of(run)
+    task, answers = get_task(record.task), answers_of(run, name)
     classes = task.property.classes
     if kind == "parity":
         return parity([answers], task.unit) if task.kind == "regression" else roc([answers])
@@ -84,28 +111,12 @@ def draw_run(kind: FigureKind, run: Verification, truths: Truths) -> "Figure":
     return _calibration(run, task, answers)
 
 
-def run_name(record: ResultRecord) -> str:
-    """A title: model, modality, task, seed, and what sets the run apart from one that is ranked."""
-    return f"{visible(record.model.id, 48)} · {record.modality}\n{record.task} · {_which(record)}"
-
-
-def _which(record: ResultRecord) -> str:
-    """Seed, shots, control, limit: what tells runs of one model apart that are drawn beside each other."""
-    protocol = record.protocol
-    said = [f"seed {protocol.seed}", *shortfalls(record)]
-    if protocol.kind == "prompt":
-        said.insert(0, f"{protocol.shots} shots")
-        if protocol.settings.get("structured") is True:
-            said.insert(1, "schema")
-    return " · ".join(said)
-
-
 def answers_of(run: Verification, name: str | None = None) -> Answers:
     """Targets and answers of a run, in the order of the ids."""
     record = _record(run)
     found = _predictions(run).by_id()
     assert found.targets is not None  # noqa: S101 - a run's own file has targets
-    return Answers(run_name(record) if name is None else name, found.targets, found.answers)
+    return Answers(run_name(record, apart([run])[run.folder]) if name is None else name, found.targets, found.answers)
 
 
 def errors_of(run: Verification, answers: Answers) -> Floats:
@@ -136,8 +147,8 @@ def elements_of(run: Verification, answers: Answers, truths: Truths) -> "Figure"
         raise DataError(f"{record.run_id}: not on the test materials of {truth.place}")
     counts, means = element_means(presence, errors_of(run, answers))
     what = "share of wrong classes" if task.kind == "classification" else "mean absolute error"
-    label = f"{what} ({task.unit})" if task.unit and task.kind == "regression" else what
-    return periodic_table(counts, means, label, answers.name.replace("\n", " · "))
+    unit = task.unit if task.kind == "regression" else None
+    return periodic_table(counts, means, what, unit, answers.name.replace("\n", " · "))
 
 
 def truth_of(record: ResultRecord, truths: Truths) -> Truth | None:
@@ -149,61 +160,13 @@ def truth_of(record: ResultRecord, truths: Truths) -> Truth | None:
 def coverage_of(task: Task, runs: Sequence[Verification]) -> "Figure":
     """How much of a task's test set each run answered."""
     shares = []
+    told = apart(runs)
     for run in runs:
         record = _record(run)
         counts = record.counts
-        name = f"{visible(record.model.id, 36)} · {record.modality} · {_which(record)}"
+        name = f"{model_name(record)} · {told[run.folder]}"
         shares.append(Share(name, counts.n_scored, counts.n_invalid, counts.n_missing))
     return coverage(shares, task.name)
-
-
-def learning_of(task: Task, runs: Sequence[Verification]) -> "Figure":
-    """What more training rows bring, for models that were trained on several numbers of them.
-
-    Raises:
-        DataError: There is none; the message says how to make one.
-    """
-    curves = learning_curves(runs)
-    if not curves:
-        raise DataError(
-            f"{task.name}: no model was trained on more than one number of rows; `llm4mat-bench train --train-rows N` "
-            "makes points of a curve"
-        )
-    named: dict[str, Sequence[Size]] = {}
-    for record, sizes in curves:
-        name = f"{visible(record.model.id, 36)} · {record.modality}"
-        named[name if name not in named else f"{name} ({len(named) + 1})"] = sizes
-    title = f"{task.name} (bars: 95 % intervals; points without: means over seeds)"
-    return learning(named, HEADLINE[task.kind], GUIDE[task.kind], title)
-
-
-def learning_curves(runs: Sequence[Verification]) -> list[tuple[ResultRecord, list[Size]]]:
-    """Points of each model that was trained on several numbers of rows of one task, with one of its records."""
-    groups: dict[str, dict[int, list[Verification]]] = defaultdict(lambda: defaultdict(list))
-    for run in runs:
-        record = _record(run)
-        protocol = record.protocol
-        if protocol.kind != "training" or protocol.control != "none" or protocol.limit is not None:
-            continue
-        same = protocol.model_dump(mode="json", exclude={"seed", "train_rows"})
-        model = record.model.model_dump(mode="json", include={"id", "revision"})
-        group = json_sha256([record.task, record.modality, model, same, record.data.labels_sha256])
-        groups[group][min(protocol.train_rows or record.data.n_train, record.data.n_train)].append(run)
-    curves = []
-    for sizes in groups.values():
-        points = [point for rows, its in sorted(sizes.items()) if (point := _point(rows, its)) is not None]
-        if len(points) > 1:
-            curves.append((_record(next(iter(sizes.values()))[0]), points))
-    return sorted(curves, key=lambda one: (one[0].model.id, one[0].modality, one[0].config_sha256))
-
-
-def _point(rows: int, runs: Sequence[Verification]) -> Size | None:
-    scores = [whole_headline(run.report) for run in runs if run.report is not None]
-    values = [score.value for score in scores if score.value is not None]
-    if not values:
-        return None
-    interval = scores[0].interval if len(runs) == 1 else None
-    return Size(rows, fmean(values), interval.low if interval else None, interval.high if interval else None)
 
 
 def _calibration(run: Verification, task: Task, answers: Answers) -> "Figure":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...dataset_builder.catalogue import Kind
+from ...drawing.fitting import squeezed
 from ...drawing.paper import Letters, Paper
 from ...drawing.style import LINE, MARK, styled
 from .answers import Floats, widened
@@ -28,8 +29,8 @@ _GAP, _LABEL = 8, 16
 """Between panels and for their names, in bins."""
 BINS_PER_INCH = 44
 """Bins of panels to the inch; a picture of so many dots to the inch has one a bin."""
-_LEADING = 0.09
-"""Inches between lines of a name."""
+_LEADING, _SIZE = 0.09, 5.5
+"""Inches between lines of a name, and the size of its letters in points."""
 
 
 class Panel(NamedTuple):
@@ -118,9 +119,9 @@ def sheet(panels: Sequence[Panel], kind: Kind) -> "Figure":
         paper.add(LineCollection(curves, colors=MARK, linewidths=1.2))
     below = inches(corners + np.array((0, SIDE + 2)))
     labels = [
-        Letters(line, x, y - row * _LEADING, "left", "top")
+        Letters(squeezed(line, (SIDE + _GAP / 2 - 1) / BINS_PER_INCH, _SIZE), x, y - row * _LEADING, "left", "top")
         for (x, y), panel in zip(below, panels, strict=True)
         for row, line in enumerate(panel.label.split("\n"))
     ]
-    paper.letters(labels, 5.5)
+    paper.letters(labels, _SIZE)
     return paper.figure

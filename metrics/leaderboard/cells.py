@@ -134,10 +134,7 @@ def _alike(runs: Sequence[SoundRun]) -> str | None:
     if len({run.answers for run in runs}) < len(runs):
         return "two gave identical predictions"
     placed = [run.places for run in runs if run.places is not None]
-    for number, one in enumerate(placed[:-1]):
-        if alike(one, placed[number + 1 :]).any():
-            return "the answers of two agree in all but noise"
-    return None
+    return "the answers of two agree in all but noise" if any(alike(placed)) else None
 
 
 def worth(run: SoundRun) -> float:

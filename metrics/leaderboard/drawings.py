@@ -22,7 +22,7 @@ from ...drawing import available, style, svg_for_page
 from ...drawing.style import styled
 from ...errors import DataError
 from ...progress import Progress, silent
-from ..figures.of_runs import learning_curves
+from ..figures.curves import learning_curves
 from ..figures.sheets import PER_SHEET, Panel
 from ..results.names import visible
 from ..results.places import Truths
@@ -161,7 +161,8 @@ def draw_task(task: TaskDrawing, planned: Sequence[Planned], truths: Truths) -> 
     """Draw pictures of one task, by file; one that the data does not allow is left out."""
     from ..figures.answers import parity
     from ..figures.classes import roc
-    from ..figures.of_runs import answers_of, elements_of, learning_of
+    from ..figures.curves import learning_of
+    from ..figures.of_runs import answers_of, elements_of
     from ..figures.sheets import BINS_PER_INCH, sheet
 
     wanted = truths.task(task.task)

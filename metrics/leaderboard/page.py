@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from ... import __version__
 from ...dataset_builder.catalogue import Task
 from ...dataset_builder.catalogue.models import Benchmark
-from ..figures.of_runs import GUIDE
+from ..figures.curves import GUIDE
 from ..headline import HEADLINE
 from ..results.names import visible
 from . import writing

@@ -1,17 +1,15 @@
 """What sets rows of one model apart: of their settings only those that differ."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from pydantic import JsonValue
-
+from ..results.apart import leaves, most_telling_first
 from ..results.names import visible
 from .models import Entry
 
 _LONGEST, _LONGEST_VALUE = 110, 40
 _MOST_SEARCHED = 600
-_MISSING = "–"
 
 
 class Told(NamedTuple):
@@ -45,7 +43,7 @@ def told_apart(entries: Sequence[Entry]) -> dict[str, Told]:
             }
             for one in its
         }
-        first, rest = _most_telling_first(list(settings.values()))
+        first, rest = most_telling_first(list(settings.values()))
         several = _on_several_data(its)
         texts = {}
         for one in its:
@@ -75,28 +73,6 @@ def _on_several_data(entries: Sequence[Entry]) -> set[str]:
     return {line for (line, _), data in found.items() if len(data) > 1}
 
 
-def _most_telling_first(rows: Sequence[Mapping[str, str]]) -> tuple[list[str], list[str]]:
-    """Names of settings that differ: first those by which no two rows are left alike, then the others.
-
-    Of two that tell as much, the one that more rows have.
-    """
-    names = dict.fromkeys(name for one in rows for name in one)
-    values = {name: [one.get(name, _MISSING) for one in rows] for name in names}
-    left = [name for name in names if len(set(values[name])) > 1]
-    chosen: list[str] = []
-    classes: Sequence[object] = [0] * len(rows)
-    while left:
-        splits = {name: list(zip(classes, values[name], strict=True)) for name in left}
-        name = max(left, key=lambda one: (len(set(splits[one])), -values[one].count(_MISSING)))
-        if len(set(splits[name])) == len(set(classes)):
-            break
-        numbers = {one: number for number, one in enumerate(dict.fromkeys(splits[name]))}
-        classes = [numbers[one] for one in splits[name]]
-        chosen.append(name)
-        left.remove(name)
-    return chosen, left
-
-
 def _parts(own: Mapping[str, str], first: Sequence[str], rest: Sequence[str], entry: Entry) -> list[str]:
     preset = ["preset"] if "preset" in own and "preset" not in (*first, *rest) else []
     parts = [
@@ -107,13 +83,3 @@ def _parts(own: Mapping[str, str], first: Sequence[str], rest: Sequence[str], en
     if entry.origin == "published" and entry.settings:
         parts.append(entry.settings)
     return parts
-
-
-def leaves(value: Mapping[str, JsonValue], above: str = "") -> Iterator[tuple[str, JsonValue]]:
-    """Settings as dotted names and values; the kind of protocol is left out."""
-    for name, inner in value.items():
-        path = f"{above}{name}"
-        if isinstance(inner, dict):
-            yield from leaves(inner, f"{path}.")
-        elif path != "kind":
-            yield path, inner

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from ..results.apart import leaves
 from ..results.record import json_sha256
 from .models import Cell, Entry
-from .settings import leaves
 
 
 def key(value: float) -> str:

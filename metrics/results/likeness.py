@@ -4,13 +4,12 @@ A copy of somebody's answers may be shifted, scaled, bent, sprinkled with noise,
 the answers stays. Two models, or two seeds of one, put far more rows in another order, even where both are good.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ..scores import ranks
 
 NEAR = 0.1
 """Of the distance between answers and truth: answers that lie nearer to one another have the same place. Of all pairs
@@ -22,6 +21,8 @@ FEWEST = 20
 _MOST_TIED = 0.02
 """Of the answers: where more rows share one answer (a class, a round number), its place says nothing."""
 _MOST_ROWS = 2048
+_PROBE, _PROBE_SHARE = 64, 0.5
+"""Rows that are looked at first, and the share of them that must agree for all to be looked at."""
 _TOP = 65534
 _NOWHERE = 65535
 
@@ -53,39 +54,62 @@ def places_of(answers: NDArray[np.float64], targets: NDArray[np.float64]) -> Pla
     known = found != _NOWHERE
     if known.sum() < FEWEST:
         return None
-    true = (ranks(targets) - 1) / max(len(targets) - 1, 1) * _TOP
+    true, _ = _places(targets)
     error = float(np.median(np.abs(found[known] - true[known])))
     chosen = np.linspace(0, len(answers) - 1, min(len(answers), _MOST_ROWS)).astype(np.intp)
     return Places(found[chosen].astype("<u2").tobytes(), error)
 
 
-def alike(one: Places, others: Sequence[Places]) -> NDArray[np.bool_]:
-    """Tell which of some runs on the same rows are copies of one, or it of them.
+def alike(runs: Sequence[Places]) -> list[list[int]]:
+    """Tell which runs on the same rows are copies of which before them.
 
     Args:
-        one: A run.
-        others: Others, ``m`` of them.
+        runs: Any number of runs; those of another number of rows are on other data.
 
     Returns:
-        Shape ``(m,)``.
+        For each run the numbers of the earlier ones that it is a copy of, or that are copies of it.
     """
-    mine = np.frombuffer(one.of_rows, "<u2").astype(np.int32)
-    theirs = np.frombuffer(b"".join(other.of_rows for other in others), "<u2").reshape(len(others), -1)
-    near = NEAR * np.minimum(one.error, np.array([other.error for other in others]))
-    both = (theirs != _NOWHERE) & (mine != _NOWHERE)
-    same = np.abs(theirs.astype(np.int32) - mine) <= near[:, None]
+    found: list[list[int]] = [[] for _ in runs]
+    by_size: dict[int, list[int]] = defaultdict(list)
+    for number, run in enumerate(runs):
+        by_size[len(run.of_rows)].append(number)
+    for numbers in by_size.values():
+        its = [runs[number] for number in numbers]
+        rows = np.frombuffer(b"".join(run.of_rows for run in its), "<u2").reshape(len(its), -1)
+        errors = np.array([run.error for run in its])
+        # Most runs are far apart, which a few rows tell.
+        probe = rows[:, np.linspace(0, rows.shape[1] - 1, min(rows.shape[1], _PROBE)).astype(np.intp)]
+        for last in range(1, len(its)):
+            near = NEAR * np.minimum(errors[:last], errors[last])
+            maybe = np.flatnonzero(_agree(probe[:last], probe[last], near, _PROBE_SHARE, fewest=0))
+            sure = maybe[_agree(rows[maybe], rows[last], near[maybe], SHARE, fewest=FEWEST)]
+            found[numbers[last]] = [numbers[one] for one in sure]
+    return found
+
+
+def _agree(
+    rows: NDArray[np.uint16], one: NDArray[np.uint16], near: NDArray[np.float64], share: float, *, fewest: int
+) -> NDArray[np.bool_]:
+    """Whether such a share of the rows that have a place in both have the same."""
+    both = (rows != _NOWHERE) & (one != _NOWHERE)
+    same = both & (np.abs(rows.astype(np.int32) - one.astype(np.int32)) <= near[:, None])
     n = both.sum(axis=1)
-    found: NDArray[np.bool_] = (n >= FEWEST) & ((both & same).sum(axis=1) >= SHARE * n)
+    found: NDArray[np.bool_] = (n >= fewest) & (same.sum(axis=1) >= share * n)
     return found
 
 
 def _among(answers: NDArray[np.float64]) -> NDArray[np.float64]:
     found = np.full(len(answers), float(_NOWHERE))
     there = ~np.isnan(answers)
-    given = answers[there]
-    if given.size > 1:
-        _, which, counts = np.unique(given, return_inverse=True, return_counts=True)
-        places = np.rint((ranks(given) - 1) / (given.size - 1) * _TOP)
-        few = counts[which] <= max(_MOST_TIED * given.size, 1)
-        found[there] = np.where(few, places, _NOWHERE)
+    if there.sum() > 1:
+        places, alike_rows = _places(answers[there])
+        few = alike_rows <= max(_MOST_TIED * len(places), 1)
+        found[there] = np.where(few, np.rint(places), _NOWHERE)
     return found
+
+
+def _places(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Places of values, the mean of them where several are equal, and how many are."""
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts + 1) / 2
+    return ranks[which] / (len(values) - 1) * _TOP, counts[which]

@@ -1,15 +1,14 @@
 """Which of many runs say the same where they should differ, or differ where they should say the same."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import numpy as np
 from pydantic import JsonValue
 
-from .likeness import alike
-from .record import ResultRecord, settings_by_content
+from .likeness import Places, alike
+from .record import ResultRecord, json_sha256, settings_by_content
 from .verify_run import Verification
 
 Difference = Literal["runs", "seeds", "models", "protocols", "settings"]
@@ -52,48 +51,60 @@ def copies(found: Iterable[Verification]) -> list[Copy]:
     Args:
         found: What was verified. Each run is named with one of those before it.
     """
-    groups: dict[tuple[str, str], list[Verification]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[_Run]] = defaultdict(list)
     for one in found:
-        if one.record is not None and not one.faults and one.answers is not None and one.record.counts.n_scored:
-            groups[one.record.task, one.record.data.labels_sha256].append(one)
+        record = one.record
+        if record is not None and not one.faults and one.answers is not None and record.counts.n_scored:
+            run = _Run(one.folder, record, json_sha256(said_of(record)), one.answers, one.places)
+            groups[record.task, record.data.labels_sha256].append(run)
     return [pair for runs in groups.values() for pair in _within(runs)]
 
 
-def _within(runs: list[Verification]) -> Iterable[Copy]:
+class _Run(NamedTuple):
+    """A sound run: what is said of it, and its answers by their hash and their places."""
+
+    folder: Path
+    record: ResultRecord
+    said: str
+    answers: str
+    places: Places | None
+
+
+def _within(runs: list[_Run]) -> Iterator[Copy]:
+    near = _near(runs)
+    with_answers: dict[str, list[int]] = defaultdict(list)
+    of_seed: dict[tuple[str, int], list[int]] = defaultdict(list)
     for number, run in enumerate(runs):
-        near = _near(run, runs[:number])
+        same, seed = with_answers[run.answers], of_seed[run.said, run.record.protocol.seed]
         pairs = []
-        for other, is_near in zip(runs, near, strict=False):
-            exact = run.answers == other.answers
-            of = _difference(other, run)
-            if (of == "runs" and not exact) or (of is not None and of != "runs" and (exact or is_near)):
-                if of == "settings" and not exact:
-                    continue
-                pairs.append(Copy(other.folder, run.folder, of, exact))
+        for other in sorted({*same, *near[number], *seed}):
+            exact, of = runs[other].answers == run.answers, _difference(runs[other], run)
+            # A run that stands twice is no fault, and two settings are told only where they change nothing at all.
+            if of is not None and {"runs": not exact, "settings": exact}.get(of, True):
+                pairs.append(Copy(runs[other].folder, run.folder, of, exact))
+        same.append(number)
+        seed.append(number)
         if pairs:
             yield min(pairs, key=lambda pair: (_ORDER.index(pair.of), not pair.exact))
 
 
-def _near(run: Verification, others: list[Verification]) -> list[bool]:
-    """Which of the others agree in all but noise."""
-    found = np.zeros(len(others), dtype=bool)
-    if run.places is not None:
-        size = len(run.places.of_rows)
-        placed = [(i, o.places) for i, o in enumerate(others) if o.places is not None and len(o.places.of_rows) == size]
-        if placed:
-            found[[i for i, _ in placed]] = alike(run.places, [places for _, places in placed])
-    return [bool(one) for one in found]
+def _near(runs: list[_Run]) -> list[list[int]]:
+    """For each run the earlier ones that agree with it in all but noise."""
+    placed = [(number, run.places) for number, run in enumerate(runs) if run.places is not None]
+    found: list[list[int]] = [[] for _ in runs]
+    for (number, _), others in zip(placed, alike([places for _, places in placed]), strict=True):
+        found[number] = [placed[other][0] for other in others]
+    return found
 
 
-def _difference(one: Verification, other: Verification) -> Difference | None:
+def _difference(one: _Run, other: _Run) -> Difference | None:
     """In what two runs should differ; None where they need not."""
     first, second = one.record, other.record
-    assert first is not None and second is not None  # noqa: S101 - both are sound
     if first.model.id != second.model.id:
         return "models"
     if first.modality != second.modality:
         return None
-    if said_of(first) == said_of(second):
+    if one.said == other.said:
         return "runs" if first.protocol.seed == second.protocol.seed else "seeds"
     return "settings" if _kept_back(first) == _kept_back(second) else "protocols"
 

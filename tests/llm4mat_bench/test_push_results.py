@@ -5,8 +5,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,24 +20,27 @@ import yaml
 from forgery import change_record, forge_record
 from hub_double import Blob, HubDouble
 from huggingface_hub import HfApi, ModelCard, SpaceCard, metadata_load, parse_eval_result_entries, snapshot_download
-from huggingface_hub.repocard_data import eval_results_to_model_index
-from toy_runs import toy_run
+from huggingface_hub.repocard_data import EvalResult, eval_results_to_model_index
+from toy_runs import toy_answers, toy_run
 
 from llm4mat_bench import load_model
-from llm4mat_bench.dataset_builder.catalogue import get_source
+from llm4mat_bench.dataset_builder.catalogue import get_source, get_task
 from llm4mat_bench.dataset_builder.dataset_folder.card_sections import begin_mark
 from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.export.sample import build_sample
 from llm4mat_bench.errors import DataError, UsageError
-from llm4mat_bench.hub import HubError, check_dataset_folder, push_folder
+from llm4mat_bench.hub import HubError, check_dataset_folder, model_push, push_folder
+from llm4mat_bench.hub.errors import redact
 from llm4mat_bench.hub.front_matter import put_keys, split_card
-from llm4mat_bench.hub.model_card import SECTION
+from llm4mat_bench.hub.model_card import SECTION, _use
 from llm4mat_bench.hub.model_push import ModelPush, push_results
 from llm4mat_bench.hub.predictions_push import push_predictions
 from llm4mat_bench.hub.result_entries import merged_entries, merged_index
 from llm4mat_bench.hub.space_push import push_leaderboard
+from llm4mat_bench.hub.staging import staging_folder
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
+from llm4mat_bench.metrics.leaderboard.entries import entries_of, sound_runs
 from llm4mat_bench.metrics.results.places import Truths
 from llm4mat_bench.metrics.results.record import read_record
 from llm4mat_bench.metrics.results.verify import verify_results
@@ -210,6 +215,37 @@ def test_a_model_that_was_changed_is_not_sent(shared: HubDouble, trained: Path, 
     assert ("model", MODEL) not in shared.repos
 
 
+def test_a_model_that_the_card_does_not_tell_of_any_more_goes(shared: HubDouble, trained: Path, tmp_path: Path) -> None:
+    """The repo's name alone must not answer with the model of an earlier run."""
+    one = Path(shutil.copytree(trained / "sample" / "band_gap", tmp_path / "one" / "sample" / "band_gap"))
+    push(one, model="composition_gbm")
+    held = shared.repo("model", MODEL)
+    put(shared, {"model/notes.txt": "of people"})
+    before = set(held.files())
+    push(one, model="composition_gbm", weights=False, message="the same run: its model stays")
+    assert set(held.files()) == before and f'load_model("{MODEL}")' in text_of(shared, "README.md")
+    lines: list[str] = []
+    other = trained / "sample" / "is_stable"
+    push(other, model="composition_gbm", weights=False, tell=lines.append)
+    assert [path for path in held.files() if path.startswith("model/")] == ["model/notes.txt"]
+    assert any("of another run than the card tells of" in line for line in lines)
+    assert "There are no weights here" in text_of(shared, "README.md")
+    with pytest.raises(UsageError, match="no trained model in this repo"):
+        load_model(MODEL)
+    push(one, model="composition_gbm")
+    push(trained, model="composition_gbm")
+    assert "model/model.json" not in held.files(), "several lie with their runs"
+    assert sum(path.endswith("/model/model.json") for path in held.files()) == 2
+
+
+def test_a_branch_is_named_where_the_model_is_loaded(shared: HubDouble, trained: Path) -> None:
+    for results, repo in ((trained / "sample" / "band_gap", "org/one"), (trained, "org/two")):
+        push(results, repo, model="composition_gbm", revision="dev")
+        (code,) = re.findall(r"```python\n(.*?)```", text_of(shared, "README.md", repo, "dev"), re.DOTALL)
+        assert 'revision="dev"' in code
+        exec(code, {})
+
+
 def test_duplicates_are_looked_for_on_the_hub_too(shared: HubDouble, one: Path, built: Path, tmp_path: Path) -> None:
     found = []
     for place in (str(built), DATA):
@@ -270,7 +306,8 @@ def test_the_sample_points_at_a_repo_that_holds_it(logged_in: HubDouble, trained
 def test_rows_of_models_with_a_base_model_are_found(shared: HubDouble, runs: Path, built: Path, tmp_path: Path) -> None:
     push(runs, "org/root")
     tuned = tmp_path / "tuned"
-    toy_run(tuned, "mp/band_gap", data=built, settings={"model_id": "google/t5-v1_1-small"})
+    base = {"model_id": "google/t5-v1_1-small", "model_revision": "e8" * 20}
+    toy_run(tuned, "mp/band_gap", data=built, settings=base)
     push(tuned, "org/tuned")
     assert ModelCard.load("org/tuned").data.base_model == "google/t5-v1_1-small"
     assert "base_model" not in metadata_load(Path(snapshot_download("org/root")) / "README.md")
@@ -430,6 +467,11 @@ def test_the_index_of_another_name_is_not_renamed() -> None:
     theirs = [{"name": "other", "results": [{"task": {"type": "x"}}]}]
     merged = merged_index(theirs, "ours", [])
     assert merged == theirs
+    row = EvalResult("t", "org/data", "data", "mad_mae", 1.5, source_name="LLM4Mat-Bench", source_url="https://x")
+    first, second = merged_index(theirs, "ours", [row])
+    assert first == theirs[0] and second["name"] == "ours" and len(second["results"]) == 1
+    renamed = merged_index([{**second, "name": "Our model"}], "ours", [row])
+    assert renamed == [{**second, "name": "Our model"}], "people may call it something else"
     assert merged_index(None, "ours", []) == [{"name": "ours", "results": []}]
     assert eval_results_to_model_index("x", [])[0]["results"] == []
     assert merged_entries(None, [], "x") == ""
@@ -467,7 +509,7 @@ def test_trials_and_controls_are_not_among_the_results(
 def test_several_models_or_settings_must_be_chosen(shared: HubDouble, runs: Path, built: Path, tmp_path: Path) -> None:
     results = Path(shutil.copytree(runs, tmp_path / "results"))
     toy_run(results, "mp/band_gap", data=built, model="another")
-    with pytest.raises(UsageError, match=r"several models: another .* toy"):
+    with pytest.raises(UsageError, match=r"several models: another, toy\."):
         push(results)
     push(results, model="another")
     toy_run(results, "mp/band_gap", data=built, settings={"depth": 9})
@@ -476,6 +518,76 @@ def test_several_models_or_settings_must_be_chosen(shared: HubDouble, runs: Path
     row = re.search(r"--row (\w+)", str(refused.value))
     assert row is not None
     push(results, "org/one", model="toy", row=row[1])
+
+
+def test_a_repo_tells_of_one_model(shared: HubDouble, one: Path, built: Path, tmp_path: Path) -> None:
+    push(one)
+    toy_run(tmp_path / "other", "mp/band_gap", data=built, model="another")
+    with pytest.raises(DataError, match=r"org/model: its card tells of `toy`, and a card tells of one model"):
+        push(tmp_path / "other")
+    assert "`another`" not in text_of(shared, "README.md")
+
+
+def test_a_revision_of_a_model_can_be_chosen(
+    shared: HubDouble, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import toy_runs
+
+    toy_run(tmp_path, "mp/band_gap", data=built)
+    identity = toy_runs.ModelIdentity
+    monkeypatch.setattr(toy_runs, "ModelIdentity", lambda **said: identity(**{**said, "revision": "2"}))
+    toy_run(tmp_path, "mp/is_stable", data=built)
+    with pytest.raises(UsageError, match=r"several revisions: toy@1, toy@2\. .* --model NAME@REVISION"):
+        push(tmp_path, model="toy")
+    push(tmp_path, model="toy@1")
+    assert "`toy` (revision `1`" in text_of(shared, "README.md")
+    push(tmp_path, model="toy@2")
+    page = text_of(shared, "README.md")
+    assert "`toy` (revision `2`" in page and "`toy` (revision `1`" not in page and "| mp/is_stable |" in page
+
+
+def test_a_row_is_a_setting_in_all_its_modalities(shared: HubDouble, built: Path, tmp_path: Path) -> None:
+    for modality, depth in (("composition", 3), ("composition", 9), ("description", 3)):
+        toy_run(tmp_path, "mp/band_gap", data=built, modality=modality, settings={"depth": depth})
+    toy_run(tmp_path, "mp/is_stable", data=built, settings={"depth": 9})
+    found = verify_results(tmp_path, [DATA])
+    entries = entries_of(get_source("mp"), sound_runs(found, get_source("mp")))
+    (row,) = (one for one in entries if one.modality == "description")
+    pushed = push(tmp_path, row=row.id)
+    shown = [line for line in text_of(shared, "README.md").splitlines() if line.startswith("| mp/")]
+    assert [line.split(" | ")[:2] for line in shown] == [
+        ["| mp/band_gap", "composition"],
+        ["| mp/band_gap", "description"],
+    ]
+    assert {line.partition(", row")[0] for line in pushed.results.left_out} == {
+        "mp/band_gap, composition",
+        "mp/is_stable, composition",
+    }
+    assert text_of(shared, "README.md").count("- Not shown: ") == 2
+
+
+def test_paths_of_the_builders_machine_stay_there(shared: HubDouble, built: Path, tmp_path: Path) -> None:
+    """A checkpoint in a folder is no base model, whatever its name; of paths the card has the last part."""
+    settings = {
+        "model_id": "checkpoints/bert",
+        "model_revision": "3f" * 32,
+        "cache": "/home/somebody/secret/cache",
+        "more": ["~/secret/x", r"C:\secret\y", "mean"],
+        "rate": 0.1,
+    }
+    toy_run(tmp_path, "mp/band_gap", data=built, settings=settings, places={"model_id": "3f" * 32})
+    push(tmp_path)
+    page = text_of(shared, "README.md")
+    assert "base_model" not in page and "secret" not in page and "checkpoints" not in page
+    assert '"cache": "cache"' in page and '"model_id": "bert"' in page and '["x", "y", "mean"]' in page
+
+
+def test_what_a_model_is_for_is_said_in_words() -> None:
+    gap, stable, direct = (get_task(f"mp/{name}") for name in ("band_gap", "is_stable", "is_gap_direct"))
+    assert _use([gap, stable]) == (
+        "Predicting the band gap of crystals and telling of which ones it holds that “is on the convex hull”"
+    )
+    assert _use([stable, direct]).endswith("crystals it holds that “is on the convex hull” or “band gap is direct”")
 
 
 def test_names_of_others_are_no_markup(shared: HubDouble, built: Path, tmp_path: Path) -> None:
@@ -558,8 +670,6 @@ def test_a_card_that_was_changed_meanwhile_is_not_overwritten(
 ) -> None:
     push(runs)
     put(shared, {"README.md": PEOPLE})
-    from llm4mat_bench.hub import model_push
-
     stage = model_push.stage_model
 
     def stage_slowly(*arguments: Any, **options: Any) -> Any:
@@ -600,6 +710,48 @@ def test_predictions_are_read_back_by_name(
     record = read_record(run / "result.json")
     columns = ["material_id", "target", "prediction", "score"]
     assert json.loads(loaded.stdout.splitlines()[-1]) == [record.counts.n_total, columns]
+
+
+def test_controls_are_marked_among_predictions_and_copies_count_once(
+    shared: HubDouble, one: Path, built: Path, tmp_path: Path
+) -> None:
+    for copy in ("a", "b"):
+        shutil.copytree(one, tmp_path / copy)
+    toy_run(tmp_path / "c", "mp/band_gap", data=built, control="shuffled")
+    toy_run(tmp_path / "c", "mp/efermi", data=built, train_rows=20)
+    push_predictions(tmp_path, "org/preds", Truths([DATA]), private=False)
+    page = shared.repo("dataset", "org/preds").files()["README.md"].content.decode()
+    rows = [line for line in page.splitlines() if line.startswith("| mp/")]
+    assert len(rows) == len(yaml.safe_load(split_card(page)[0])["configs"]) == 3
+    assert sum("(**not ranked:** control: shuffled)" in row for row in rows) == 1
+    assert sum("(**not ranked:** 20 training rows)" in row for row in rows) == 1
+
+
+def test_two_runs_of_one_name_are_not_published_as_one(
+    shared: HubDouble, one: Path, built: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(one, tmp_path / "a")
+    again = toy_run(tmp_path / "b", "mp/band_gap", data=built, answers=toy_answers("mp/band_gap", data=built, noise=9))
+    assert again.name == next(one.rglob("result.json")).parent.name
+    with pytest.raises(DataError, match="another run of the same name"):
+        push_predictions(tmp_path, "org/preds", Truths([DATA]))
+    assert ("dataset", "org/preds") not in shared.repos
+
+
+def test_data_that_loads_by_itself_is_not_hidden_by_predictions(shared: HubDouble, one: Path) -> None:
+    held = shared.add_repo("dataset", "org/mine")
+    files = {"README.md": Blob(b"---\nlicense: mit\n---\n", False), "data/train.csv": Blob(b"a\n1\n", False)}
+    held.commit("main", {**held.files(), **files}, "people")
+    with pytest.raises(DataError, match=r"org/mine holds data of its own \(data/train\.csv\)"):
+        push_predictions(one, "org/mine", Truths([DATA]))
+    told = Blob(b"---\nconfigs:\n- config_name: default\n  data_files: data/train.csv\n---\n", False)
+    held.commit("main", {**held.files(), "README.md": told}, "people")
+    push_predictions(one, "org/mine", Truths([DATA]))
+    names = [
+        one["config_name"]
+        for one in yaml.safe_load(split_card(held.files()["README.md"].content.decode())[0])["configs"]
+    ]
+    assert names[0] == "default" and len(names) == 2
 
 
 def test_another_push_of_predictions_keeps_the_card_and_the_runs_before(shared: HubDouble, runs: Path) -> None:
@@ -716,6 +868,34 @@ def test_a_content_that_the_storage_damaged_unnoticed_is_noticed(shared: HubDoub
     shared.damage_uploads(1, noticed=False)
     with pytest.raises(HubError, match="does not hold 1 of the files as they are here"):
         push(one)
+
+
+def test_a_password_in_the_hubs_address_is_nowhere(
+    shared: HubDouble, one: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some mirrors of the Hub ask for one."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", shared.url.replace("://", "://user:s3cret@"))
+    monkeypatch.setattr(model_push, "hub_api", lambda: HfApi(endpoint=shared.url))
+    monkeypatch.setattr("llm4mat_bench.hub.upload.hub_api", lambda: HfApi(endpoint=shared.url))
+    pushed = push(one)
+    assert pushed.result.url == f"{shared.url}/{MODEL}"
+    assert shared.url in text_of(shared, ENTRIES)
+    assert not any(b"s3cret" in blob.content for blob in shared.repo("model", MODEL).files().values())
+    shared.fail("GET", "/api/models/*", 401)
+    with pytest.raises(HubError, match=r"\(401\)") as refused:
+        push(one)
+    assert "s3cret" not in str(refused.value) and shared.url in str(refused.value)
+    assert redact("https://user:s3cret@hub.example/x") == "https://hub.example/x"
+
+
+def test_what_was_put_together_goes_when_the_program_is_asked_to_end() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as left, staging_folder() as folder:
+        (folder / "weights").write_bytes(b"x")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert left.value.code == 143
+    assert not folder.exists() and signal.getsignal(signal.SIGTERM) is before
 
 
 def test_the_token_is_nowhere(shared: HubDouble, one: Path, tmp_path: Path, call: Callable[..., Any]) -> None:

@@ -27,8 +27,9 @@ from llm4mat_bench.drawing.style import figure_bytes, svg_for_page
 from llm4mat_bench.metrics.figures.answers import Answers, parity, residuals
 from llm4mat_bench.metrics.figures.calibration import mean_calibration, reliability, spread_calibration
 from llm4mat_bench.metrics.figures.classes import class_scores, roc, roc_points
+from llm4mat_bench.metrics.figures.curves import learning_curves
 from llm4mat_bench.metrics.figures.elements import PLACES, SYMBOLS, element_means, periodic_table
-from llm4mat_bench.metrics.figures.of_runs import learning_curves, run_name
+from llm4mat_bench.metrics.figures.names import run_name
 from llm4mat_bench.metrics.figures.runs import Share, Size, coverage, learning
 from llm4mat_bench.metrics.figures.sheets import BINS_PER_INCH, SIDE, Panel, limits, sheet, sketch
 from llm4mat_bench.metrics.results.record import read_record
@@ -151,9 +152,9 @@ def test_each_element_has_its_place_and_the_mean_of_its_materials() -> None:
         its = [e for e, held in zip(errors, presence[:, index], strict=True) if held and not np.isnan(e)]
         assert counts[index] == len(its)
         assert means[index] == pytest.approx(np.mean(its))
-    svg = texts(figure_bytes(periodic_table(counts, means, "mean absolute error (eV)", "x"), "svg"))
+    svg = texts(figure_bytes(periodic_table(counts, means, "mean absolute error", "eV", "x"), "svg"))
     assert "mean absolute error (eV)" in svg and " Og " in f" {svg} "
-    empty = periodic_table(np.zeros(118, np.int64), np.full(118, np.nan), "error", "none")
+    empty = periodic_table(np.zeros(118, np.int64), np.full(118, np.nan), "error", None, "none")
     ElementTree.fromstring(figure_bytes(empty, "svg"))
 
 
@@ -206,7 +207,7 @@ def test_coverage_and_learning_show_all_runs() -> None:
     assert [label.get_text() for label in bars.get_yticklabels()] == ["a $b  80.0 %", "c  100.0 %"]
     lines = {f"m{i}": [Size(10, 1.0 + i, None, None), Size(100, 2.0 + i, 1.5, 9.0)] for i in range(12)}
     figure = learning(lines, "MAD:MAE", 1.0, "t")
-    assert "4 more models are not drawn" in texts(figure_bytes(figure, "svg"))
+    assert "4 more models, which reach no higher, are not drawn" in texts(figure_bytes(figure, "svg"))
 
 
 def test_the_same_figure_has_the_same_bytes_whatever_the_users_settings() -> None:

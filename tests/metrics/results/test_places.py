@@ -78,6 +78,22 @@ def test_without_its_data_a_run_is_told_apart(results: Path, tmp_path: Path, cal
     assert (len(sample["entries"]), sample["apart"]) == (1, [])
 
 
+def test_a_figure_of_a_run_without_its_data_says_so(
+    results: Path, data: Path, tmp_path: Path, call: Callable[..., Any]
+) -> None:
+    pytest.importorskip("matplotlib")
+    words = ("plot", "parity", results, "--format", "svg", "--out", tmp_path)
+    called = call(*words)
+    assert called.status == 0
+    assert f"data not compared: 1 run of {MP}, whose data is not at hand" in " ".join(called.err.split())
+    mp, sample = (next(tmp_path.glob(f"parity-{source}-*.svg")) for source in ("mp", "sample"))
+    assert "data not compared" in mp.read_text()
+    assert "data not compared" not in sample.read_text()
+    assert len(json.loads(call(*words, "--json").out)["not_compared"]) == 1
+    called = call(*words, "--data", data)
+    assert "not compared" not in called.err + mp.read_text()
+
+
 def test_with_its_data_it_is_ranked_under_the_place_given(
     results: Path, data: Path, tmp_path: Path, call: Callable[..., Any]
 ) -> None:
@@ -144,7 +160,9 @@ def test_a_place_that_served_nothing_is_named(results: Path, data: Path, call: C
     shutil.rmtree(results / "mp")
     called = call("verify", results, "--data", data)
     assert called.status == 0
-    assert f"--data {data}: no run is on this data" in " ".join(called.err.split())
+    assert f"--data {data}: no run was compared with this data; those on the embedded sample need none" in " ".join(
+        called.err.split()
+    )
 
 
 def test_damaged_data_is_the_fault_of_the_runs_that_need_it(results: Path, data: Path, tmp_path: Path) -> None:
