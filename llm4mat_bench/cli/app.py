@@ -111,7 +111,7 @@ def main() -> None:
         err.print(f"error: {error.name} is not installed: pip install 'llm4mat-bench[{extra}]'", markup=False)
         sys.exit(1)
     except SystemExit as leaving:
-        if leaving.code == 130:  # typer makes this of Ctrl-C, without a word
+        if leaving.code in (130, 143):  # typer makes the first of Ctrl-C, without a word; a push the other of SIGTERM
             err.print("stopped. What was finished is kept.")
         raise
     except BrokenPipeError:

@@ -62,4 +62,6 @@ def tell_unused(truths: "Truths") -> None:
     """Say which of the places given served nothing."""
     for place in truths.places:
         if place not in truths.used:
-            err.print(f"--data {place}: no run is on this data", markup=False, highlight=False, soft_wrap=True)
+            # A repo may well hold the embedded sample, too; its runs are compared with the package's own.
+            line = f"--data {place}: no run was compared with this data; those on the embedded sample need none"
+            err.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from . import patience
-from .errors import HubError, explain
+from .errors import HubError, explain, redact
 from .patience import may_pass, wait_of
 from .plan import git_blob_id_of
 from .pull_request import PullRequest
@@ -50,7 +50,7 @@ def open_request(
 
     def make() -> PullRequest:
         info = _create_commit(api, plan, additions, message, create_pr=True)
-        return PullRequest(str(info.oid), str(info.pr_url), str(info.pr_revision))
+        return PullRequest(str(info.oid), redact(str(info.pr_url)), str(info.pr_revision))
 
     return _insistently(plan, "opening a pull request at", make, proposed)
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from ..errors import LLM4MatError
 
 _TOKEN_LIKE = re.compile(r"\bhf_[A-Za-z0-9]{6,}|\b(Bearer|Basic)\s+\S+", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
 _RESUME = "The same call goes on where this one stopped."
 
 
@@ -15,13 +16,20 @@ class HubError(LLM4MatError):
 
 
 def redact(text: str) -> str:
-    """Take the user's token, and anything that looks like one, out of a text."""
+    """Take the user's token, anything that looks like one, and names and passwords in addresses out of a text."""
     from huggingface_hub import get_token
 
     token = get_token()
     if token:
         text = text.replace(token, "hf_***")
-    return _TOKEN_LIKE.sub("hf_***", text)
+    return _TOKEN_LIKE.sub("hf_***", _CREDENTIALS.sub("", text))
+
+
+def shown_endpoint() -> str:
+    """The Hub's address, without a name and password that may be in it."""
+    from huggingface_hub import constants
+
+    return _CREDENTIALS.sub("", constants.ENDPOINT)
 
 
 @contextmanager
@@ -59,10 +67,9 @@ def explain(error: BaseException, *, repo: str, doing: str) -> str:
         doing: What was being done.
     """
     import httpx2
-    from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled
 
-    endpoint = constants.ENDPOINT
+    endpoint = shown_endpoint()
     for cause in causes(error):
         if isinstance(cause, HfHubHTTPError):
             status = cause.response.status_code

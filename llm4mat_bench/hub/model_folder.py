@@ -94,6 +94,11 @@ def stage_predictions(folder: Path, runs: Sequence[tuple[Path, ResultRecord]], c
 
 def _stage_record(folder: Path, home: Path, record: ResultRecord) -> None:
     to = folder / path_of(record)
+    if to.exists():
+        raise DataError(
+            f"{home}: another run of the same name ({path_of(record)}) with other answers or of another time is among "
+            "the results; take one of them away"
+        )
     to.mkdir(parents=True, exist_ok=True)
     for name in (RESULT_FILE, record.predictions.file):
         shutil.copyfile(home / name, to / name)

@@ -1,7 +1,6 @@
 """Publish a model's results as a model repo: card, metadata, records, predictions, the trained model."""
 
 import difflib
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,14 @@ from ..baselines.artifacts import MODEL_FOLDER
 from ..metrics.results.places import Truths
 from ..progress import Progress, silent
 from .benchmark_repo import BenchmarkRepos
+from .errors import shown_endpoint
 from .front_matter import comments_that_go
 from .model_card import RECORDS
 from .model_folder import CARD, MODEL_MANIFEST, stage_model
 from .model_results import ModelResults, model_results
 from .records import PushResult
 from .result_entries import ENTRIES_FILE, entries_that_go, metadata_of
+from .staging import staging_folder
 from .state import check_repo_name, hub_api, read_state, text_on_hub
 from .upload import push_folder
 
@@ -89,10 +90,9 @@ def push_results(
     state = read_state(api, repo, "model", revision)
     present = {name: text_on_hub(api, repo, "model", state, name) for name in (CARD, ENTRIES_FILE, MODEL_MANIFEST)}
     there = {name: text for name, text in present.items() if text is not None}
-    records = f"{api.endpoint}/{repo}/tree/{revision}/{RECORDS}"
+    records = f"{shown_endpoint()}/{repo}/tree/{revision}/{RECORDS}"
     metadata = metadata_of(found, BenchmarkRepos(truths), records)
-    with tempfile.TemporaryDirectory(prefix="llm4mat-push-") as temporary:
-        folder = Path(temporary)
+    with staging_folder() as folder:
         summary = stage_model(
             folder,
             repo,

@@ -1,16 +1,16 @@
 """Publish records and predictions as a dataset repo, which `verify` and `leaderboard` read back by its name."""
 
 import re
-import tempfile
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path, PurePosixPath
 
 from ..dataset_builder.dataset_folder.card_sections import begin_mark, end_mark, put_section
+from ..errors import DataError
 from ..metrics.headline import headline_name, whole_headline, written, written_interval
 from ..metrics.protocols import ClassificationReport, RegressionReport
 from ..metrics.results.names import is_repo_name
 from ..metrics.results.places import Truths
-from ..metrics.results.record import RESULT_FILE, ResultRecord
+from ..metrics.results.record import RESULT_FILE, ResultRecord, shortfalls
 from ..metrics.results.verify import Verification, verify_results
 from ..progress import Progress, silent
 from .errors import hub_errors
@@ -20,6 +20,7 @@ from .model_folder import CARD, stage_predictions
 from .model_results import require_sound
 from .patience import patiently
 from .records import PushResult
+from .staging import staging_folder
 from .state import check_repo_name, hub_api, read_state, text_on_hub
 from .upload import push_folder
 
@@ -28,6 +29,7 @@ _TAGS = ("llm4mat-bench", "predictions", "materials-science")
 _HEAD = """\
 | task | reads | model | score, whole test set | answered | compared with the data |
 |---|---|---|---|---|---|"""
+_NO_DATA = re.compile(r"(^|/)\.|\.(md|py|ya?ml|toml|cff)$|(^|/)(LICEN[CS]E|NOTICE)(\.txt)?$", re.IGNORECASE)
 _LINK = re.compile(rf"\]\(({RECORDS}/[^()\s]+/result\.json)\)")
 
 
@@ -64,20 +66,22 @@ def push_predictions(
 
     Raises:
         UsageError: The call is at fault.
-        DataError: A run does not verify, or what stands in the card on the Hub cannot be merged.
+        DataError: A run does not verify, what stands in the card on the Hub cannot be merged, or the repo holds data of
+            its own that would not load any more.
         HubError: The Hub refused or could not be reached.
     """
     check_repo_name(repo)
     found = verify_results(results, truths, progress, workers=workers)
     require_sound(found)
+    # A copy of a run is the run.
+    found = list({one.record.record_sha256: one for one in reversed(found) if one.record is not None}.values())[::-1]
     api = hub_api()
     state = read_state(api, repo, "dataset", revision)
     present = text_on_hub(api, repo, "dataset", state, CARD)
     card = card_text(present, repo, found, licence, {file.path for file in state.files})
     for line in comments_that_go(present or "", card, CARD):
         tell(line)
-    with tempfile.TemporaryDirectory(prefix="llm4mat-push-") as temporary:
-        folder = Path(temporary)
+    with staging_folder() as folder:
         records = [(one.folder, one.record) for one in found if one.record is not None]
         summary = stage_predictions(folder, records, card)
         return push_folder(
@@ -137,6 +141,7 @@ def card_text(
     block, body = split_card(present or "")
     where = f"{repo}/{CARD}"
     before = read_block(block, where)
+    _refuse_data_of_others(repo, before, there)
     runs = [(one.record, one.report, one.place) for one in found if one.record is not None and one.report is not None]
     kept = _rows_that_stay(body, {path_of(record) for record, _, _ in runs}, there)
     rows = sorted([*kept, *(_row(record, report, place) for record, report, place in runs)])
@@ -160,9 +165,28 @@ def _row(record: ResultRecord, report: RegressionReport | ClassificationReport, 
     checked = f"with {markdown(place)}" if place else "**not at hand**"
     return (
         f"| {record.task} | {record.modality} | [{markdown(record.model.id)}]({path_of(record)}/{RESULT_FILE}) | "
-        f"{headline_name(report)} {written(score)} {markdown(written_interval(score))} | "
+        f"{headline_name(report)} {written(score)} {markdown(written_interval(score))}{_apart(record)} | "
         f"{100 * report.coverage:.1f} % | {checked} |"
     )
+
+
+def _apart(record: ResultRecord) -> str:
+    """What keeps a run from being ranked, for whoever reads the score alone."""
+    reasons = shortfalls(record)
+    return f" (**not ranked:** {'; '.join(reasons)})" if reasons else ""
+
+
+def _refuse_data_of_others(repo: str, card: Mapping[str, object], there: Set[str]) -> None:
+    """Refuse a repo whose data loads without ``configs``: ours, once they are there, would be the only ones."""
+    if card.get("configs"):
+        return
+    own = [path for path in sorted(there) if not path.startswith(f"{RECORDS}/") and not _NO_DATA.search(path)]
+    if own:
+        raise DataError(
+            f"{repo} holds data of its own ({own[0]}), which `load_dataset` finds because its card has no `configs:`; "
+            "with those of predictions it would not. Push to a repo for predictions alone, or write `configs:` with "
+            f"that data into its {CARD} first"
+        )
 
 
 def _rows_that_stay(body: str, new: Set[str], there: Set[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import hub_errors
+from .errors import hub_errors, redact
 from .patience import patiently
 from .records import HubState, RepoType
 from .state import read_state
@@ -51,5 +51,5 @@ def open_request_like(
         branch = f"refs/pr/{one.num}"
         state = read_state(api, repo, repo_type, branch)
         if state.branch_exists and state.commit is not None and holds(state):
-            return PullRequest(state.commit, one.url, branch)
+            return PullRequest(state.commit, redact(one.url), branch)
     return None

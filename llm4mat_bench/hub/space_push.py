@@ -1,7 +1,6 @@
 """Publish a leaderboard page as a static Space."""
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from ..files import write_text
 from .front_matter import comments_that_go, with_keys
 from .preflight import list_folder
 from .records import FolderSummary, HubState, PushResult
+from .staging import staging_folder
 from .state import check_repo_name, hub_api, read_state, text_on_hub
 from .upload import push_folder
 
@@ -56,8 +56,7 @@ def push_leaderboard(
     if problems:
         raise DataError(f"{folder} is not fit to be published: {'; '.join(problems[:5])}")
     state = read_state(hub_api(), repo, "space", revision)
-    with tempfile.TemporaryDirectory(prefix="llm4mat-push-") as temporary:
-        staged = Path(temporary)
+    with staging_folder() as staged:
         for name in paths:
             (staged / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / name, staged / name)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from .errors import HubError, hub_errors, not_logged_in
+from .errors import HubError, hub_errors, not_logged_in, shown_endpoint
 from .patience import patiently
 from .records import HubState, RemoteFile, RepoType
 
@@ -39,10 +39,10 @@ def check_repo_name(repo: str) -> None:
 
 def require_token() -> None:
     """Raise a `UsageError` where neither the environment nor the login holds a token."""
-    from huggingface_hub import constants, get_token
+    from huggingface_hub import get_token
 
     if not get_token():
-        raise UsageError(not_logged_in(constants.ENDPOINT))
+        raise UsageError(not_logged_in(shown_endpoint()))
 
 
 def read_state(api: "HfApi", repo: str, repo_type: RepoType, revision: str) -> HubState:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..dataset_builder.dataset_folder.layout import CARD
 from ..errors import UsageError
 from .commits import differences, make_commit, open_request
-from .errors import HubError, causes, hub_errors
+from .errors import HubError, causes, hub_errors, shown_endpoint
 from .patience import patiently
 from .plan import make_plan
 from .preflight import stale_but_read
@@ -104,7 +104,7 @@ def push_folder(
         )
 
     plan = plan_for(state)
-    url = _url(api, repo, repo_type)
+    url = _url(repo, repo_type)
     if dry_run:
         return PushResult(plan=plan, dry_run=True, created=False, commit=state.commit, url=url)
     _refuse_mixture(summary, plan)
@@ -291,6 +291,6 @@ def _and_deletions(plan: PushPlan) -> str:
     return f", deleting {deleted}" if deleted else ""
 
 
-def _url(api: "HfApi", repo: str, repo_type: RepoType) -> str:
+def _url(repo: str, repo_type: RepoType) -> str:
     prefix = {"dataset": "datasets/", "space": "spaces/", "model": ""}[repo_type]
-    return f"{api.endpoint}/{prefix}{repo}"
+    return f"{shown_endpoint()}/{prefix}{repo}"

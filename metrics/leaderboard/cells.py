@@ -176,7 +176,8 @@ def mean_of(source: Source, cells: dict[str, Cell], kind: Kind) -> Cell | None:
     mean = weighted_mean(values, samples) if len(values) == len(there) else None
     by_published = weighted_mean(printed, samples) if len(printed) == len(there) else None
     scored = all(cell.perfect or cell.value is not None for _, cell in there)
-    infinite = scored and any(cell.perfect for _, cell in there) and len(there) == len(tasks)
+    exact = scored and any(cell.perfect for _, cell in there)
+    infinite = exact and len(there) == len(tasks)
     return Cell(
         value=mean if complete else None,
         perfect=infinite,
@@ -190,6 +191,7 @@ def mean_of(source: Source, cells: dict[str, Cell], kind: Kind) -> Cell | None:
         hard_labels=any(cell.hard_labels for _, cell in there),
         runs=(),
         partial=None if complete else mean,
+        partial_perfect=exact and not infinite,
         seconds=sum(cell.seconds or 0.0 for _, cell in there),
         tokens=sum(cell.tokens or 0 for _, cell in there) or None,
     )

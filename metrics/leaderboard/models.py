@@ -53,6 +53,7 @@ class Cell(Part):
         note: What a reader must know, if anything.
         error: What the answers are off, in the unit of the task; the balanced accuracy of classes.
         partial: A mean that lacks tasks, over those that are there.
+        partial_perfect: Such a mean with exact answers to one of them: beyond any number.
         unseen: Without duplicates of training rows; None where the data's texts were not at hand.
         seconds: Wall time of all seeds together.
         tokens: Read and written by all seeds together, where a record says it.
@@ -77,6 +78,7 @@ class Cell(Part):
     note: str | None = None
     error: str = ""
     partial: float | None = None
+    partial_perfect: bool = False
     unseen: Unseen | None = None
     seconds: float | None = None
     tokens: int | None = None
@@ -96,6 +98,11 @@ class Cell(Part):
         if self.perfect:
             return math.inf
         return -math.inf if self.value is None else self.value
+
+    @property
+    def partial_rank(self) -> float | None:
+        """As ``rank``, of a mean that lacks tasks."""
+        return math.inf if self.partial_perfect else self.partial
 
 
 class Entry(Part):

@@ -33,8 +33,8 @@ _TITLES = {
     "ranked": "",
     "reported": "Reported in the publication, not recomputed: valid answers only (the published protocol), AUC of hard "
     "labels",
-    "apart": "Not ranked: controls, trials, and runs whose data was not at hand: their ids and targets are their own "
-    "word",
+    "apart": "Not ranked: controls, trials, runs without most answers, and runs whose data was not at hand (their ids "
+    "and targets are their own word)",
 }
 
 

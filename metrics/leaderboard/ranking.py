@@ -61,7 +61,7 @@ def standing(*groups: Iterable[Cell | None]) -> tuple[float, ...] | None:
 
 def parts_last(*groups: Iterable[Cell | None]) -> tuple[float, ...]:
     """What rows with equal standings are put in order by: means over those tasks that are there."""
-    parts = [[cell.partial for cell in cells if cell is not None and cell.partial is not None] for cells in groups]
+    parts = [[cell.partial_rank for cell in its if cell and cell.partial_rank is not None] for its in groups]
     return tuple(-fmean(its) if its else math.inf for its in parts)
 
 

@@ -5,8 +5,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from forgery import change_record, forge_record
 from hub_double import Blob, HubDouble
 from huggingface_hub import HfApi, ModelCard, SpaceCard, metadata_load, parse_eval_result_entries, snapshot_download
 from huggingface_hub.repocard_data import EvalResult, eval_results_to_model_index
-from toy_runs import toy_run
+from toy_runs import toy_answers, toy_run
 
 from llm4mat_bench import load_model
 from llm4mat_bench.dataset_builder.catalogue import get_source, get_task
@@ -28,13 +30,15 @@ from llm4mat_bench.dataset_builder.export.build import build_source
 from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.export.sample import build_sample
 from llm4mat_bench.errors import DataError, UsageError
-from llm4mat_bench.hub import HubError, check_dataset_folder, push_folder
+from llm4mat_bench.hub import HubError, check_dataset_folder, model_push, push_folder
+from llm4mat_bench.hub.errors import redact
 from llm4mat_bench.hub.front_matter import put_keys, split_card
 from llm4mat_bench.hub.model_card import SECTION, _use
 from llm4mat_bench.hub.model_push import ModelPush, push_results
 from llm4mat_bench.hub.predictions_push import push_predictions
 from llm4mat_bench.hub.result_entries import merged_entries, merged_index
 from llm4mat_bench.hub.space_push import push_leaderboard
+from llm4mat_bench.hub.staging import staging_folder
 from llm4mat_bench.metrics.leaderboard import write_leaderboard
 from llm4mat_bench.metrics.leaderboard.entries import entries_of, sound_runs
 from llm4mat_bench.metrics.results.places import Truths
@@ -666,8 +670,6 @@ def test_a_card_that_was_changed_meanwhile_is_not_overwritten(
 ) -> None:
     push(runs)
     put(shared, {"README.md": PEOPLE})
-    from llm4mat_bench.hub import model_push
-
     stage = model_push.stage_model
 
     def stage_slowly(*arguments: Any, **options: Any) -> Any:
@@ -708,6 +710,48 @@ def test_predictions_are_read_back_by_name(
     record = read_record(run / "result.json")
     columns = ["material_id", "target", "prediction", "score"]
     assert json.loads(loaded.stdout.splitlines()[-1]) == [record.counts.n_total, columns]
+
+
+def test_controls_are_marked_among_predictions_and_copies_count_once(
+    shared: HubDouble, one: Path, built: Path, tmp_path: Path
+) -> None:
+    for copy in ("a", "b"):
+        shutil.copytree(one, tmp_path / copy)
+    toy_run(tmp_path / "c", "mp/band_gap", data=built, control="shuffled")
+    toy_run(tmp_path / "c", "mp/efermi", data=built, train_rows=20)
+    push_predictions(tmp_path, "org/preds", Truths([DATA]), private=False)
+    page = shared.repo("dataset", "org/preds").files()["README.md"].content.decode()
+    rows = [line for line in page.splitlines() if line.startswith("| mp/")]
+    assert len(rows) == len(yaml.safe_load(split_card(page)[0])["configs"]) == 3
+    assert sum("(**not ranked:** control: shuffled)" in row for row in rows) == 1
+    assert sum("(**not ranked:** 20 training rows)" in row for row in rows) == 1
+
+
+def test_two_runs_of_one_name_are_not_published_as_one(
+    shared: HubDouble, one: Path, built: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(one, tmp_path / "a")
+    again = toy_run(tmp_path / "b", "mp/band_gap", data=built, answers=toy_answers("mp/band_gap", data=built, noise=9))
+    assert again.name == next(one.rglob("result.json")).parent.name
+    with pytest.raises(DataError, match="another run of the same name"):
+        push_predictions(tmp_path, "org/preds", Truths([DATA]))
+    assert ("dataset", "org/preds") not in shared.repos
+
+
+def test_data_that_loads_by_itself_is_not_hidden_by_predictions(shared: HubDouble, one: Path) -> None:
+    held = shared.add_repo("dataset", "org/mine")
+    files = {"README.md": Blob(b"---\nlicense: mit\n---\n", False), "data/train.csv": Blob(b"a\n1\n", False)}
+    held.commit("main", {**held.files(), **files}, "people")
+    with pytest.raises(DataError, match=r"org/mine holds data of its own \(data/train\.csv\)"):
+        push_predictions(one, "org/mine", Truths([DATA]))
+    told = Blob(b"---\nconfigs:\n- config_name: default\n  data_files: data/train.csv\n---\n", False)
+    held.commit("main", {**held.files(), "README.md": told}, "people")
+    push_predictions(one, "org/mine", Truths([DATA]))
+    names = [
+        one["config_name"]
+        for one in yaml.safe_load(split_card(held.files()["README.md"].content.decode())[0])["configs"]
+    ]
+    assert names[0] == "default" and len(names) == 2
 
 
 def test_another_push_of_predictions_keeps_the_card_and_the_runs_before(shared: HubDouble, runs: Path) -> None:
@@ -824,6 +868,34 @@ def test_a_content_that_the_storage_damaged_unnoticed_is_noticed(shared: HubDoub
     shared.damage_uploads(1, noticed=False)
     with pytest.raises(HubError, match="does not hold 1 of the files as they are here"):
         push(one)
+
+
+def test_a_password_in_the_hubs_address_is_nowhere(
+    shared: HubDouble, one: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some mirrors of the Hub ask for one."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", shared.url.replace("://", "://user:s3cret@"))
+    monkeypatch.setattr(model_push, "hub_api", lambda: HfApi(endpoint=shared.url))
+    monkeypatch.setattr("llm4mat_bench.hub.upload.hub_api", lambda: HfApi(endpoint=shared.url))
+    pushed = push(one)
+    assert pushed.result.url == f"{shared.url}/{MODEL}"
+    assert shared.url in text_of(shared, ENTRIES)
+    assert not any(b"s3cret" in blob.content for blob in shared.repo("model", MODEL).files().values())
+    shared.fail("GET", "/api/models/*", 401)
+    with pytest.raises(HubError, match=r"\(401\)") as refused:
+        push(one)
+    assert "s3cret" not in str(refused.value) and shared.url in str(refused.value)
+    assert redact("https://user:s3cret@hub.example/x") == "https://hub.example/x"
+
+
+def test_what_was_put_together_goes_when_the_program_is_asked_to_end() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as left, staging_folder() as folder:
+        (folder / "weights").write_bytes(b"x")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert left.value.code == 143
+    assert not folder.exists() and signal.getsignal(signal.SIGTERM) is before
 
 
 def test_the_token_is_nowhere(shared: HubDouble, one: Path, tmp_path: Path, call: Callable[..., Any]) -> None:

@@ -28,9 +28,19 @@ def test_perfect_answers_stand_first_and_ties_are_settled_by_classes() -> None:
 
 
 def test_who_lacks_tasks_stands_behind_the_ranked_the_better_first() -> None:
-    rows = {"some": (1.0, None, 2), "better": (9.0, None, 2), "classes": (0.5, 0.6, 2), "one": (99.0, None, 1)}
+    rows = {
+        "some": (1.0, None, 2),
+        "better": (9.0, None, 2),
+        "exact": (PERFECT, None, 2),
+        "classes": (0.5, 0.6, 2),
+        "one": (99.0, None, 1),
+    }
     one = board("sample", rows)
-    assert overview(one) == on_page(one) == [(1, "classes"), (None, "better"), (None, "some"), (None, "one")]
+    assert (
+        overview(one)
+        == on_page(one)
+        == [(1, "classes"), (None, "exact"), (None, "better"), (None, "some"), (None, "one")]
+    )
 
 
 @pytest.mark.parametrize("sample", [False, True])

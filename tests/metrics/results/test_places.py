@@ -160,7 +160,9 @@ def test_a_place_that_served_nothing_is_named(results: Path, data: Path, call: C
     shutil.rmtree(results / "mp")
     called = call("verify", results, "--data", data)
     assert called.status == 0
-    assert f"--data {data}: no run is on this data" in " ".join(called.err.split())
+    assert f"--data {data}: no run was compared with this data; those on the embedded sample need none" in " ".join(
+        called.err.split()
+    )
 
 
 def test_damaged_data_is_the_fault_of_the_runs_that_need_it(results: Path, data: Path, tmp_path: Path) -> None:
