@@ -11,10 +11,12 @@ from pathlib import Path
 def main() -> None:
     """Build, check, train and score on the embedded sample in a folder that goes away."""
     import numpy as np
+    import pyarrow as pa
     import threadpoolctl
 
     from llm4mat_bench.dataset_builder.splits import split_ids
     from llm4mat_bench.metrics import scores
+    from llm4mat_bench.metrics.leaderboard.resampling import resampled_auc, resampled_mad_mae
 
     found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -28,12 +30,25 @@ def main() -> None:
             found[f"predictions of {task}"] = run["predictions"]["sha256"]
             found[f"run id of {task}"] = run["run_id"]
             found[f"metrics of {task}"] = run["metrics"]
+        _text("leaderboard", "results", "--out", "board", "--no-plots")
+        # Records tell of the processor and the time; what is computed of them is on the pages.
+        found["page"] = json.loads(Path("board", "leaderboard.json").read_text())
+        for entry in (one for board in found["page"] for kind in ("entries", "apart") for one in board[kind]):
+            for cell in entry["cells"].values():
+                del cell["proofs"], cell["seconds"]
+            for mean in entry["means"].values():
+                del mean["seconds"]
     found["split"] = _sha256(json.dumps(split_ids([f"id-{i}" for i in range(1000)], seed=3)).encode())
     random = np.random.Generator(np.random.PCG64(5))
     targets, predictions = random.gamma(2.0, size=100_003), random.gamma(2.0, size=100_003)
     found["scores"] = {
         name: getattr(scores, name)(targets, predictions) for name in ("mad_mae", "mae", "rmse", "r2", "spearman")
     } | {"roc_auc": scores.roc_auc(targets > 2, predictions)}
+    ids, runs = pa.array([f"id-{i}" for i in range(10_007)]), random.normal(size=(4, 10_007))
+    found["resamples"] = [
+        _sha256(resampled(ids, targets, runs[1:]).tobytes())
+        for resampled, targets in ((resampled_mad_mae, runs[0]), (resampled_auc, (runs[0] > 0) * 1.0))
+    ]
     found["kernels"] = sorted(
         {one["architecture"] for one in threadpoolctl.threadpool_info() if one["internal_api"] == "openblas"}
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...drawing.fitting import with_unit
+from ...drawing.mosaic import SQUARE, STEPS, mosaic, shades_of
 from ...drawing.paper import Letters, Paper, ticks
 from ...drawing.style import LINE, SOFT, styled
 from .answers import Floats
@@ -37,10 +38,9 @@ PLACES = {
 }
 """Row and column of each element, lanthanides and actinides below."""
 SYMBOLS = tuple(PLACES)
-_CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=np.float64)
-_SIDE, _STEPS = 0.397, 32
+_SIDE = 0.397
 _BAR = (7.5, 0.9, 0.13, 2.6)
-"""Side of a place and the box of the bar in inches, and the colours of the bar."""
+"""Side of a place and the box of the bar in inches."""
 FEW = 5
 """Materials below which a mean says little: such elements are hatched."""
 
@@ -72,23 +72,32 @@ def periodic_table(counts: NDArray[np.int64], means: Floats, label: str, unit: s
         title: Over the table.
     """
     from matplotlib import colormaps
-    from matplotlib.collections import PolyCollection
-    from matplotlib.colors import Normalize
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
 
     paper = Paper(8.4, 4.1)
     filled, few = counts > 0, (counts > 0) & (counts < FEW)
     shown = means[filled & ~few] if (filled & ~few).any() else means[filled]
     low, high = (float(np.quantile(shown, 0.02)), float(np.quantile(shown, 0.98))) if len(shown) else (0.0, 1.0)
     high = high if high > low else low + (abs(low) or 1.0)
-    scale, palette = Normalize(low, high), colormaps["YlOrRd"]
-    colours = palette(scale(np.where(filled, means, low)))
-    colours[~filled, 3] = 0.0
-    squares = _inches(np.array([(column, row) for row, column in PLACES.values()])[:, None] + 0.94 * _CORNERS)
+    shades = shades_of((np.where(filled, means, low) - low) / (high - low))
+    palette = colormaps["YlOrRd"]((np.arange(STEPS) + 0.5) / STEPS)
+    squares = _inches(np.array([(column, row) for row, column in PLACES.values()])[:, None] + 0.94 * SQUARE)
+    # Each step of the bar reaches to its end, below the next: no ground shows between two.
+    steps = np.linspace(0, 1, STEPS, endpoint=False)
+    bar = np.array(_BAR[:2]) + SQUARE * _BAR[2:] + (1 - SQUARE[:, 1:]) * (0, _BAR[3]) * steps[:, None, None]
+    paper.add(mosaic(np.concatenate([squares[filled], bar]), np.append(shades[filled], np.arange(STEPS)), palette))
     for chosen, hatch in ((~few, ""), (few, "////")):
-        places = PolyCollection(list(squares[chosen]), facecolors=colours[chosen], edgecolors=LINE, linewidths=0.5)
-        if hatch:
-            places.set_hatch(hatch)
-        paper.add(places)
+        if chosen.any():
+            frames = PathPatch(
+                Path.make_compound_path_from_polys(squares[chosen]),
+                facecolor="none",
+                edgecolor=LINE,
+                linewidth=0.5,
+                hatch=hatch,
+            )
+            paper.add(frames)
+    colours = palette[shades]
     dark = filled & (colours[:, :3] @ (0.299, 0.587, 0.114) < 0.5)
     symbols, numbers = (
         _inches(np.array([(column + 0.47, row + down) for row, column in PLACES.values()])) for down in (0.36, 0.74)
@@ -98,13 +107,6 @@ def periodic_table(counts: NDArray[np.int64], means: Floats, label: str, unit: s
         paper.letters([Letters(SYMBOLS[one], *symbols[one]) for one in which], 9, colour)
         if colour != SOFT:
             paper.letters([Letters(_short(int(counts[one])), *numbers[one]) for one in which], 5.5, colour)
-    steps = np.linspace(0, 1, _STEPS + 1)
-    heights = _BAR[1] + _BAR[3] * np.stack([steps[:-1], steps[:-1], steps[1:], steps[1:]], axis=1)
-    widths = np.broadcast_to(_BAR[0] + _BAR[2] * _CORNERS[:, 0], heights.shape)
-    bar = PolyCollection(
-        list(np.stack([widths, heights], axis=2)), facecolors=palette((steps[:-1] + steps[1:]) / 2), edgecolors="face"
-    )
-    paper.add(bar)
     right = _BAR[0] + _BAR[2]
     for value, text in ticks(low, high):
         up = _BAR[1] + _BAR[3] * (value - low) / (high - low)

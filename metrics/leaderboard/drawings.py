@@ -73,6 +73,11 @@ class Planned(NamedTuple):
     end: int = 0
     modality: str = ""
 
+    @property
+    def anchor(self) -> str:
+        """What links to it on its page name."""
+        return f"{self.what}-{self.modality}-{self.first}"
+
 
 class Drawn(NamedTuple):
     """A picture: its plan, and the content of its file; None for one that is there already."""
@@ -138,6 +143,8 @@ def plan(task: TaskDrawing) -> list[Planned]:
         planned.append(found._replace(modality=modalities.pop() if len(modalities) == 1 else ""))
     for first, end, modality in _sheets(task.panels):
         panels = task.panels[first:end]
+        if [one.modality for one in task.panels].count(modality) == 1:
+            continue  # it is the best one, and has a picture of its own
         shown: list[JsonValue] = [[one.label, hashlib.sha256(one.sketch).hexdigest()] for one in panels]
         its = [place for place, one in enumerate(task.panels) if one.modality == modality]
         which = f"runs {first - its[0] + 1} to {end - its[0]} of" if end - first < len(its) else "all"

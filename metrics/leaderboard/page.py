@@ -1,7 +1,6 @@
 """The pages: HTML from templates, everything in it escaped, nothing fetched from elsewhere."""
 
 import json
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -33,8 +32,8 @@ _TITLES = {
     "ranked": "",
     "reported": "Reported in the publication, not recomputed: valid answers only (the published protocol), AUC of hard "
     "labels",
-    "apart": "Not ranked: controls, trials, and runs whose data was not at hand: their ids and targets are their own "
-    "word",
+    "apart": "Not ranked: controls, trials, runs without most answers, and runs whose data was not at hand (their ids "
+    "and targets are their own word)",
 }
 
 
@@ -129,10 +128,11 @@ class Pages:
     ) -> dict[str, str]:
         """One task: intervals, both protocols, duplicates, costs, records, plots."""
         sheets = [one for one in pictures if one.what == "sheet"]
-        firsts = [one.first for one in sheets]
-        sheet_of: dict[str, int] = {}
-        for place, (entry, _) in enumerate(panels_of(board.ranked, task.name, self.found) if sheets else ()):
-            sheet_of.setdefault(entry.id, bisect_right(firsts, place))
+        best = {one.modality: one.anchor for one in pictures if one.what == "best"}
+        plots: dict[str, str | None] = {}
+        for place, (entry, _) in enumerate(panels_of(board.ranked, task.name, self.found) if pictures else ()):
+            sheet = next((one.anchor for one in sheets if one.first <= place < one.end), None)
+            plots.setdefault(entry.id, sheet or best.get(entry.modality))
         everyone = [(name, [one for one in its if task.name in one.cells]) for name, its in board.groups]
         shown = [one.cells[task.name] for name, its in everyone for one in its if name != "apart"]
         scale = writing.Scale.of(
@@ -149,7 +149,7 @@ class Pages:
                     scale,
                     told[one.id],
                     "../../",
-                    sheet_of.get(one.id) if name == "ranked" else None,
+                    plots.get(one.id) if name == "ranked" else None,
                 )
                 for one in ordered
             ]

@@ -3,6 +3,8 @@
 Each material gets a Poisson(1) weight in each resample that follows from its id alone (the Poisson bootstrap). So rows
 that were scored apart share their resamples, and so do the tasks of a source that share materials: the difference of
 two rows over the resamples, or of their means over a source, is distributed as it should be.
+
+No sum that is rounded goes through a BLAS, so that a page has the same bytes whatever processor made it.
 """
 
 import base64
@@ -14,11 +16,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ...dataset_builder.cleaning.keys import hash_texts
+from ..exact_sums import ExactSums
 
 N_RESAMPLES = 500
 _AT_A_TIME = 25
 _STEPS = 65535
 _GOLDEN = 0x9E3779B97F4A7C15
+_FARTHEST = 1e9
+"""Times the largest target: answers beyond are as far as that."""
 _MOST = 12
 """Largest weight: a Poisson(1) variable exceeds it once in 60 billion draws."""
 
@@ -59,16 +64,18 @@ def resampled_mad_mae(ids: pa.Array, targets: Floats, answers: Floats) -> Floats
         targets: True values, shape ``(n,)``.
         answers: Shape ``(runs, n)``, without gaps.
     """
-    bounded = np.clip(answers, -1e150, 1e150)
-    errors = np.abs(bounded - targets).T
+    # An error beyond makes a score of 0 whatever it is, and must not hide the others where it is not drawn.
+    largest = _FARTHEST * (float(np.abs(targets).max()) or 1.0)
+    errors = np.abs(np.clip(answers, -largest, largest) - targets)
+    of_errors = ExactSums(np.concatenate([targets[None], errors]), _MOST * len(targets))
     found = np.empty((len(answers), N_RESAMPLES))
     for first in range(0, N_RESAMPLES, _AT_A_TIME):
         weights = weights_of(ids, first, min(_AT_A_TIME, N_RESAMPLES - first))
         total = np.maximum(weights.sum(axis=1), 1)
-        means = weights @ targets / total
-        mad = np.array([w @ np.abs(targets - m) for w, m in zip(weights, means, strict=True)]) / total
+        sums = of_errors.weighted(weights) / total
+        mad = (weights * np.abs(targets - sums[0][:, None])).sum(axis=1) / total
         with np.errstate(divide="ignore", invalid="ignore"):
-            found[:, first : first + len(weights)] = (mad[:, None] / (weights @ errors / total[:, None])).T
+            found[:, first : first + len(weights)] = mad / sums[1:]
     return found
 
 

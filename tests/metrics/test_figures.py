@@ -17,6 +17,7 @@ from toy_runs import toy_run
 
 pytest.importorskip("matplotlib")
 
+from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
 
 from llm4mat_bench import get_task
@@ -298,3 +299,44 @@ def test_learning_curves_join_numbers_of_rows(tmp_path: Path, call: Callable[...
     one_size = call("plot", "learning", tmp_path / "r" / record.task / "composition" / record.run_id)
     assert one_size.status == 1
     assert "--train-rows" in one_size.err
+
+
+def squares(figure: Any) -> list[tuple[tuple[float, ...], np.ndarray]]:
+    """Of each shade in a figure its colour, and the middles of its squares."""
+    return [
+        (tuple(colour), path.vertices.reshape(-1, 5, 2)[:, :4].mean(axis=1))
+        for drawn in figure.findobj(PathCollection)
+        for colour, path in zip(drawn.get_facecolors(), drawn.get_paths(), strict=True)
+    ]
+
+
+def test_a_map_has_a_square_for_every_place_and_the_fullest_is_the_darkest() -> None:
+    many = np.concatenate([np.repeat(1.0, 3000), np.repeat(2.0, 60), np.linspace(0, 3, 40)])
+    found = squares(parity([Answers("many", many, many)], None))
+    assert sum(len(middles) for _, middles in found) == len(
+        np.unique(np.histogram(many, 64, (-0.12, 3.12))[0].nonzero())
+    )
+    darkest, middles = min(found, key=lambda one: sum(one[0][:3]))
+    assert darkest[:3] == pytest.approx((0.267, 0.005, 0.329), abs=0.01), "the end of viridis"
+    assert middles == pytest.approx(np.array([[1.0, 1.0]]), abs=0.06)
+    assert len(found) == 3
+
+
+def test_an_element_has_the_colour_of_its_mean() -> None:
+    means = np.full(118, np.nan)
+    counts = np.zeros(118, np.int64)
+    for place, symbol in enumerate(("Li", "Fe", "O")):
+        means[SYMBOLS.index(symbol)], counts[SYMBOLS.index(symbol)] = place, 9
+    found = squares(periodic_table(counts, means, "error", "eV", "x"))
+    assert len(found) == 32, "those of the bar"
+    table = {
+        tuple(np.round((middle - (0.12, 4.03)) / (0.397, -0.397) - 0.47).astype(int)): colour
+        for colour, middles in found
+        for middle in middles
+        if middle[0] < 7.3
+    }
+    assert {symbol: table[column, row] for symbol, (row, column) in PLACES.items() if (column, row) in table} == {
+        "Li": found[0][0],
+        "Fe": found[16][0],
+        "O": found[-1][0],
+    }

@@ -91,7 +91,7 @@ def test_why_a_row_is_not_ranked_is_said_for_all_its_tasks(tmp_path: Path) -> No
     assert len(entry.apart) == len(entry.cells) == 2
 
 
-@pytest.mark.parametrize(("few", "many"), [(3, 40), (3, 60), (0, 48), (0, 49), (0, 0)])
+@pytest.mark.parametrize(("few", "many"), [(3, 40), (3, 60), (2, 48), (0, 49), (0, 0)])
 def test_a_sheet_is_of_one_modality(few: int, many: int) -> None:
     """So that the page's filter can hide those of the others."""
     panels = tuple(
@@ -246,21 +246,24 @@ def test_every_ranked_run_has_a_panel_and_only_what_is_new_is_drawn(
     monkeypatch.setattr(drawings, "PER_SHEET", 2)
     for number in range(3):
         toy_run(tmp_path / "r", model=f"m{number}", answers=toy_answers(noise=number))
+    toy_run(tmp_path / "r", model="m0", modality="cif", answers=toy_answers(noise=7) - 5)
 
     def write() -> dict[str, bytes]:
         board = write_leaderboard(tmp_path / "r", tmp_path / "board").page.parent
         return {path.name: path.read_bytes() for path in (board / "plots").iterdir()}
 
     first = write()
-    assert asked == [["best", "elements", "sheet", "sheet"]] and len(first) == 4
+    assert asked == [["best", "best", "elements", "sheet", "sheet"]] and len(first) == 5
     page = Page(tmp_path / "board/tasks/sample/band_gap.html")
-    assert [link for link in page.links if link.startswith("#plots")] == ["#plots-1", "#plots-1", "#plots-2"]
+    plots = [link for link in page.links if link.startswith(("#sheet", "#best"))]
+    assert plots == ["#sheet-composition-0", "#sheet-composition-0", "#sheet-composition-2", "#best-cif-1"]
+    assert all(f'id="{link[1:]}"' in (tmp_path / "board/tasks/sample/band_gap.html").read_text() for link in plots)
     assert {f"../../plots/{name}" for name in first} <= set(page.loaded)
     assert write() == first and len(asked) == 1, "nothing is drawn twice"
     toy_run(tmp_path / "r", model="worst", answers=toy_answers() + 9)
     second = write()
     assert asked[1:] == [["sheet"]], "only the last sheet has a panel more"
-    assert len(second) == 4 and len(first.keys() & second.keys()) == 3
+    assert len(second) == 5 and len(first.keys() & second.keys()) == 4
     monkeypatch.setattr(drawings, "_drawn_by", lambda: "other code")
     assert not write().keys() & second.keys()
 
