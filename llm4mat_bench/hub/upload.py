@@ -145,7 +145,7 @@ def push_folder(
 
     if create_pr and (request := proposed()):
         tell("a pull request with just this is open already")
-        return _proposed(plan, request, url)
+        return _proposed(plan_for(read_state(api, repo, repo_type, request.branch)), request, url)
     additions = _upload(api, folder, plan, summary, tell, create_pr=create_pr)
     tell(f"committing {len(plan.having('send'))} files" + _and_deletions(plan))
     if create_pr:
