@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 
 
@@ -21,6 +22,11 @@ class UsageError(LLM4MatError, ValueError):
 
 class DataError(LLM4MatError, ValueError):
     """A file does not hold what it should; the message names file, column and count."""
+
+
+def without_credentials(text: str) -> str:
+    """Take name and password out of the addresses in a text; that of a mirror of the Hub may have them."""
+    return _CREDENTIALS.sub("", text)
 
 
 def require_name(what: str, name: object) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import LLM4MatError, UsageError
+from ..errors import LLM4MatError, UsageError, without_credentials
 from ..files import said_of_system
 from .build import build
 from .catalogue import sources, tasks
@@ -102,7 +102,7 @@ def main() -> None:
         app()
     except LLM4MatError as error:
         err.print(f"[bold red]{'usage' if isinstance(error, UsageError) else 'error'}:[/] ", end="")
-        err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        err.print(without_credentials(str(error)), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
@@ -119,5 +119,5 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:  # of a file or a connection that nobody on the way had a better word for
-        err.print(f"error: {said_of_system(error)}", markup=False, highlight=False, soft_wrap=True)
+        err.print(f"error: {without_credentials(said_of_system(error))}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import LLM4MatError
+from ..errors import LLM4MatError, without_credentials
 
 _TOKEN_LIKE = re.compile(r"\bhf_[A-Za-z0-9]{6,}|\b(Bearer|Basic)\s+\S+", re.IGNORECASE)
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
+_ASKED_OF_CLIENTS = ("request", "stream", "get", "post")
 _RESUME = "The same call goes on where this one stopped."
 
 
@@ -22,14 +22,14 @@ def redact(text: str) -> str:
     token = get_token()
     if token:
         text = text.replace(token, "hf_***")
-    return _TOKEN_LIKE.sub("hf_***", _CREDENTIALS.sub("", text))
+    return _TOKEN_LIKE.sub("hf_***", without_credentials(text))
 
 
 def shown_endpoint() -> str:
     """The Hub's address, without a name and password that may be in it."""
     from huggingface_hub import constants
 
-    return _CREDENTIALS.sub("", constants.ENDPOINT)
+    return without_credentials(constants.ENDPOINT)
 
 
 @contextmanager
@@ -93,9 +93,14 @@ def client_was_closed(error: BaseException) -> bool:
     """Say whether a request failed only because another thread's failure closed the client they share.
 
     On a refused connection the library closes its HTTP client, under the uploads of its other threads, whose retries
-    then end in a RuntimeError that names no network at all (huggingface_hub 2.4.0).
+    then end in an error that names no network at all: they hold the closed client, or were given None in the moment
+    between the old one and the next (huggingface_hub 2.4.0).
     """
-    return any(isinstance(cause, RuntimeError) and "client has been closed" in str(cause) for cause in causes(error))
+    return any(
+        (isinstance(cause, RuntimeError) and "client has been closed" in str(cause))
+        or (isinstance(cause, AttributeError) and cause.obj is None and cause.name in _ASKED_OF_CLIENTS)
+        for cause in causes(error)
+    )
 
 
 def not_logged_in(endpoint: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -31,10 +32,11 @@ from llm4mat_bench.dataset_builder.export.options import BuildOptions
 from llm4mat_bench.dataset_builder.export.sample import build_sample
 from llm4mat_bench.errors import DataError, UsageError
 from llm4mat_bench.hub import HubError, check_dataset_folder, model_push, push_folder
-from llm4mat_bench.hub.errors import redact
+from llm4mat_bench.hub.errors import explain, redact
 from llm4mat_bench.hub.front_matter import put_keys, split_card
 from llm4mat_bench.hub.model_card import SECTION, _use
 from llm4mat_bench.hub.model_push import ModelPush, push_results
+from llm4mat_bench.hub.patience import may_pass
 from llm4mat_bench.hub.predictions_push import push_predictions
 from llm4mat_bench.hub.result_entries import merged_entries, merged_index
 from llm4mat_bench.hub.space_push import push_leaderboard
@@ -870,8 +872,29 @@ def test_a_content_that_the_storage_damaged_unnoticed_is_noticed(shared: HubDoub
         push(one)
 
 
+def test_a_client_that_another_thread_closed_is_a_broken_connection() -> None:
+    def failure(make: Callable[[], object]) -> RuntimeError:
+        try:
+            try:
+                make()
+            except Exception as error:
+                raise RuntimeError("Error while uploading 'x' to the Hub.") from error
+        except RuntimeError as wrapped:
+            return wrapped
+        raise AssertionError
+
+    client = httpx2.Client()
+    client.close()
+    missing: Any = None
+    for make in (lambda: client.get("http://127.0.0.1"), lambda: missing.request("GET", "http://127.0.0.1")):
+        error = failure(make)
+        assert may_pass(error)
+        assert "the connection to http" in explain(error, repo="org/x", doing="uploading to")
+    assert not may_pass(failure(lambda: missing.other("x")))
+
+
 def test_a_password_in_the_hubs_address_is_nowhere(
-    shared: HubDouble, one: Path, monkeypatch: pytest.MonkeyPatch
+    shared: HubDouble, one: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[..., Any]
 ) -> None:
     """Some mirrors of the Hub ask for one."""
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", shared.url.replace("://", "://user:s3cret@"))
@@ -885,6 +908,8 @@ def test_a_password_in_the_hubs_address_is_nowhere(
     with pytest.raises(HubError, match=r"\(401\)") as refused:
         push(one)
     assert "s3cret" not in str(refused.value) and shared.url in str(refused.value)
+    called = call("verify", "org/none")
+    assert called.status and "s3cret" not in called.err
     assert redact("https://user:s3cret@hub.example/x") == "https://hub.example/x"
 
 
