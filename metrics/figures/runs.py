@@ -51,7 +51,7 @@ def coverage(shares: Sequence[Share], title: str) -> "Figure":
     places = np.cumsum(heights) - heights / 2
     notes = []
     if left_out:
-        much = "all of it" if left_out[0].answered == _total(left_out[0]) else f"{_percent(left_out[0])} or more"
+        much = "every test row" if left_out[0].answered == _total(left_out[0]) else f"{_percent(left_out[0])} or more"
         notes.append(f"{len(left_out):,} more runs, which answered {much}, are not drawn")
     figure = headed_figure(7.6, 0.85 + float(heights.sum()), title, notes)
     axes = figure.subplots()

@@ -41,7 +41,7 @@ def read(*folders: Path, data_checked: bool = True) -> list[Verification]:
 
 def test_coverage_says_of_those_it_leaves_out_what_is_so() -> None:
     full = [Share(f"m{n}", 100, 0, 0) for n in range(60)]
-    assert "20 more runs, which answered all of it, are not drawn" in words(coverage(full, "t"))
+    assert "20 more runs, which answered every test row, are not drawn" in words(coverage(full, "t"))
     most = [Share(f"m{n}", 97 if n < 50 else 100, 3, 0) for n in range(60)]
     assert "20 more runs, which answered 97.0 % or more, are not drawn" in words(coverage(most, "t"))
     assert "not drawn" not in words(coverage(full[:40], "t"))
