@@ -3,8 +3,8 @@
     python benchmarks/likeness.py docs/results
 
 For each pair of full runs of one task the distance that nine of ten rows' places keep, as a share of the distance
-between places of answers and of true values: up to the ``NEAR`` of ``metrics/results/likeness.py`` one is a copy of
-the other. Printed are the nearest pairs of seeds and of models.
+between places of answers and of true values (which counts as a few places at least): up to the ``NEAR`` of
+``metrics/results/likeness.py`` one is a copy of the other. Printed are the nearest pairs of seeds and of models.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def distance(one: Places, other: Places) -> float | None:
     if both.sum() < FEWEST:
         return None
     kept = np.sort(np.abs(mine - theirs)[both])[int(np.ceil(SHARE * both.sum())) - 1]
-    return float(kept) / max(min(one.error, other.error), 1e-9)
+    return float(kept) / max(min(one.error, other.error), one.step / NEAR)
 
 
 def pairs(found: list[Verification]) -> dict[str, list[tuple[float, Path, Path]]]:

@@ -62,9 +62,12 @@ def verify(
     tell_unused(truths)
     failed = [one for one in found if one.faults]
     asked_for = {one.folder for one in found}
-    copied = {pair.later: pair for pair in copies([*there, *found]) if pair.later in asked_for}
+    copied = [pair for pair in copies([*there, *found]) if pair.later in asked_for]
     unseen = sum(not one.data_checked and one.report is not None for one in found)
     if as_json:
+        of_folder: dict[Path, list[dict[str, object]]] = {one.folder: [] for one in found}
+        for pair in copied:
+            of_folder[pair.later].append(_told(pair))
         print_json(
             [
                 {
@@ -75,7 +78,7 @@ def verify(
                     "data_checked": one.data_checked,
                     "data": one.place,
                     "faults": list(one.faults),
-                    "copy": _told(copied.get(one.folder)),
+                    "copies": of_folder[one.folder],
                 }
                 for one in found
             ]
@@ -86,8 +89,8 @@ def verify(
             err.print(visible(str(one.folder)), markup=False, highlight=False, soft_wrap=True)
             for fault in one.faults:
                 err.print(f"  {fault}", markup=False, highlight=False, soft_wrap=True)
-        for pair in copied.values():
-            answers = "the very answers of" if pair.exact else "but for noise the answers of"
+        for pair in copied:
+            answers = "the very answers of" if pair.exact else "much the same answers as"
             means = _MEANS[pair.of].format(visible(str(pair.earlier)), answers=answers)
             err.print(
                 f"no two {pair.of}: {visible(str(pair.later))} has {means}",
@@ -98,11 +101,11 @@ def verify(
         out.print(f"{len(found) - len(failed)} of {len(found)} runs are sound.")
         if unseen:
             out.print(f"{unseen} were checked without their data: give --data to compare ids and targets with it.")
-    if failed or (require_data and unseen) or (strict and any(pair.suspicious for pair in copied.values())):
+    if failed or (require_data and unseen) or (strict and any(pair.suspicious for pair in copied)):
         raise typer.Exit(1)
 
 
-def _told(pair: "Copy | None") -> dict[str, object] | None:
+def _told(pair: "Copy") -> dict[str, object]:
     from ..metrics.results.names import visible
 
-    return None if pair is None else {"of": pair.of, "exact": pair.exact, "folder": visible(str(pair.earlier))}
+    return {"of": pair.of, "exact": pair.exact, "folder": visible(str(pair.earlier))}

@@ -4,6 +4,7 @@ Reading a block into a library's object and writing it back loses comments, the 
 the library does not know.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,9 @@ from .yaml_edit import edit_yaml, lost_comments, says
 
 # As the Hub finds it: blank lines may stand before it, and line ends are those of any system.
 _BLOCK = re.compile(r"\A(?P<before>\ufeff?\s*)---[ \t]*\r?\n(?P<yaml>(?:.*?\n)??)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+
+
+_OPENED = re.compile(r"\A\ufeff?\s*---[ \t]*\r?\n(?P<yaml>(?:[^\r\n]+\r?\n?)+)")
 
 
 def split_card(text: str) -> tuple[str, str]:
@@ -44,6 +48,8 @@ def with_keys(text: str, changes: Mapping[str, Any], where: str) -> str:
         DataError: As `put_keys`.
     """
     found = _BLOCK.match(text)
+    if found is None and (opened := _OPENED.match(text)) is not None and _is_mapping(opened["yaml"]):
+        raise DataError(f"{where}: its YAML is opened by --- and never closed; mend it first")
     block, body = split_card(text) if found else ("", text.removeprefix("\ufeff"))
     before = found["before"].removeprefix("\ufeff") if found else ""
     end = line_end(text)
@@ -62,9 +68,20 @@ def read_block(block: str, where: str) -> dict[str, Any]:
         raise DataError(f"{where}: its YAML cannot be read ({' '.join(str(error).split())}); mend it first") from error
     if value is None:
         return {}
+    try:
+        json.dumps(value, default=str, skipkeys=True)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: its YAML holds itself by an anchor; mend it first") from error
     if not isinstance(value, dict):
         raise DataError(f"{where}: its YAML is no mapping; mend it first")
     return value
+
+
+def _is_mapping(text: str) -> bool:
+    try:
+        return isinstance(yaml.safe_load(text), dict)
+    except yaml.YAMLError:
+        return False
 
 
 def put_keys(block: str, changes: Mapping[str, Any], where: str, end: str = "\n") -> str:

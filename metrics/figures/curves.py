@@ -1,6 +1,5 @@
 """Learning curves of models that were trained on several numbers of rows."""
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from statistics import fmean
@@ -9,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...dataset_builder.catalogue import Task
 from ...errors import DataError
 from ..headline import HEADLINE, whole_headline
+from ..results.counted import that_count
 from ..results.record import ResultRecord, json_sha256
-from ..results.seeds import copies, said_of
+from ..results.seeds import said_of
 from ..results.verify import Verification
 from .names import curve_names
 from .runs import Size, learning
@@ -68,7 +68,7 @@ def _curves(runs: Sequence[Verification]) -> list[_Curve]:
         groups[group][min(protocol.train_rows or record.data.n_train, record.data.n_train)].append(run)
     curves = []
     for sizes in groups.values():
-        counted = {rows: _that_count(its) for rows, its in sorted(sizes.items())}
+        counted = {rows: [one.run for one in that_count(its)] for rows, its in sorted(sizes.items())}
         points = [point for rows, its in counted.items() if (point := _point(rows, its)) is not None]
         if len(points) > 1:
             left_out = sum(map(len, sizes.values())) - sum(map(len, counted.values()))
@@ -78,24 +78,6 @@ def _curves(runs: Sequence[Verification]) -> list[_Curve]:
 
 def _names(run: Verification) -> tuple[str, str]:
     return _record(run).model.id, _record(run).modality
-
-
-def _that_count(runs: Sequence[Verification]) -> list[Verification]:
-    """Of runs with one seed the worst, and of seeds that are copies of one another the first: a mean is over others."""
-    by_seed: dict[int, list[Verification]] = defaultdict(list)
-    for run in runs:
-        by_seed[_record(run).protocol.seed].append(run)
-    worst = [min(its, key=_worth) for _, its in sorted(by_seed.items())]
-    copied = {pair.later for pair in copies(worst) if pair.of == "seeds"} if len(worst) > 1 else set()
-    return [run for run in worst if run.folder not in copied]
-
-
-def _worth(run: Verification) -> tuple[float, str]:
-    score = whole_headline(run.report) if run.report is not None else None
-    if score is None or score.value is None:
-        perfect = score is not None and score.status == "infinite"
-        return (math.inf if perfect else -math.inf), _record(run).record_sha256
-    return score.value, _record(run).record_sha256
 
 
 def _point(rows: int, runs: Sequence[Verification]) -> Size | None:

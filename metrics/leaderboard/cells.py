@@ -1,6 +1,5 @@
 """Cells of the table: one score of one row, its seeds put together, and means over the tasks of a source."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 from ...dataset_builder.catalogue import Kind, Source
 from ..headline import headline, in_short, weighted_mean, whole_headline, written, written_interval
 from ..protocols import ClassificationReport, RegressionReport, Score
-from ..results.likeness import Places, alike
 from ..results.record import ResultRecord, shortfalls
 from .models import Cell, Proof
 
@@ -27,8 +25,6 @@ class SoundRun:
         record: What it says of itself; its scores are not taken from here.
         report: The scores.
         place: Name of the data that it was compared with, None where that was not at hand.
-        answers: SHA-256 of its answers.
-        places: Where they stand among one another.
         remark: What a reader must know of it, if anything.
     """
 
@@ -36,8 +32,6 @@ class SoundRun:
     record: ResultRecord
     report: RegressionReport | ClassificationReport
     place: str | None
-    answers: str | None = None
-    places: Places | None = None
     remark: str | None = None
 
     @property
@@ -72,9 +66,6 @@ def cell_of(runs: Sequence[SoundRun]) -> Cell:
     remark = runs[0].remark
     if len(runs) == 1:
         return _single(first, remark, said)
-    if (same := _alike(runs)) is not None:
-        note = f"{len(runs)} seeds, but {same}: no mean over seeds"
-        return _single(first, "; ".join(filter(None, [note, remark])), said)
     values = [score.value for score in scores if score.value is not None]
     if len(values) < len(scores):
         return _single(first, "not every seed has a score", said)
@@ -127,22 +118,6 @@ def _proof(record: ResultRecord) -> Proof:
         predictions_sha256=record.predictions.sha256,
         started_at=record.provenance.started_at,
     )
-
-
-def _alike(runs: Sequence[SoundRun]) -> str | None:
-    """Say in what two of several seeds are no two: identical predictions, or equal in all but noise."""
-    if len({run.answers for run in runs}) < len(runs):
-        return "two gave identical predictions"
-    placed = [run.places for run in runs if run.places is not None]
-    return "the answers of two agree in all but noise" if any(alike(placed)) else None
-
-
-def worth(run: SoundRun) -> float:
-    """What orders runs on one task: the score over the whole test set, more being better."""
-    score = whole_headline(run.report)
-    if score.status == "infinite":
-        return math.inf
-    return -math.inf if score.value is None else score.value
 
 
 def _single(score: Score, note: str | None, said: dict[str, Any]) -> Cell:

@@ -1,19 +1,19 @@
 """From verified runs to rows of a table: seeds put together, sources averaged."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from ...dataset_builder.catalogue import Source
 from ..headline import weighted_mean
+from ..results.counted import Counted, that_count
 from ..results.names import visible
 from ..results.record import ResultRecord, json_sha256
 from ..results.seeds import Copy, copies, said_of
 from ..results.verify import Verification
-from .cells import SoundRun, cell_of, mean_of, worth
+from .cells import SoundRun, cell_of, mean_of
 from .models import Cell, Entry
 from .ranking import parts_last, standing
 
@@ -24,47 +24,29 @@ _LONGEST = 2000
 
 
 def sound_runs(found: Sequence[Verification], source: Source) -> list[SoundRun]:
-    """The runs on a source that verified: one a record, and one a seed.
-
-    Of several runs with one seed and all else the same the worst counts: whoever sends in results must not choose the
-    best of many, nor somebody else put a better run in the place of theirs.
-    """
-    there = [
-        one
-        for one in found
-        if not one.faults and one.record is not None and one.record.task.partition("/")[0] == source.id
-    ]
-    remarks = _remarks(there)
-    runs: dict[str, SoundRun] = {}
-    for one in there:
-        assert one.record is not None and one.report is not None  # noqa: S101 - it has no fault
-        run = SoundRun(
-            folder=one.folder,
-            record=one.record,
-            report=one.report,
-            place=one.place,
-            answers=one.answers,
-            places=one.places,
-            remark=remarks.get(one.folder),
-        )
-        runs.setdefault(one.record.record_sha256, run)
-    of_seed: dict[tuple[str, str, int], list[SoundRun]] = defaultdict(list)
-    for run in runs.values():
-        of_seed[row_id(run), run.record.task, run.record.protocol.seed].append(run)
-    return [_that_counts(its) for its in of_seed.values()]
+    """The runs on a source that verified and count (:func:`that_count`), those that stand twice once."""
+    there: dict[str, Verification] = {}
+    for one in found:
+        if not one.faults and one.record is not None and one.record.task.partition("/")[0] == source.id:
+            there.setdefault(one.record.record_sha256, one)
+    remarks = _remarks(list(there.values()))
+    rows: dict[tuple[str, str], list[Verification]] = defaultdict(list)
+    for one in there.values():
+        assert one.record is not None  # noqa: S101 - it has no fault
+        rows[_row_id(one.record, one.place), one.record.task].append(one)
+    return [_sound_run(counted, remarks) for its in rows.values() for counted in that_count(its)]
 
 
-def _that_counts(runs: list[SoundRun]) -> SoundRun:
-    """The worst of runs with one seed, which says so where their answers differ."""
-    worst = min(runs, key=lambda run: (worth(run), run.record.record_sha256))
-    if len({run.answers for run in runs}) == 1:
-        return worst
-    said = f"the worst of {len(runs)} runs with seed {worst.record.protocol.seed} and different answers"
-    return replace(worst, remark="; ".join(filter(None, [said, worst.remark])))
+def _sound_run(counted: Counted, remarks: Mapping[Path, str]) -> SoundRun:
+    run = counted.run
+    assert run.record is not None and run.report is not None  # noqa: S101 - it has no fault
+    said = [remarks[one.folder] for one in (run, *counted.instead_of) if one.folder in remarks]
+    remark = "; ".join(filter(None, [counted.note, *dict.fromkeys(said)]))
+    return SoundRun(run.folder, run.record, run.report, run.place, remark or None)
 
 
 def _remarks(found: Sequence[Verification]) -> dict[Path, str]:
-    """What a reader must know of runs that have the answers of another, by folder; copied seeds tell it themselves."""
+    """What a reader must know of runs that have the answers of another model or protocol, by folder."""
     by_folder = {one.folder: one.record for one in found}
     remarks: dict[Path, str] = {}
     for pair in copies(found):
@@ -76,7 +58,7 @@ def _remarks(found: Sequence[Verification]) -> dict[Path, str]:
 
 def _remark(pair: Copy, other: ResultRecord) -> str:
     whose = visible(other.model.id, 60) if pair.of == "models" else "the same model under another protocol"
-    return f"the very answers of {whose}" if pair.exact else f"the answers of {whose} but for noise"
+    return f"the very answers of {whose}" if pair.exact else f"much the same answers as {whose}"
 
 
 def entries_of(source: Source, runs: Sequence[SoundRun]) -> list[Entry]:
@@ -102,10 +84,13 @@ def in_order(entries: Sequence[Entry]) -> list[Entry]:
 
 def row_id(run: SoundRun) -> str:
     """Name of the row that a run belongs to: equal for runs that differ in task and seed alone."""
-    data = run.record.data
+    return _row_id(run.record, run.place)
+
+
+def _row_id(record: ResultRecord, place: str | None) -> str:
     # Where the data was compared, its place, not the record's word.
-    place: list[JsonValue] = [run.place] if run.place is not None else [data.dataset, data.revision]
-    return json_sha256({**said_of(run.record), "data": place})[:12]
+    data: list[JsonValue] = [place] if place is not None else [record.data.dataset, record.data.revision]
+    return json_sha256({**said_of(record), "data": data})[:12]
 
 
 def line_id(record: ResultRecord) -> str:

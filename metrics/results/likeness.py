@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-NEAR = 0.1
+NEAR = 0.2
 """Of the distance between answers and truth: answers that lie nearer to one another have the same place. Of all pairs
 of seeds in docs/results those of boosted trees come nearest, with 0.57 (`benchmarks/likeness.py`)."""
 SHARE = 0.9
@@ -23,6 +23,7 @@ _MOST_TIED = 0.02
 _MOST_ROWS = 2048
 _PROBE, _PROBE_SHARE = 64, 0.5
 """Rows that are looked at first, and the share of them that must agree for all to be looked at."""
+_MOST_COPIES = 100
 _TOP = 65534
 _NOWHERE = 65535
 
@@ -34,10 +35,12 @@ class Places(NamedTuple):
         of_rows: 16-bit numbers, little endian, of some rows of the test split, the same for all runs: 0 for the lowest
             answer, 65534 for the highest, 65535 where there is none or many are alike.
         error: How far a row's place is from that of its true value: the median.
+        step: How far two rows are that follow one another.
     """
 
     of_rows: bytes
     error: float
+    step: float
 
 
 def places_of(answers: NDArray[np.float64], targets: NDArray[np.float64]) -> Places | None:
@@ -57,7 +60,7 @@ def places_of(answers: NDArray[np.float64], targets: NDArray[np.float64]) -> Pla
     true, _ = _places(targets)
     error = float(np.median(np.abs(found[known] - true[known])))
     chosen = np.linspace(0, len(answers) - 1, min(len(answers), _MOST_ROWS)).astype(np.intp)
-    return Places(found[chosen].astype("<u2").tobytes(), error)
+    return Places(found[chosen].astype("<u2").tobytes(), error, _TOP / (len(answers) - 1) + 1)
 
 
 def alike(runs: Sequence[Places]) -> list[list[int]]:
@@ -67,7 +70,8 @@ def alike(runs: Sequence[Places]) -> list[list[int]]:
         runs: Any number of runs; those of another number of rows are on other data.
 
     Returns:
-        For each run the numbers of the earlier ones that it is a copy of, or that are copies of it.
+        For each run the numbers of the earlier ones that it is a copy of, or that are copies of it; a hundred of them
+        at the most.
     """
     found: list[list[int]] = [[] for _ in runs]
     by_size: dict[int, list[int]] = defaultdict(list)
@@ -75,13 +79,17 @@ def alike(runs: Sequence[Places]) -> list[list[int]]:
         by_size[len(run.of_rows)].append(number)
     for numbers in by_size.values():
         its = [runs[number] for number in numbers]
+        # Among few rows a place more or less is nothing.
+        step = max(run.step for run in its)
         rows = np.frombuffer(b"".join(run.of_rows for run in its), "<u2").reshape(len(its), -1)
         errors = np.array([run.error for run in its])
         # Most runs are far apart, which a few rows tell.
         probe = rows[:, np.linspace(0, rows.shape[1] - 1, min(rows.shape[1], _PROBE)).astype(np.intp)]
         for last in range(1, len(its)):
-            near = NEAR * np.minimum(errors[:last], errors[last])
+            near = np.maximum(NEAR * np.minimum(errors[:last], errors[last]), step)
             maybe = np.flatnonzero(_agree(probe[:last], probe[last], near, _PROBE_SHARE, fewest=0))
+            if len(maybe) > _MOST_COPIES:
+                maybe = np.concatenate([maybe[: _MOST_COPIES // 2], maybe[-_MOST_COPIES // 2 :]])
             sure = maybe[_agree(rows[maybe], rows[last], near[maybe], SHARE, fewest=FEWEST)]
             found[numbers[last]] = [numbers[one] for one in sure]
     return found

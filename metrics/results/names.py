@@ -10,8 +10,8 @@ _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u280
     map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
 )
 """Letters and marks of other categories that leave no trace: fillers, the empty Braille cell, variation selectors."""
-_LIKE_LATIN = frozenset("аеорсухіјѕһԁԛԝҮүАВЕКМНОРСТХІЈЅԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧονυ")
-"""Cyrillic and Greek letters that look like Latin ones."""
+_LIKE_LATIN = frozenset("аеорсухіјѕһԁԛԝҮүАВЕКМНОРСТХІЈЅԚԜΑΒΕΖΗΙΚΜΝΟΡΤΥΧονυɡɑ")
+"""Cyrillic, Greek and phonetic letters that look like Latin ones."""
 _MOST_MARKS = 2
 """Marks over and under one letter; no language has more that cannot be done without here."""
 _WORD = re.compile(r"\w+")
@@ -50,12 +50,13 @@ def has_shape(text: str) -> bool:
 
 
 def _spelt_out(text: str) -> str:
+    latin = any(one.isascii() and one.isalpha() for one in text)
     mixed = {
         place
         for word in _WORD.finditer(text)
-        if any(one.isascii() and one.isalpha() for one in word.group())
+        if latin and _passes_for_latin(word.group())
         for place in range(*word.span())
-        if text[place] in _LIKE_LATIN
+        if text[place] in _LIKE_LATIN or _is_latin_in_costume(text[place])
     }
     found, marks = [], 0
     for place, one in enumerate(text):
@@ -64,6 +65,19 @@ def _spelt_out(text: str) -> str:
         hidden = (category in _HIDDEN and one != " ") or one in _UNSEEN or marks > _MOST_MARKS or place in mixed
         found.append(_spelt(one) if hidden else one)
     return "".join(found)
+
+
+def _passes_for_latin(word: str) -> bool:
+    """Whether a word has Latin letters, or no other ones than those that look like some."""
+    letters = [one for one in word if one.isalpha()]
+    return any(one.isascii() for one in letters) or all(
+        one in _LIKE_LATIN or _is_latin_in_costume(one) for one in letters
+    )
+
+
+def _is_latin_in_costume(letter: str) -> bool:
+    """Whether a letter is a Latin one of another form: of full width, or of mathematics."""
+    return letter.isalpha() and not letter.isascii() and unicodedata.normalize("NFKC", letter).isascii()
 
 
 def _spelt(character: str) -> str:

@@ -62,7 +62,7 @@ def task_among(name: str, places: Sequence[Place]) -> Task:
         own = [source for place in places if not place.is_folder for source in declare_data(place.data)]
         if own:  # folders were asked when they were given
             return get_task(name)
-        raise UsageError(f"{error}. A source of your own is known where --data names its folder") from None
+        raise UsageError(f"{error} (a source of your own is known where --data names its folder)") from None
 
 
 class Truths:

@@ -39,8 +39,11 @@ RunId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$
 ArtifactPath = Annotated[str, StringConstraints(pattern=rf"^{_PART}(/{_PART})*$", max_length=400)]
 """Path of a file below the run's folder: no step up, nothing hidden."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Url = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9][^\s<>\"'`\\\x00-\x1f\x7f]*$", max_length=400)]
-"""An address that people may follow; no program does."""
+_IN_URL = r"\s<>\"'`\\\x00-\x1f\x7f"
+Url = Annotated[
+    str, StringConstraints(pattern=rf"^https://[A-Za-z0-9][^{_IN_URL}@/?#]*([/?#][^{_IN_URL}]*)?$", max_length=400)
+]
+"""An address that people may follow; no program does. It holds no name and password."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Positive = Annotated[int, Field(ge=1, lt=2**63)]
 

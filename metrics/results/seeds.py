@@ -49,7 +49,7 @@ def copies(found: Iterable[Verification]) -> list[Copy]:
     different answers nobody knows which one counts.
 
     Args:
-        found: What was verified. Each run is named with one of those before it.
+        found: What was verified. Each run is named with one of those before it, of each kind that there is.
     """
     groups: dict[tuple[str, str], list[_Run]] = defaultdict(list)
     for one in found:
@@ -84,8 +84,9 @@ def _within(runs: list[_Run]) -> Iterator[Copy]:
                 pairs.append(Copy(runs[other].folder, run.folder, of, exact))
         same.append(number)
         seed.append(number)
-        if pairs:
-            yield min(pairs, key=lambda pair: (_ORDER.index(pair.of), not pair.exact))
+        # One of each kind, so that none hides another: a seed that is a copy may be one of somebody else's, too.
+        for kind in _ORDER:
+            yield from sorted((pair for pair in pairs if pair.of == kind), key=lambda pair: not pair.exact)[:1]
 
 
 def _near(runs: list[_Run]) -> list[list[int]]:

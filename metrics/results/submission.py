@@ -269,5 +269,8 @@ def _refuse_another_seed(config: RunConfig, results: Path) -> None:
 
 def _plainly(part: str, message: str) -> str:
     if part == "model_url":
-        return "an address that begins with https:// is needed, without blanks or quotes, of at most 400 characters"
+        return (
+            "an address that begins with https:// is needed, without blanks, quotes or a password, of at most 400 "
+            "characters"
+        )
     return message

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from huggingface_hub import RepoCard
 
+from llm4mat_bench.errors import DataError
 from llm4mat_bench.hub.front_matter import comments_that_go, split_card, with_keys
 from llm4mat_bench.hub.result_entries import ENTRIES_FILE, entries_that_go, merged_entries
 from llm4mat_bench.hub.yaml_edit import edit_yaml, lost_comments
@@ -137,3 +138,21 @@ def test_entries_of_ours_go_with_their_results_and_those_of_others_stay_by_lette
     ours = "".join(lines[3:10])
     assert merged_entries(ours, [], "org/model") == "", "a file of ours alone goes with the last of them"
     assert merged_entries(ours.replace("\n", "\r\n"), [], "org/other") == ours.replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("---\ns: &a [*a]\n---\nbody\n", "holds itself by an anchor"),
+        ("---\nlicense: mit\ntags: [x]\n\nbody\n", "opened by --- and never closed"),
+        ("\ufeff---\r\nlicense: mit", "opened by --- and never closed"),
+    ],
+)
+def test_what_cannot_be_edited_is_refused(text: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        with_keys(text, {"license": "cc-by-4.0"}, "README.md")
+
+
+def test_a_line_across_a_card_is_no_block() -> None:
+    text = "---\nWords, and no names with values.\n"
+    assert with_keys(text, {"license": "mit"}, "README.md") == f"---\nlicense: mit\n---\n{text}"

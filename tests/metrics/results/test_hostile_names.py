@@ -170,6 +170,9 @@ def test_what_no_reader_sees_is_spelt_out() -> None:
     for name in ("βVAE", "модель-1", "Ärger", "模型", "Ελληνικά", "e\u0301\u0323"):
         assert visible(name) == name
     assert visible("h\u043enest") == "h\\u043enest"
+    assert visible("openai/gpt-4\u043e") == "openai/gpt-4\\u043e"
+    assert visible("org/\u0261pt \uff47pt") == "org/\\u0261pt \\uff47pt"
+    assert visible("org/\u043c\u043e\u0434\u0435\u043b\u044c") == "org/\u043c\u043e\u0434\u0435\u043b\u044c"
     assert visible("a\u00a0b\u2800\u3164\ufe0f") == "a\\xa0b\\u2800\\u3164\\ufe0f"
     assert visible("a" + 9 * "\u0301").count("\u0301") == 2
     assert has_shape("a b") and not any(map(has_shape, ("", " ", "a ", " a", "\u2800", "\u3164", "\u0301", "\ufe0f")))

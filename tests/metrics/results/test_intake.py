@@ -141,7 +141,7 @@ HOSTILE: list[tuple[str, bool, Callable[[PullRequest], object], str]] = [
         "copy",
         True,
         lambda pr: toy_run(pr.repo / "results", model="thief", answers=1.001 * toy_answers()),
-        "but for noise the answers of",
+        "much the same answers as",
     ),
     (
         "command",

@@ -124,7 +124,7 @@ def test_a_repo_declares_it_too(
 def test_without_its_folder_nobody_knows_the_task(results: Path, call: Callable[..., Any]) -> None:
     called = call("verify", results)
     assert called.status == 1
-    assert "A source of your own is known where --data names its folder" in " ".join(called.err.split())
+    assert "a source of your own is known where --data names its folder" in " ".join(called.err.split())
 
 
 def test_a_changed_answer_is_seen(results: Path, data: Path) -> None:

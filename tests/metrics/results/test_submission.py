@@ -321,6 +321,7 @@ def test_numbers_that_no_float_is_are_told(tmp_path: Path) -> None:
     ("options", "said"),
     [
         (("--model-id", " "), "--model-id: must be a name that can be seen"),
+        (("--model-url", "https://me:secret@example.org/x"), "--model-url: an address that begins with https://"),
         (("--model-id", ""), "--model-id: must not be empty"),
         (("--parameters", "9" * 20), "--parameters: must be less than 9,223"),
         (("--seed", "9" * 20), "--seed: must be less than 9,223"),
@@ -337,3 +338,4 @@ def test_options_at_fault_are_told_in_plain_words(
     called = call("submit", gaps, *words, *options, "--out", tmp_path / "results")
     assert called.status == 2
     assert said in " ".join(called.err.split()), called.err
+    assert "secret" not in called.err

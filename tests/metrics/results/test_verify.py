@@ -149,7 +149,7 @@ def test_seeds_with_the_same_predictions_are_named(tmp_path: Path, call: Callabl
     assert called.status == 0
     assert f"no two seeds: {second} has the very answers of {first}, another seed; no mean" in called.err
     answer = json.loads(call("verify", tmp_path, "--json").out)
-    assert [one["copy"] for one in answer if one["copy"]] == [{"of": "seeds", "exact": True, "folder": str(first)}]
+    assert [pair for one in answer for pair in one["copies"]] == [{"of": "seeds", "exact": True, "folder": str(first)}]
     # The same answers, rows turned round: another file.
     path = second / "predictions.parquet"
     table = pq.read_table(path)
@@ -166,7 +166,8 @@ def test_two_models_with_the_same_answers_are_named(tmp_path: Path, call: Callab
     assert f"no two models: {second} has the very answers of {first}, another model" in called.err
     assert "no two seeds" not in called.err
     answer = json.loads(call("verify", tmp_path, "--json").out)
-    assert [one["copy"] for one in answer].count({"of": "models", "exact": True, "folder": str(first)}) == 2
+    pairs = [pair for one in answer for pair in one["copies"]]
+    assert pairs.count({"of": "models", "exact": True, "folder": str(first)}) == 2
 
 
 def test_copies_with_noise_are_named(tmp_path: Path, call: Callable[..., Any]) -> None:
@@ -174,7 +175,7 @@ def test_copies_with_noise_are_named(tmp_path: Path, call: Callable[..., Any]) -
     first, second = (toy_run(tmp_path, answers=toy_answers() + seed * noise, seed=seed) for seed in (0, 1))
     called = call("verify", tmp_path, "--strict")
     assert called.status == 1
-    assert f"no two seeds: {second} has but for noise the answers of {first}" in called.err
+    assert f"no two seeds: {second} has much the same answers as {first}" in called.err
     toy_run(tmp_path, answers=2 * toy_answers(), model="other")
     assert "no two models" in call("verify", tmp_path).err
 
@@ -199,7 +200,7 @@ def test_results_are_compared_with_those_there_already(tmp_path: Path, call: Cal
     assert call("verify", tmp_path / "mine", "--strict", "--beside", tmp_path / "empty").status == 0
     called = call("verify", tmp_path / "mine", "--strict", "--beside", tmp_path / "there")
     assert called.status == 1
-    assert f"no two models: {mine} has but for noise the answers of {there.parent}" in called.err
+    assert f"no two models: {mine} has much the same answers as {there.parent}" in called.err
     assert len(called.err.splitlines()) == 1, "what is there is not judged again"
     assert "1 of 1 runs are sound" in called.out
 
@@ -216,7 +217,7 @@ def test_two_protocols_with_the_same_answers_are_named(
     assert f"no two protocols: {later} has the very answers of {earlier}, another protocol; was a control" in called.err
     assert call("verify", tmp_path, "--strict").status == 1
     answer = json.loads(call("verify", tmp_path, "--json").out)
-    assert [one["copy"] for one in answer if one["copy"]] == [
+    assert [pair for one in answer for pair in one["copies"]] == [
         {"of": "protocols", "exact": True, "folder": str(earlier)}
     ]
     shutil.rmtree(second)
