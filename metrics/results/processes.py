@@ -28,7 +28,7 @@ def in_processes(
     """Do pieces of work, here and in other processes; each has truths of its own (:func:`truths_here`).
 
     The other processes are started anew (`spawn`): a forked one would inherit the locks of threads that it does not
-    have, and hang. They take the pieces from the first on, this one takes them from the last on.
+    have, and hang. This process does the pieces from the first on; the others, once they have started, from the last.
 
     Args:
         work: A function of a module.
@@ -41,36 +41,34 @@ def in_processes(
         DataError: A process was killed.
     """
     others = max((workers if _kept is not None else min(workers, len(pieces))) - 1, 1)
-    done = 0
-    try:
-        with _processes(truths.places, others) as pool, _having(truths):
-            futures = [pool.submit(work, piece) for piece in pieces]
-            try:
-                for result in _in_order(work, pieces, futures):
-                    done += 1
-                    yield result
-            finally:
-                for future in futures:
-                    future.cancel()
-    except BrokenProcessPool as error:
-        raise DataError(
-            f"a process was killed while it {doing(pieces[min(done, len(pieces) - 1)])} (the memory ran out?); "
-            "--workers 1 takes the least memory"
-        ) from error
+    elsewhere: dict[int, Future[_Result]] = {}
+    with _processes(truths.places, others) as pool, _having(truths):
+        started = pool.submit(_started)
+        first, last = 0, len(pieces)
+        try:
+            while first < last:
+                if started.done():
+                    left = sum(not future.done() for future in elsewhere.values())
+                    for _ in range(min(2 * others - left, last - first - 1)):  # one at work, one waiting
+                        last -= 1
+                        elsewhere[last] = pool.submit(work, pieces[last])
+                yield work(pieces[first])
+                first += 1
+            for number in range(last, len(pieces)):
+                future = elsewhere.pop(number)
+                yield work(pieces[number]) if future.cancel() else future.result()
+        except BrokenProcessPool as error:
+            raise DataError(
+                f"a process was killed while it {doing(pieces[min(last, len(pieces) - 1)])} (the memory ran out?); "
+                "--workers 1 takes the least memory"
+            ) from error
+        finally:
+            for future in elsewhere.values():
+                future.cancel()
 
 
-def _in_order(
-    work: Callable[[_Piece], _Result], pieces: Sequence[_Piece], futures: "Sequence[Future[_Result]]"
-) -> Iterator[_Result]:
-    """What comes of the pieces; while the next one is not done, the last that nobody has begun is done here."""
-    here: dict[int, _Result] = {}
-    last = len(pieces)
-    for number, future in enumerate(futures):
-        while number not in here and last > number and not future.done():
-            last -= 1
-            if futures[last].cancel():
-                here[last] = work(pieces[last])
-        yield here.pop(number) if number in here else future.result()
+def _started() -> None:
+    """Nothing: whoever has done it has started."""
 
 
 @contextmanager
