@@ -11,6 +11,7 @@ there is a Chromium, it opens the first page and the largest ones, and says how 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -213,6 +214,7 @@ def main() -> None:
         make_runs(results, data, records)
         made = time.perf_counter() - clock
         print(f"{records:,} runs, test splits of {given.rows:,} rows (made in {made:.0f} s)", flush=True)
+        shutil.rmtree(out, ignore_errors=True)  # pictures that lie there are not drawn again
         for again in ("first", "again"):
             found = measure(results, data, out, given.options)
             print(f"  {again}: " + ", ".join(f"{name} {value:.1f}" for name, value in found.items()), flush=True)
