@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _MEANS = {
     "runs": "other answers than {}, of which it is said to be a repetition; the worse counts",
-    "seeds": "{answers} {}, another seed; no mean over them is taken",
+    "seeds": "{answers} {}, another seed; they count once",
     "models": "{answers} {}, another model",
     "protocols": "{answers} {}, another protocol; was a control or a limit struck out?",
     "settings": "{answers} {}, with other settings",

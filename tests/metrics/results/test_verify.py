@@ -147,7 +147,7 @@ def test_seeds_with_the_same_predictions_are_named(tmp_path: Path, call: Callabl
     toy_run(tmp_path, seed=2)
     called = call("verify", tmp_path)
     assert called.status == 0
-    assert f"no two seeds: {second} has the very answers of {first}, another seed; no mean" in called.err
+    assert f"no two seeds: {second} has the very answers of {first}, another seed; they count once" in called.err
     answer = json.loads(call("verify", tmp_path, "--json").out)
     assert [pair for one in answer for pair in one["copies"]] == [{"of": "seeds", "exact": True, "folder": str(first)}]
     # The same answers, rows turned round: another file.
