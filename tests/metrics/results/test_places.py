@@ -234,14 +234,14 @@ def test_processes_find_the_same(
 
 
 def test_a_killed_process_is_told_in_one_line() -> None:
-    found = in_processes(_die_elsewhere, [os.getpid()] * 200, Truths(), 2, lambda one: f"got {one}")
+    found = in_processes(_die_elsewhere, [os.getpid()] * 1200, Truths(), 2, lambda one: f"got {one}")
     with pytest.raises(DataError, match=rf"^a process was killed while it got {os.getpid()} \(.*--workers 1"):
         list(found)
 
 
 def test_the_process_that_asks_does_its_share(data: Path) -> None:
     truths = Truths(read_places([str(data)]))
-    pieces = [number / 10_000 for number in range(200)]
+    pieces = [number / 10_000 for number in range(300)]
     found = list(in_processes(_who, pieces, truths, 2, str))
     assert [piece for piece, _, _ in found] == pieces
     # This one begins, and the other, once it has started, takes some from the end.
