@@ -45,7 +45,8 @@ def plot(
 ) -> None:
     """Draw figures of results; runs are verified first, those that fail are left out (exit status 1)."""
     from ..drawing.style import FORMATS, available, save_figure
-    from ..metrics.figures.of_runs import OF_MANY, choose_runs, draw_figures, once
+    from ..metrics.figures.of_runs import OF_MANY, choose_runs, draw_figures
+    from ..metrics.results.counted import once
     from ..metrics.results.names import visible
     from ..metrics.results.record import ResultRecord, read_record
     from ..metrics.results.verify import find_runs, verify_run

@@ -181,13 +181,18 @@ def _width(text: str) -> float:
 
 
 @cache
-def _letter(character: str) -> float:
-    """Width of a letter of size one; one that the font lacks may be wider in the reader's."""
+def text_width(text: str) -> float:
+    """Width of a text of size one."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
     font = FontProperties(family=FAMILY, size=100)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a box is drawn for it, or what the reader's fonts have
-        width, _, _ = text_to_path.get_text_width_height_descent(character, font, False)
-    return max(float(width) / 100, 1.0 if unicodedata.east_asian_width(character) in "WF" else 0.0)
+        width, _, _ = text_to_path.get_text_width_height_descent(text, font, False)
+    return float(width) / 100
+
+
+def _letter(character: str) -> float:
+    """Width of a letter of size one; one that the font lacks may be wider in the reader's."""
+    return max(text_width(character), 1.0 if unicodedata.east_asian_width(character) in "WF" else 0.0)

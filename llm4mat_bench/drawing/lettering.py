@@ -1,17 +1,15 @@
 """Many short texts as one artist: texts of their own, each laid out by itself, take half a millisecond apiece."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.colors import to_rgba
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
-from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Transform
 
-from .fitting import FAMILY
+from .fitting import FAMILY, text_width
 from .paper import Letters
 
 _CAPITALS = 0.73
@@ -46,13 +44,6 @@ class Lettering(Artist):
             base = y - shares[up] * _CAPITALS * self.size / 72
             anchor.set_position((x, base))
             anchor.set_horizontalalignment(across)
-            left, bottom = self._inches.transform((x - shares[across] * _width(text) * self.size / 72, base))
+            left, bottom = self._inches.transform((x - shares[across] * text_width(text) * self.size / 72, base))
             renderer.draw_text(gc, left, height - bottom, text, font, 0, mtext=anchor)
         gc.restore()
-
-
-@cache
-def _width(text: str) -> float:
-    """Width of a text of size one."""
-    width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(family=FAMILY, size=100), False)
-    return float(width) / 100

@@ -8,6 +8,7 @@ from ..dataset_builder.dataset_folder.card_sections import begin_mark, end_mark,
 from ..errors import DataError
 from ..metrics.headline import headline_name, whole_headline, written, written_interval
 from ..metrics.protocols import ClassificationReport, RegressionReport
+from ..metrics.results.counted import once
 from ..metrics.results.names import is_repo_name
 from ..metrics.results.places import Truths
 from ..metrics.results.record import RESULT_FILE, ResultRecord, shortfalls
@@ -73,8 +74,7 @@ def push_predictions(
     check_repo_name(repo)
     found = verify_results(results, truths, progress, workers=workers)
     require_sound(found)
-    # A copy of a run is the run.
-    found = list({one.record.record_sha256: one for one in reversed(found) if one.record is not None}.values())[::-1]
+    found, _ = once(found)
     api = hub_api()
     state = read_state(api, repo, "dataset", revision)
     present = text_on_hub(api, repo, "dataset", state, CARD)

@@ -64,21 +64,6 @@ def draw_figures(
         yield stem, _or_reason(lambda run=run, name=name: draw_run(kind, run, truths, name))  # type: ignore[misc]
 
 
-def once(runs: Sequence[Verification]) -> tuple[list[Verification], list[tuple[Path, Path]]]:
-    """Runs whose records are the same to the letter once.
-
-    Returns:
-        The runs, and the folders of those left out, each with that of the one that is kept.
-    """
-    kept: dict[str, Verification] = {}
-    same = []
-    for run in runs:
-        first = kept.setdefault(_record(run).record_sha256, run)
-        if first is not run:
-            same.append((run.folder, first.folder))
-    return list(kept.values()), same
-
-
 def _stems(names: Sequence[tuple[str, str]]) -> list[str]:
     """Names of files, with the start of the hash beside each where several would have the same, in any case."""
     often = Counter(name.casefold() for name, _ in names)

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from ...dataset_builder.catalogue import Source
 from ..headline import weighted_mean
-from ..results.counted import Counted, that_count
+from ..results.counted import Counted, once, that_count
 from ..results.names import visible
 from ..results.record import ResultRecord, json_sha256
 from ..results.seeds import Copy, copies, said_of
@@ -25,13 +25,16 @@ _LONGEST = 2000
 
 def sound_runs(found: Sequence[Verification], source: Source) -> list[SoundRun]:
     """The runs on a source that verified and count (:func:`that_count`), those that stand twice once."""
-    there: dict[str, Verification] = {}
-    for one in found:
-        if not one.faults and one.record is not None and one.record.task.partition("/")[0] == source.id:
-            there.setdefault(one.record.record_sha256, one)
-    remarks = _remarks(list(there.values()))
+    there, _ = once(
+        [
+            one
+            for one in found
+            if not one.faults and one.record is not None and one.record.task.partition("/")[0] == source.id
+        ]
+    )
+    remarks = _remarks(there)
     rows: dict[tuple[str, str], list[Verification]] = defaultdict(list)
-    for one in there.values():
+    for one in there:
         assert one.record is not None  # noqa: S101 - it has no fault
         rows[_row_id(one.record, one.place), one.record.task].append(one)
     return [_sound_run(counted, remarks) for its in rows.values() for counted in that_count(its)]

@@ -1,8 +1,9 @@
-"""Which of several runs with one setting count: of each seed the worst, and no seed that is a copy of another."""
+"""Which of several runs count: none twice, of each seed the worst, and no seed that is a copy of another."""
 
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from ..headline import whole_headline
@@ -45,6 +46,25 @@ def that_count(runs: Sequence[Verification]) -> list[Counted]:
     return [_counted([worst[number] for number in group], by_seed) for group in groups]
 
 
+def once(runs: Sequence[Verification]) -> tuple[list[Verification], list[tuple[Path, Path]]]:
+    """Runs whose records are the same to the letter once.
+
+    Args:
+        runs: Runs with records.
+
+    Returns:
+        The runs, and the folders of those left out, each with that of the one that is kept.
+    """
+    kept: dict[str, Verification] = {}
+    same = []
+    for run in runs:
+        assert run.record is not None  # noqa: S101 - they have records
+        first = kept.setdefault(run.record.record_sha256, run)
+        if first is not run:
+            same.append((run.folder, first.folder))
+    return list(kept.values()), same
+
+
 def worth(run: Verification) -> float:
     """What orders runs on one task: the score over the whole test set, more being better."""
     score = whole_headline(run.report) if run.report is not None else None
@@ -72,11 +92,11 @@ def _counted(seeds: list[Verification], by_seed: dict[int, list[Verification]]) 
 
 def _copies(runs: Sequence[Verification]) -> list[set[int]]:
     """For each run the numbers of the earlier ones that have the same answers, noise or none."""
-    found = [{one for one in range(number) if runs[one].answers == run.answers} for number, run in enumerate(runs)]
-    placed = [(number, run.places) for number, run in enumerate(runs) if run.places is not None]
-    for (number, _), others in zip(placed, alike([places for _, places in placed]), strict=True):
-        found[number] |= {placed[other][0] for other in others}
-    return found
+    near = alike([run.places for run in runs])
+    return [
+        {*near[number], *(one for one in range(number) if runs[one].answers == run.answers)}
+        for number, run in enumerate(runs)
+    ]
 
 
 def _seed(run: Verification) -> int:

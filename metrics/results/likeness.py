@@ -63,22 +63,24 @@ def places_of(answers: NDArray[np.float64], targets: NDArray[np.float64]) -> Pla
     return Places(found[chosen].astype("<u2").tobytes(), error, _TOP / (len(answers) - 1) + 1)
 
 
-def alike(runs: Sequence[Places]) -> list[list[int]]:
+def alike(runs: Sequence[Places | None]) -> list[list[int]]:
     """Tell which runs on the same rows are copies of which before them.
 
     Args:
-        runs: Any number of runs; those of another number of rows are on other data.
+        runs: Any number of runs; those of another number of rows are on other data, those without places are like
+            none.
 
     Returns:
         For each run the numbers of the earlier ones that it is a copy of, or that are copies of it; a hundred of them
         at the most.
     """
     found: list[list[int]] = [[] for _ in runs]
-    by_size: dict[int, list[int]] = defaultdict(list)
+    by_size: dict[int, list[tuple[int, Places]]] = defaultdict(list)
     for number, run in enumerate(runs):
-        by_size[len(run.of_rows)].append(number)
-    for numbers in by_size.values():
-        its = [runs[number] for number in numbers]
+        if run is not None:
+            by_size[len(run.of_rows)].append((number, run))
+    for placed in by_size.values():
+        numbers, its = [number for number, _ in placed], [run for _, run in placed]
         # Among few rows a place more or less is nothing.
         step = max(run.step for run in its)
         rows = np.frombuffer(b"".join(run.of_rows for run in its), "<u2").reshape(len(its), -1)

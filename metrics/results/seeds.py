@@ -71,7 +71,7 @@ class _Run(NamedTuple):
 
 
 def _within(runs: list[_Run]) -> Iterator[Copy]:
-    near = _near(runs)
+    near = alike([run.places for run in runs])
     with_answers: dict[str, list[int]] = defaultdict(list)
     of_seed: dict[tuple[str, int], list[int]] = defaultdict(list)
     for number, run in enumerate(runs):
@@ -87,15 +87,6 @@ def _within(runs: list[_Run]) -> Iterator[Copy]:
         # One of each kind, so that none hides another: a seed that is a copy may be one of somebody else's, too.
         for kind in _ORDER:
             yield from sorted((pair for pair in pairs if pair.of == kind), key=lambda pair: not pair.exact)[:1]
-
-
-def _near(runs: list[_Run]) -> list[list[int]]:
-    """For each run the earlier ones that agree with it in all but noise."""
-    placed = [(number, run.places) for number, run in enumerate(runs) if run.places is not None]
-    found: list[list[int]] = [[] for _ in runs]
-    for (number, _), others in zip(placed, alike([places for _, places in placed]), strict=True):
-        found[number] = [placed[other][0] for other in others]
-    return found
 
 
 def _difference(one: _Run, other: _Run) -> Difference | None:
